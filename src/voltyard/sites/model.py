@@ -1,0 +1,122 @@
+"""Sites and the electrical tree: grid connection, transformers, feeders, cabinets, EVSEs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from voltyard.units import NOMINAL_VOLTAGE_V, amps_to_watts
+
+
+class NodeKind(StrEnum):
+    GRID = "grid"
+    TRANSFORMER = "transformer"
+    FEEDER = "feeder"
+    CABINET = "cabinet"
+    EVSE = "evse"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLimit:
+    """One limit of a node: total watts, or amps on each phase. The lowest that applies holds.
+
+    ``from_time``/``to_time`` are local times of the site (``to_time`` exclusive; a window with
+    from ≥ to runs over midnight and belongs to the day it starts on); ``weekdays`` 0 = Monday;
+    dates are inclusive and local.
+    """
+
+    power_w: float | None = None
+    current_a: float | None = None
+    phases: int = 3
+    voltage_v: float = NOMINAL_VOLTAGE_V
+    from_time: time | None = None
+    to_time: time | None = None
+    weekdays: frozenset[int] = frozenset(range(7))
+    valid_from: date | None = None
+    valid_to: date | None = None
+    source: str = "contract"
+
+    @property
+    def total_w(self) -> float:
+        """The limit as total power over all phases."""
+        if self.power_w is not None:
+            return self.power_w
+        assert self.current_a is not None
+        return amps_to_watts(self.current_a, self.phases, self.voltage_v)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of the tree. ``evse_id`` is set on leaves only."""
+
+    id: UUID
+    kind: NodeKind
+    name: str
+    parent_id: UUID | None
+    limits: tuple[NodeLimit, ...] = ()
+    evse_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    id: UUID
+    org_id: UUID
+    name: str
+    timezone: str
+    country: str = "DE"
+    currency: str = "EUR"
+    unknown_token: str = "accept"
+    unknown_vehicle_power_w: float | None = None
+    unknown_vehicle_priority: int = 9
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    id: UUID
+    site_id: UUID
+    name: str
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bay:
+    id: UUID
+    site_id: UUID
+    area_id: UUID | None
+    name: str
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ElectricalTree:
+    """The tree of one site, root first. Built and checked by ``sites.tree.build``."""
+
+    nodes: tuple[Node, ...]
+    zone: ZoneInfo
+    by_id: Mapping[UUID, Node] = field(default_factory=dict)
+    leaf_of_evse: Mapping[UUID, Node] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[0]
+
+    def path_to_root(self, node_id: UUID) -> Iterator[Node]:
+        """The node itself, its parent, …, the root."""
+        node: Node | None = self.by_id[node_id]
+        while node is not None:
+            yield node
+            node = None if node.parent_id is None else self.by_id[node.parent_id]
+
+    def path_of_evse(self, evse_id: UUID) -> Iterator[Node]:
+        return self.path_to_root(self.leaf_of_evse[evse_id].id)
+
+
+def applies(limit: NodeLimit, at: datetime, zone: ZoneInfo) -> bool:
+    """Whether ``limit`` holds at the instant ``at`` (aware)."""
+    raise NotImplementedError
