@@ -1,0 +1,183 @@
+"""What can be asked of a charger, in words of no OCPP version, and the link that carries it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from voltyard.chargers.model import StationRef
+from voltyard.sessions.model import IdToken
+
+
+class LimitPurpose(StrEnum):
+    STATION_MAX = "station_max"
+    TX_DEFAULT = "tx_default"
+    TX = "tx"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStart:
+    evse_number: int | None
+    token: IdToken
+    remote_start_id: int
+    connector_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStop:
+    transaction_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimit:
+    """Install a flat limit. Exactly one of ``limit_w`` (total) and ``limit_a`` (per phase).
+
+    ``evse_number`` 0 is the whole station. ``valid_s`` None means until replaced. ``start_at``
+    makes the schedule absolute from that instant; ``TX`` needs ``transaction_ref``.
+    """
+
+    purpose: LimitPurpose
+    evse_number: int
+    profile_id: int
+    stack_level: int
+    limit_w: float | None = None
+    limit_a: float | None = None
+    phases: int | None = None
+    valid_s: int | None = None
+    start_at: datetime | None = None
+    transaction_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClearLimits:
+    """Remove installed limits that match; all None removes all."""
+
+    profile_id: int | None = None
+    evse_number: int | None = None
+    purpose: LimitPurpose | None = None
+    stack_level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCompositeSchedule:
+    evse_number: int
+    duration_s: int
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """``message`` is one of boot, heartbeat, status, meter, transaction, diagnostics, firmware."""
+
+    message: str
+    evse_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    hard: bool = False
+    evse_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    evse_number: int
+    connector_number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SetAvailability:
+    """``evse_number`` 0 is the whole station."""
+
+    evse_number: int
+    operative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfiguration:
+    """1.6 keys, or 2.0.1 ``Component.Variable`` names; empty reads everything."""
+
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteConfiguration:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendData:
+    vendor_id: str
+    message_id: str | None = None
+    data: str | None = None
+
+
+Command = (
+    RemoteStart
+    | RemoteStop
+    | SetLimit
+    | ClearLimits
+    | ReadCompositeSchedule
+    | Trigger
+    | Reset
+    | Unlock
+    | SetAvailability
+    | ReadConfiguration
+    | WriteConfiguration
+    | SendData
+)
+
+
+class CommandStatus(StrEnum):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SCHEDULED = "scheduled"
+    NOT_SUPPORTED = "not_supported"
+    REBOOT_REQUIRED = "reboot_required"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePeriod:
+    start_s: int
+    limit: float
+    phases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """The charger's answer. ``word`` is its own status word, ``detail`` what else it said.
+
+    For ReadCompositeSchedule ``detail`` holds ``unit`` and ``periods`` (of SchedulePeriod);
+    for ReadConfiguration ``rows`` (of ConfigRow) and ``unknown`` (names).
+    """
+
+    status: CommandStatus
+    word: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    latency_ms: float = 0.0
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is CommandStatus.ACCEPTED
+
+
+class StationLink(Protocol):
+    """A live connection to one charger; implemented per OCPP version.
+
+    ``send`` raises ChargerOffline (no or lost connection), ChargerTimeout (no answer in time),
+    ChargerRefused (CALLERROR, its code in ``detail``), TooMany (the charger's queue is full),
+    Invalid (this version cannot express the command).
+    """
+
+    @property
+    def station(self) -> StationRef: ...
+
+    @property
+    def version(self) -> str: ...
+
+    async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult: ...
+
+    async def close(self, reason: str) -> None: ...

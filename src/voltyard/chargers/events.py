@@ -1,0 +1,62 @@
+"""What happened to chargers. Each is published after its commit."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StationConnected:
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    version: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StationDisconnected:
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StationBooted:
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    reason: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StationSeen:
+    """An unknown station knocked and is held for approval."""
+
+    org_id: UUID
+    station_id: UUID
+    identity: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StationApproved:
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EvseStatusChanged:
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    evse_id: UUID
+    status: str
+    error_code: str | None
+    info: str | None
+    at: datetime

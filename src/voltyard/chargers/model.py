@@ -1,0 +1,193 @@
+"""Stations (charging stations), EVSEs and connectors."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class StationState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    RETIRED = "retired"
+
+
+class EvseStatus(StrEnum):
+    """State of a connector or EVSE in the union of the OCPP versions' words."""
+
+    AVAILABLE = "available"
+    PREPARING = "preparing"
+    OCCUPIED = "occupied"
+    CHARGING = "charging"
+    SUSPENDED_EV = "suspended_ev"
+    SUSPENDED_EVSE = "suspended_evse"
+    FINISHING = "finishing"
+    RESERVED = "reserved"
+    UNAVAILABLE = "unavailable"
+    FAULTED = "faulted"
+    UNKNOWN = "unknown"
+
+
+class CurrentType(StrEnum):
+    AC = "ac"
+    DC = "dc"
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How this make wants its limits; the default suits a charger that follows the standard.
+
+    ``unit`` is None for "by current type": W on DC, A on AC.
+    """
+
+    unit: str | None = None
+    phases: int = 3
+    send_phases: bool = False
+    stack_level: int = 1
+    stack_level_max: int | None = None
+    min_current_a: float = 6.0
+    tx_profile: bool = True
+    integer_amps: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StationRef:
+    """Enough to act for a station: who it is and whose."""
+
+    id: UUID
+    org_id: UUID
+    site_id: UUID | None
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    id: UUID
+    org_id: UUID
+    site_id: UUID | None
+    identity: str
+    state: StationState
+    name: str = ""
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+    ocpp_version: str | None = None
+    connected: bool = False
+    connected_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    booted_at: datetime | None = None
+    quirks: Quirks = field(default_factory=Quirks)
+    flags: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> StationRef:
+        return StationRef(self.id, self.org_id, self.site_id, self.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Evse:
+    """One outlet that charges one vehicle at a time. ``number`` is OCPP's EVSE id (1.6: connector)."""
+
+    id: UUID
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    number: int
+    name: str
+    bay_id: UUID | None = None
+    node_id: UUID | None = None
+    current_type: CurrentType = CurrentType.DC
+    max_power_w: float = 150_000.0
+    min_power_w: float = 0.0
+    phases: int = 3
+    phase_rotation: str = "RST"
+    voltage_v: float = 230.0
+    status: EvseStatus = EvseStatus.UNKNOWN
+    status_at: datetime | None = None
+    error_code: str | None = None
+    operative: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BootInfo:
+    vendor: str
+    model: str
+    serial: str | None = None
+    firmware: str | None = None
+    reason: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+
+
+class BootStatus(StrEnum):
+    ACCEPTED = "accepted"
+    PENDING = "pending"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class BootReply:
+    status: BootStatus
+    interval_s: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """``evse_number`` 0 means the station itself (1.6 connectorId 0)."""
+
+    evse_number: int
+    connector_number: int
+    status: EvseStatus
+    at: datetime
+    error_code: str | None = None
+    info: str | None = None
+    vendor_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRow:
+    """One configuration key (1.6: component empty) or device-model variable (2.0.1)."""
+
+    name: str
+    value: str | None
+    readonly: bool = False
+    component: str = ""
+    instance: str = ""
+    evse_number: int | None = None
+    attribute: str = "Actual"
+
+
+class Admission(StrEnum):
+    """What the gateway does with a new connection."""
+
+    ACCEPT = "accept"
+    UNAUTHORISED = "unauthorised"
+    UNKNOWN = "unknown"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    admission: Admission
+    station: Station | None = None
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One OCPP frame for the message log. ``direction`` is "in" (from charger) or "out"."""
+
+    at: datetime
+    org_id: UUID
+    station_id: UUID
+    direction: str
+    kind: str
+    message_id: str
+    action: str
+    payload: str
+    error_code: str | None = None
+    latency_ms: float | None = None
+    flags: tuple[str, ...] = ()

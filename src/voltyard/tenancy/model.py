@@ -1,0 +1,115 @@
+"""Organisations, users, roles, API keys and who is acting."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    DISPATCHER = "dispatcher"
+    TECHNICIAN = "technician"
+    VIEWER = "viewer"
+
+
+class Permission(StrEnum):
+    """What a role or an API key's scope allows."""
+
+    VIEW = "view"
+    DUTIES_WRITE = "duties:write"
+    FLEET_WRITE = "fleet:write"
+    SESSIONS_CONTROL = "sessions:control"
+    CHARGERS_COMMAND = "chargers:command"
+    CHARGERS_WRITE = "chargers:write"
+    ALERTS_WRITE = "alerts:write"
+    SITES_WRITE = "sites:write"
+    PEOPLE_WRITE = "people:write"
+    AUDIT_VIEW = "audit:view"
+
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.VIEW}),
+    Role.DISPATCHER: frozenset(
+        {
+            Permission.VIEW,
+            Permission.DUTIES_WRITE,
+            Permission.FLEET_WRITE,
+            Permission.SESSIONS_CONTROL,
+            Permission.ALERTS_WRITE,
+        }
+    ),
+    Role.TECHNICIAN: frozenset(
+        {
+            Permission.VIEW,
+            Permission.SESSIONS_CONTROL,
+            Permission.CHARGERS_COMMAND,
+            Permission.CHARGERS_WRITE,
+            Permission.ALERTS_WRITE,
+        }
+    ),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    id: UUID
+    name: str
+    slug: str
+    timezone: str = "Europe/Berlin"
+    locale: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: UUID
+    org_id: UUID
+    email: str
+    name: str
+    role: Role
+    locale: str = "en"
+    active: bool = True
+    last_login_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is acting, in which organisation, with what permissions."""
+
+    org_id: UUID
+    kind: str
+    id: UUID
+    name: str
+    permissions: frozenset[Permission]
+    role: Role | None = None
+    locale: str = "en"
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    id: UUID
+    org_id: UUID
+    name: str
+    prefix: str
+    scopes: frozenset[Permission]
+    created_at: datetime
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    at: datetime
+    org_id: UUID
+    actor_kind: str
+    actor_name: str
+    action: str
+    object_kind: str
+    object_id: str
+    detail: str
+    remote: str = ""
