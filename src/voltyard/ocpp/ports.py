@@ -1,0 +1,74 @@
+"""What the OCPP room needs of the domain: implemented by the services of chargers and sessions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from voltyard.chargers.commands import StationLink
+from voltyard.chargers.model import (
+    Admitted,
+    BootInfo,
+    BootReply,
+    ConfigRow,
+    Frame,
+    StationRef,
+    StatusReport,
+)
+from voltyard.sessions.model import (
+    Authorisation,
+    IdToken,
+    MeterReading,
+    TransactionAck,
+    TransactionReport,
+)
+
+
+class Chargers(Protocol):
+    """Every method that changes something returns after its commit."""
+
+    async def admit(
+        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+    ) -> Admitted: ...
+
+    async def connected(self, link: StationLink) -> None:
+        """A link is up; one that stood for the same station is closed at once."""
+
+    async def disconnected(self, link: StationLink, reason: str) -> None: ...
+
+    async def booted(self, station: StationRef, info: BootInfo) -> BootReply: ...
+
+    async def heartbeat(self, station: StationRef) -> datetime: ...
+
+    async def status(self, station: StationRef, report: StatusReport) -> None: ...
+
+    async def configuration_reported(
+        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
+    ) -> None: ...
+
+    async def data_received(
+        self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
+    ) -> bool: ...
+
+    def flag(self, station: StationRef, flag: str, detail: str) -> None:
+        """Note an oddity of this charger's messages; counted and shown, never blocking."""
+
+    def frame(self, frame: Frame) -> None:
+        """Log a frame; never blocks, drops the oldest (counted) when the log's queue is full."""
+
+
+class Sessions(Protocol):
+    """Every method that changes something returns after its commit."""
+
+    async def authorise(
+        self, station: StationRef, evse_number: int | None, token: IdToken
+    ) -> Authorisation: ...
+
+    async def report(self, station: StationRef, report: TransactionReport) -> TransactionAck: ...
+
+    async def meter(
+        self,
+        station: StationRef,
+        evse_number: int,
+        transaction_ref: str | None,
+        readings: Sequence[MeterReading],
+    ) -> None: ...
