@@ -88,7 +88,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Evse:
-    """One outlet that charges one vehicle at a time; ``number`` is OCPP's EVSE id (1.6: connector)."""
+    """One outlet that charges one vehicle at a time (``number``: OCPP EVSE id, 1.6 connector)."""
 
     id: UUID
     org_id: UUID
