@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from voltyard.units import NOMINAL_VOLTAGE_V, amps_to_watts
+
+EVERY_DAY = frozenset(range(7))
 
 
 class NodeKind(StrEnum):
@@ -33,7 +35,7 @@ class NodeLimit:
     voltage_v: float = NOMINAL_VOLTAGE_V
     from_time: time | None = None
     to_time: time | None = None
-    weekdays: frozenset[int] = frozenset(range(7))
+    weekdays: frozenset[int] = EVERY_DAY
     valid_from: date | None = None
     valid_to: date | None = None
     source: str = "contract"
@@ -45,6 +47,17 @@ class NodeLimit:
             return self.power_w
         assert self.current_a is not None
         return amps_to_watts(self.current_a, self.phases, self.voltage_v)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the limit holds at every instant."""
+        return (
+            self.from_time is None
+            and self.to_time is None
+            and self.valid_from is None
+            and self.valid_to is None
+            and self.weekdays == EVERY_DAY
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +131,27 @@ class ElectricalTree:
 
 
 def applies(limit: NodeLimit, at: datetime, zone: ZoneInfo) -> bool:
-    """Whether ``limit`` holds at the instant ``at`` (aware)."""
-    raise NotImplementedError
+    """Whether ``limit`` holds at the instant ``at`` (aware), read on the site's wall clock.
+
+    On the 25-hour day a window's repeated hour counts twice; on the 23-hour day the part of a
+    window that does not exist is skipped.
+    """
+    if limit.is_constant:
+        return True
+    local = at.astimezone(zone)
+    start = limit.from_time or time.min
+    now, today = local.time(), local.date()
+    if limit.to_time is None or start < limit.to_time:
+        in_window = now >= start and (limit.to_time is None or now < limit.to_time)
+        return in_window and _day_counts(limit, today)
+    if now >= start:
+        return _day_counts(limit, today)
+    return now < limit.to_time and _day_counts(limit, today - timedelta(days=1))
+
+
+def _day_counts(limit: NodeLimit, day: date) -> bool:
+    if limit.valid_from is not None and day < limit.valid_from:
+        return False
+    if limit.valid_to is not None and day > limit.valid_to:
+        return False
+    return day.weekday() in limit.weekdays
