@@ -1,0 +1,1 @@
+"""Storage: engine, transactions, group commit, migrations, the embedded server. No queries."""

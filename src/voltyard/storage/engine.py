@@ -1,0 +1,162 @@
+"""The one way to the database: transactions whose tenant the database itself enforces."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Executable, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from voltyard.errors import VoltyardError
+from voltyard.storage.embedded import APP_ROLE
+
+Params = Mapping[str, Any]
+Row = Mapping[str, Any]
+Statement = str | Executable
+
+
+class Tx(Protocol):
+    """An open transaction. Statements are SQL text with ``:names`` or SQLAlchemy Core."""
+
+    async def execute(self, statement: Statement, params: Params | None = None) -> int:
+        """Run it; the number of rows touched."""
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None: ...
+
+    async def all(self, statement: Statement, params: Params | None = None) -> list[Row]: ...
+
+    async def one(self, statement: Statement, params: Params | None = None) -> Row | None:
+        """The first row, or None."""
+
+    async def raw(self, sql: str, *args: Any) -> None:
+        """``$1``-style SQL straight to the driver: for array inserts on the hot path."""
+
+
+class Database(Protocol):
+    """Where transactions come from. Only ``tenancy.scope`` opens them for tenant data."""
+
+    def begin(
+        self, *, org_id: UUID | None, system: bool = False
+    ) -> AbstractAsyncContextManager[Tx]:
+        """A transaction that sees one organisation's rows, or all of them if ``system``."""
+
+    async def close(self) -> None: ...
+
+
+class DatabaseError(VoltyardError):
+    """The database is missing, too old or badly set up."""
+
+    code = "database"
+
+
+class _Tx:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: Statement, params: Params | None = None) -> int:
+        done = await self._connection.execute(_sql(statement), dict(params or {}))
+        return max(0, done.rowcount) if hasattr(done, "rowcount") else 0
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Params]) -> None:
+        if rows:
+            await self._connection.execute(_sql(statement), [dict(row) for row in rows])
+
+    async def all(self, statement: Statement, params: Params | None = None) -> list[Row]:
+        done = await self._connection.execute(_sql(statement), dict(params or {}))
+        return [dict(row) for row in done.mappings()]
+
+    async def one(self, statement: Statement, params: Params | None = None) -> Row | None:
+        done = await self._connection.execute(_sql(statement), dict(params or {}))
+        row = done.mappings().first()
+        return None if row is None else dict(row)
+
+    async def raw(self, sql: str, *args: Any) -> None:
+        connection = await self._connection.get_raw_connection()
+        driver = connection.driver_connection
+        assert isinstance(driver, asyncpg.Connection)
+        await driver.execute(sql, *args)
+
+
+class PostgresDatabase:
+    """PostgreSQL by SQLAlchemy Core and asyncpg; every connection acts as the application role."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self._engine = make_engine(url, pool_size=pool_size, role=APP_ROLE)
+
+    @asynccontextmanager
+    async def begin(self, *, org_id: UUID | None, system: bool = False) -> AsyncIterator[Tx]:
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                _SET_SCOPE, {"org": str(org_id or ""), "system": "on" if system else "off"}
+            )
+            yield _Tx(connection)
+
+    async def check(self) -> None:
+        """Refuse a role that could walk around the tenant wall."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    text(
+                        "SELECT rolname, rolsuper, rolbypassrls,"
+                        " current_setting('server_version_num')::int AS version"
+                        " FROM pg_roles WHERE rolname = current_user"
+                    )
+                )
+            ).one()
+        if row.rolsuper or row.rolbypassrls:
+            raise DatabaseError(
+                f"the role {row.rolname} bypasses row-level security; voltyard refuses to run as it"
+            )
+        if row.version < 150000:
+            raise DatabaseError("PostgreSQL 15 or newer is needed")
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+_SET_SCOPE = text(
+    "SELECT set_config('voltyard.org_id', :org, true), set_config('voltyard.system', :system, true)"
+)
+
+
+def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> AsyncEngine:
+    """An engine from a ``postgresql://`` URL (Unix socket by ``?host=`` included)."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
+        raise DatabaseError("the database URL must begin with postgresql://")
+    settings = {"application_name": "voltyard", "timezone": "UTC", "lock_timeout": "15s"}
+    if role is not None:
+        settings["role"] = role
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            dsn=url.replace("postgresql+asyncpg", "postgresql"), server_settings=settings
+        )
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=False,
+        json_serializer=_no_json,
+    )
+
+
+def _no_json(_: Any) -> str:
+    raise TypeError("encode JSON with msgspec before it reaches the database")
+
+
+_TEXT_CACHE: dict[str, Executable] = {}
+
+
+def _sql(statement: Statement) -> Executable:
+    if not isinstance(statement, str):
+        return statement
+    cached = _TEXT_CACHE.get(statement)
+    if cached is None:
+        cached = _TEXT_CACHE[statement] = text(statement)
+    return cached

@@ -1,0 +1,33 @@
+"""Time partitions of the tables that grow: made ahead, dropped by retention."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from voltyard.storage.engine import Database
+
+PARTITIONED = ("ocpp_frames", "meter_values", "power_samples")
+DAYS_AHEAD = 7
+
+
+async def make_ahead(database: Database, today: date, days: int = DAYS_AHEAD) -> None:
+    """A partition a day (UTC) from yesterday to ``days`` ahead."""
+    async with database.begin(org_id=None, system=True) as tx:
+        for table in PARTITIONED:
+            for offset in range(-1, days + 1):
+                await tx.execute(
+                    "SELECT voltyard_make_partition(:table, :day)",
+                    {"table": table, "day": today + timedelta(days=offset)},
+                )
+
+
+async def drop_old(database: Database, today: date, keep_days: Mapping[str, int]) -> int:
+    """Drop partitions older than ``keep_days`` of their table; how many went."""
+    dropped = 0
+    async with database.begin(org_id=None, system=True) as tx:
+        for table, days in keep_days.items():
+            row = await tx.one(
+                "SELECT voltyard_drop_partitions(:table, :day) AS dropped",
+                {"table": table, "day": today - timedelta(days=days)},
+            )
+            dropped += int(row["dropped"]) if row else 0
+    return dropped
