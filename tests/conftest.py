@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+
 from voltyard.storage import partitions
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.engine import PostgresDatabase, make_engine

@@ -29,8 +29,8 @@ class Write:
     """One row: insert it, or on the same ``key`` columns update the other columns given.
 
     With ``update`` the row must exist and only the columns given change (an insert would need
-    every mandatory column). JSON columns take plain objects (they are encoded here). Writes of one batch are applied in
-    ``TABLE_ORDER``; two upserts of one key merge, the later column wins.
+    every mandatory column). JSON columns take plain objects (they are encoded here). Writes of
+    one batch are applied in ``TABLE_ORDER``; two upserts of one key merge, the later column wins.
     """
 
     table: str
