@@ -1,0 +1,158 @@
+"""Settings: file, then environment; validated at start, each wrong one with its own message."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from voltyard.errors import Invalid
+
+PREFIX = "VOLTYARD_"
+LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Environment names are ``VOLTYARD_`` and the field in capitals."""
+
+    data_dir: Path = Path(".voltyard")
+    database_url: str = ""
+    http_host: str = "127.0.0.1"
+    http_port: int = 8180
+    ocpp_host: str = "127.0.0.1"
+    ocpp_port: int = 8181
+    public_url: str = ""
+    log_level: str = "INFO"
+    log_json: bool = False
+    auto_approve: bool = False
+    allow_no_password: bool = False
+    heartbeat_s: int = 300
+    meter_interval_s: int = 60
+    tick_s: float = 5.0
+    plan_s: float = 300.0
+    commit_window_ms: float = 5.0
+    pool_size: int = 10
+    keep_frames_days: int = 30
+    keep_meter_values_days: int = 400
+    keep_power_samples_days: int = 400
+    cookie_secure: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = dict(_problems(self))
+        if wrong:
+            lines = "\n".join(f"  {PREFIX}{name.upper()}: {why}" for name, why in wrong.items())
+            raise Invalid(f"settings are wrong:\n{lines}", code="settings", fields=wrong)
+
+    def shown(self) -> dict[str, str]:
+        """For ``voltyard config``: no secret leaves."""
+        values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        if values["database_url"]:
+            parts = urlsplit(values["database_url"])
+            values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
+        return values
+
+
+def load(
+    environment: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any
+) -> Settings:
+    """Settings from ``file`` (TOML), then the environment, then ``overrides`` (not None).
+
+    Raises Invalid that names every unknown or wrong setting.
+    """
+    environment = os.environ if environment is None else environment
+    path = file or (
+        Path(environment["VOLTYARD_CONFIG"]) if "VOLTYARD_CONFIG" in environment else None
+    )
+    values: dict[str, Any] = dict(_from_file(path)) if path else {}
+    known = {field.name: field for field in fields(Settings)}
+    for name, text in environment.items():
+        if name.startswith(PREFIX) and name != "VOLTYARD_CONFIG":
+            values[name.removeprefix(PREFIX).lower()] = text
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    wrong: dict[str, str] = {}
+    typed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            wrong[name] = "no such setting"
+            continue
+        try:
+            typed[name] = _typed(value, type(known[name].default))
+        except ValueError as error:
+            wrong[name] = str(error)
+    if wrong:
+        lines = "\n".join(f"  {PREFIX}{name.upper()}: {why}" for name, why in wrong.items())
+        raise Invalid(f"settings are wrong:\n{lines}", code="settings", fields=wrong)
+    return Settings(**typed)
+
+
+def _from_file(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Invalid(f"the settings file {path} does not exist", code="settings") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{path}: {error}", code="settings") from None
+
+
+def _typed(value: Any, wanted: type) -> Any:
+    if wanted is bool:
+        return _boolean(value)
+    if wanted is Path:
+        return Path(str(value))
+    if wanted is str:
+        return str(value)
+    try:
+        return wanted(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number") from None
+
+
+def _boolean(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise ValueError(f"{value!r} is not true or false") from None
+
+
+def _problems(settings: Settings) -> Mapping[str, str]:
+    wrong: dict[str, str] = {}
+    for name in ("http_port", "ocpp_port"):
+        if not 0 <= getattr(settings, name) <= 65535:
+            wrong[name] = "a port is 0 to 65535"
+    for name, low, high in _RANGES:
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            wrong[name] = f"{value} is outside {low} to {high}"
+    if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        wrong["log_level"] = "one of DEBUG, INFO, WARNING, ERROR"
+    if settings.database_url and not settings.database_url.startswith(
+        ("postgresql://", "postgres://")
+    ):
+        wrong["database_url"] = "must begin with postgresql://"
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        wrong["tls_key"] = "tls_cert and tls_key belong together"
+    if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
+        wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
+    if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
+        wrong["auto_approve"] = "approving every station unseen is allowed on loopback only"
+    return wrong
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("heartbeat_s", 10, 86_400),
+    ("meter_interval_s", 5, 3_600),
+    ("tick_s", 0.5, 60),
+    ("plan_s", 30, 3_600),
+    ("commit_window_ms", 0, 5_000),
+    ("pool_size", 2, 100),
+    ("keep_frames_days", 1, 3_650),
+    ("keep_meter_values_days", 1, 3_650),
+    ("keep_power_samples_days", 1, 3_650),
+)
