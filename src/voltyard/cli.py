@@ -1,0 +1,185 @@
+"""The command line: serve, demo, simulate, nights, migrate, user, setup-link, config, bench."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from voltyard import __version__
+from voltyard.config import Settings, load
+from voltyard.errors import VoltyardError
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status 0 done, 1 failed with a message, 2 wrong usage, 3 a promise was broken."""
+    arguments = _parser().parse_args(argv)
+    run: Run = arguments.run
+    try:
+        return run(arguments)
+    except VoltyardError as error:
+        print(f"voltyard: {error.message}", file=sys.stderr)
+        for name, reason in error.fields.items():
+            print(f"  {name}: {reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="voltyard", description="Charging management for electric fleets."
+    )
+    parser.add_argument("--version", action="version", version=f"voltyard {__version__}")
+    parser.add_argument("--config", type=Path, help="settings file (TOML)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_server(commands)
+    _add_demo(commands)
+    _add_simulate(commands)
+    _add_nights(commands)
+    _add_people(commands)
+    bench = commands.add_parser("bench", help="measure planner and storage against named peers")
+    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage", "ocpp"], default="all")
+    bench.add_argument("--json", action="store_true", dest="as_json")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+
+
+def _add_server(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    serve = commands.add_parser("serve", help="run the server: chargers, planner, API, console")
+    serve.add_argument("--http-port", type=int)
+    serve.add_argument("--ocpp-port", type=int)
+    serve.add_argument("--data-dir", type=Path)
+    serve.set_defaults(run=_serve)
+    migrate = commands.add_parser("migrate", help="bring the database to this version")
+    migrate.add_argument("--data-dir", type=Path)
+    migrate.set_defaults(run=_migrate)
+    commands.add_parser("config", help="print the settings in force").set_defaults(run=_config)
+
+
+def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    demo = commands.add_parser("demo", help="a depot's winter night on real sockets, sped up")
+    demo.add_argument("--speed", type=float, default=120.0, help="times faster than real time")
+    demo.add_argument("--vehicles", type=int, default=80)
+    demo.add_argument("--limit-kw", type=float, default=None, help="grid limit")
+    demo.add_argument("--seed", type=int, default=1)
+    demo.add_argument("--faults", default="none", help="name of a fault set")
+    demo.add_argument("--http-port", type=int, default=8180)
+    demo.add_argument("--ocpp-port", type=int, default=8181)
+    demo.add_argument("--data-dir", type=Path, default=Path(".voltyard/demo"))
+    demo.add_argument("--exit", action="store_true", help="stop after the summary")
+    demo.set_defaults(run=_demo)
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    simulate = commands.add_parser("simulate", help="a depot in virtual time")
+    simulate.add_argument("scenario", help="a SpiceEV scenario file, or the word demo")
+    simulate.add_argument("--seed", type=int, default=1)
+    simulate.add_argument("--faults", default="none")
+    simulate.add_argument("--vehicles", type=int, default=80)
+    simulate.add_argument("--limit-kw", type=float, default=None, help="another grid limit")
+    simulate.add_argument("--until", type=datetime.fromisoformat, default=None)
+    simulate.add_argument("--json", action="store_true", dest="as_json")
+    simulate.set_defaults(run=_simulate)
+
+
+def _add_nights(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    nights = commands.add_parser("nights", help="many seeded nights with faults; every promise")
+    nights.add_argument("--seeds", default="0-199", help="first-last, or a single seed")
+    nights.add_argument("--faults", default="mixed")
+    nights.add_argument("--vehicles", type=int, default=24)
+    nights.add_argument("--workers", type=int, default=2)
+    nights.set_defaults(run=_nights)
+
+
+def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    link = commands.add_parser("setup-link", help="print a new one-time set-up link")
+    link.add_argument("--data-dir", type=Path)
+    link.set_defaults(run=_setup_link)
+    user = commands.add_parser("user", help="make a user or set a password")
+    user.add_argument("action", choices=["create", "password"])
+    user.add_argument("email")
+    user.add_argument("--organisation", help="slug of the organisation")
+    user.add_argument("--name", default="")
+    user.add_argument("--role", default="viewer")
+    user.add_argument("--data-dir", type=Path)
+    user.set_defaults(run=_user)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+
+    return app.serve(
+        _settings(
+            arguments,
+            http_port=arguments.http_port,
+            ocpp_port=arguments.ocpp_port,
+            data_dir=arguments.data_dir,
+        )
+    )
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+
+    revision = app.migrate_only(_settings(arguments, data_dir=arguments.data_dir))
+    print(f"database is at revision {revision}")
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    for name, value in _settings(arguments).shown().items():
+        print(f"{name} = {value}")
+    return 0
+
+
+def _setup_link(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+
+    print(app.new_setup_link(_settings(arguments, data_dir=arguments.data_dir)))
+    return 0
+
+
+def _user(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+
+    return app.manage_user(_settings(arguments, data_dir=arguments.data_dir), arguments)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+    from voltyard.simulator import demo
+
+    return demo.run(arguments, app.build_demo_server)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from voltyard import app
+    from voltyard.simulator import runner
+
+    return runner.main(arguments, app.build_core)
+
+
+def _nights(arguments: argparse.Namespace) -> int:
+    from voltyard.simulator import nights
+
+    return nights.main(arguments)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from voltyard import bench
+
+    return bench.main(arguments.what, as_json=arguments.as_json)
+
+
+def _settings(arguments: argparse.Namespace, **overrides: object) -> Settings:
+
+    return load(file=arguments.config, **overrides)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Promise 2's machinery: an answer after the commit, one bad row harms one message."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from voltyard.clock import SystemClock
+from voltyard.storage import partitions
+from voltyard.storage.engine import PostgresDatabase
+from voltyard.storage.groupcommit import GroupCommit, Write, merge
+from voltyard.tenancy import scope
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+ORG = uuid4()
+
+
+@pytest.fixture
+async def commits(database: PostgresDatabase) -> AsyncIterator[GroupCommit]:
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        await tx.execute(
+            "INSERT INTO organisations (id, name, slug, created_at) VALUES (:id, 'x', 'x', :at)",
+            {"id": ORG, "at": NOW},
+        )
+    group = GroupCommit(database, SystemClock())
+    task = asyncio.create_task(group.run())
+    yield group
+    await group.close()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def station(station_id: UUID, identity: str = "", **more: Any) -> Write:
+    row = {
+        "id": station_id,
+        "org_id": ORG,
+        "identity": identity or station_id.hex,
+        "state": "approved",
+        "created_at": NOW,
+        **more,
+    }
+    return Write("stations", row, key=("id",))
+
+
+def value(station_id: UUID, energy_wh: float | None, at: datetime = NOW) -> Write:
+    return Write(
+        "meter_values",
+        {"at": at, "org_id": ORG, "station_id": station_id, "energy_wh": energy_wh},
+    )
+
+
+async def count(database: PostgresDatabase, table: str) -> int:
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        row = await tx.one(f"SELECT count(*) AS n FROM {table}")
+    assert row is not None
+    return int(row["n"])
+
+
+async def test_a_submit_returns_only_when_another_connection_sees_it(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    await commits.submit([station(station_id), value(station_id, 1.0)])
+    assert await count(database, "stations") == 1
+    assert await count(database, "meter_values") == 1
+
+
+async def test_a_thousand_messages_share_few_commits(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    await asyncio.gather(*(commits.submit([value(station_id, float(i))]) for i in range(1000)))
+    assert await count(database, "meter_values") == 1000
+    assert commits.stats.batches < 50
+
+
+async def test_one_refused_row_harms_only_its_own_message(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    first, second = uuid4(), uuid4()
+    await commits.submit([station(first, "CP-1")])
+    results = await asyncio.gather(
+        commits.submit([value(first, 1.0)]),
+        commits.submit([station(second, "CP-1"), value(second, 2.0)]),
+        commits.submit([value(first, 3.0)]),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+    assert await count(database, "meter_values") == 2
+
+
+async def test_an_update_changes_only_what_it_names(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    await commits.submit([station(station_id, "CP-9", vendor="Acme")])
+    await commits.submit(
+        [Write("stations", {"id": station_id, "model": "X"}, key=("id",), update=True)]
+    )
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        row = await tx.one("SELECT identity, vendor, model FROM stations")
+    assert row == {"identity": "CP-9", "vendor": "Acme", "model": "X"}
+
+
+async def test_json_and_arrays_survive_quotes_and_commas(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    flags = ["a,b", 'c"d', "e\\f", ""]
+    frame = {
+        "at": NOW,
+        "org_id": ORG,
+        "station_id": station_id,
+        "direction": "in",
+        "kind": "call",
+        "message_id": "1",
+        "action": "x",
+        "payload": "{}",
+        "flags": flags,
+    }
+    await commits.submit([station(station_id, flags={"a": [1, "ü"]}), Write("ocpp_frames", frame)])
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        saved = await tx.one("SELECT flags FROM ocpp_frames")
+        row = await tx.one("SELECT flags FROM stations")
+    assert saved == {"flags": flags}
+    assert row == {"flags": {"a": [1, "ü"]}}
+
+
+async def test_an_offer_over_half_the_capacity_is_dropped_and_counted(
+    database: PostgresDatabase,
+) -> None:
+    group = GroupCommit(database, SystemClock(), capacity=4)
+    taken = [group.offer([value(uuid4(), 1.0)]) for _ in range(3)]
+    assert taken == [True, True, False]
+    assert group.stats.dropped == 1
+
+
+async def test_odd_instants_land_in_the_default_partition(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    await commits.submit([value(station_id, 1.0, at=datetime(1970, 1, 1, tzinfo=UTC))])
+    assert await count(database, "meter_values") == 1
+
+
+async def test_retention_drops_whole_days_and_odd_old_rows(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    await partitions.make_ahead(database, (NOW - timedelta(days=40)).date(), days=2)
+    old, ancient = NOW - timedelta(days=40), datetime(1970, 1, 1, tzinfo=UTC)
+    for at in (NOW, old, ancient):
+        await commits.submit([value(station_id, 1.0, at=at)])
+    assert await partitions.drop_old(database, NOW.date(), {"meter_values": 30}) >= 1
+    assert await count(database, "meter_values") == 1
+
+
+def test_a_full_write_and_later_updates_of_one_key_become_one_row() -> None:
+    station_id = uuid4()
+    late = Write("stations", {"id": station_id, "model": "X"}, key=("id",), update=True)
+    groups = merge([station(station_id, "CP-1"), late])
+    ((group, rows),) = groups.items()
+    assert not group.update
+    assert rows[0]["model"] == "X"
+    assert rows[0]["identity"] == "CP-1"
