@@ -1,0 +1,68 @@
+"""Sharing a slot's planned total among stays so that few chargers start and stop."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from voltyard.energy.compiled import compiled
+from voltyard.energy.flow import Bools, Ints, Network
+from voltyard.energy.taper import Floats
+
+STICKY_S = 3600.0
+"""A charging vehicle keeps its turn until another is this much more urgent."""
+_LATE_S = 1e9
+
+
+class Preferences(NamedTuple):
+    """By stay: most power, least power that makes sense, charging now, short anyway, priority."""
+
+    max_w: Floats
+    min_w: Floats
+    running: Bools
+    late: Bools
+    priority: Floats
+
+
+@compiled
+def share(
+    net: Network, wishes: Preferences, present_s: Floats, need: Ints, sticky_s: float
+) -> None:
+    """Fill the empty network slot by slot, least laxity first; ``need`` is reduced in place.
+
+    Laxity is the time left beyond what the need takes at full power. A slot's total is bounded by
+    the root's capacity, so the caller sets that to the planned profile.
+    """
+    stays, slots = present_s.shape
+    ahead = np.zeros(stays, dtype=np.int64)
+    for stay in range(stays):
+        ahead[stay] = net.stay_cap[stay].sum()
+    running = wishes.running.copy()
+    key = np.empty(stays)
+    for slot in range(slots):
+        for stay in range(stays):
+            key[stay] = np.inf
+            if need[stay] > 0 and net.stay_cap[stay, slot] > 0:
+                slack_wh = float(ahead[stay] - need[stay])
+                key[stay] = slack_wh * 3600.0 / max(wishes.max_w[stay], 1.0) + wishes.priority[stay]
+                if running[stay]:
+                    key[stay] -= sticky_s
+                if wishes.late[stay]:
+                    key[stay] += _LATE_S
+            ahead[stay] -= net.stay_cap[stay, slot]
+        for stay in np.argsort(key):
+            if key[stay] == np.inf:
+                break
+            amount = min(need[stay], net.stay_cap[stay, slot])
+            node = net.node_of_stay[stay]
+            while node >= 0:
+                amount = min(amount, net.cap[node, slot] - net.used[node, slot])
+                node = net.parent[node]
+            least = wishes.min_w[stay] * present_s[stay, slot] / 3600.0
+            running[stay] = amount > 0 and (amount >= least or amount == need[stay])
+            if running[stay]:
+                net.taken[stay, slot] = amount
+                need[stay] -= amount
+                node = net.node_of_stay[stay]
+                while node >= 0:
+                    net.used[node, slot] += amount
+                    node = net.parent[node]

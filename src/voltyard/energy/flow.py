@@ -1,0 +1,351 @@
+"""Maximum flow from stays through the capacity tree, slot by slot: the planner's engine.
+
+A unit of flow is one Wh that a stay takes in one slot and that passes every node from its own up
+to the root. Pushing a stay's need may move other stays to other slots, never change their totals.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voltyard.energy.compiled import compiled
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+UNLIMITED_WH = 10**12
+
+
+class Network(NamedTuple):
+    """Arrays of one problem. Node 0 is the root; cell (n, t) is node n in slot t; all Wh.
+
+    ``stay_cap`` and ``taken`` are stays by slots, ``cap`` and ``used`` nodes by slots; children
+    and stays of node n are ``child[first_child[n]:first_child[n + 1]]`` and likewise.
+    """
+
+    parent: Ints
+    first_child: Ints
+    child: Ints
+    first_stay: Ints
+    stay: Ints
+    node_of_stay: Ints
+    first_slot: Ints
+    end_slot: Ints
+    stay_cap: Ints
+    cap: Ints
+    taken: Ints
+    used: Ints
+    is_open: Bools
+
+
+class Scratch(NamedTuple):
+    """Working memory of a search, one entry for each stay and cell."""
+
+    level: Ints
+    queue: Ints
+    arc: Ints
+
+
+def network(parent: Ints, node_of_stay: Ints, stay_cap: Ints, cap: Ints) -> Network:
+    """A problem without flow, every slot open. ``parent[0]`` is -1 and parents come first."""
+    nodes, slots = cap.shape
+    present = stay_cap > 0
+    any_slot = present.any(axis=1)
+    first = np.where(any_slot, present.argmax(axis=1), 0)
+    end = np.where(any_slot, slots - present[:, ::-1].argmax(axis=1), 0)
+    child_first, child = _grouped(parent[1:], np.arange(1, nodes, dtype=np.int64), nodes)
+    stay_first, stay = _grouped(node_of_stay, np.arange(len(node_of_stay), dtype=np.int64), nodes)
+    return Network(
+        parent=parent,
+        first_child=child_first,
+        child=child,
+        first_stay=stay_first,
+        stay=stay,
+        node_of_stay=node_of_stay,
+        first_slot=first.astype(np.int64),
+        end_slot=end.astype(np.int64),
+        stay_cap=np.ascontiguousarray(stay_cap),
+        cap=np.ascontiguousarray(cap),
+        taken=np.zeros_like(stay_cap),
+        used=np.zeros_like(cap),
+        is_open=np.ones(slots, dtype=np.bool_),
+    )
+
+
+def _grouped(owner: Ints, member: Ints, owners: int) -> tuple[Ints, Ints]:
+    """Members sorted by owner, with the first position of each owner."""
+    order = np.argsort(owner, kind="stable")
+    first = np.zeros(owners + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owner, minlength=owners), out=first[1:])
+    return first, member[order]
+
+
+def scratch(net: Network) -> Scratch:
+    size = net.taken.shape[0] + net.used.size
+    return Scratch(
+        level=np.empty(size, dtype=np.int64),
+        queue=np.empty(size, dtype=np.int64),
+        arc=np.empty(size, dtype=np.int64),
+    )
+
+
+@compiled
+def augment(net: Network, work: Scratch, need: Ints) -> int:
+    """Push as much of ``need`` (by stay, reduced in place) as fits; the Wh pushed.
+
+    Afterwards ``work.level`` is ≥ 0 exactly on the source side of a minimum cut.
+    """
+    total = 0
+    while reach(net, work, need):
+        work.arc[:] = 0
+        for stay in range(need.shape[0]):
+            while need[stay] > 0:
+                pushed = _push(net, work, stay, need[stay])
+                if pushed == 0:
+                    break
+                need[stay] -= pushed
+                total += pushed
+    return total
+
+
+@compiled
+def reach(net: Network, work: Scratch, need: Ints) -> bool:
+    """Breadth-first distance from stays in need; whether free capacity at the root was reached."""
+    stays, slots = net.taken.shape
+    level, queue = work.level, work.queue
+    level[:] = -1
+    tail = 0
+    for stay in range(stays):
+        if need[stay] > 0:
+            level[stay] = 0
+            queue[tail] = stay
+            tail += 1
+    head = 0
+    reached = -1
+    while head < tail:
+        here = queue[head]
+        head += 1
+        if reached >= 0 and level[here] >= reached:
+            break
+        further = level[here] + 1
+        if here < stays:
+            base = stays + net.node_of_stay[here] * slots
+            for slot in range(net.first_slot[here], net.end_slot[here]):
+                if (
+                    net.is_open[slot]
+                    and level[base + slot] < 0
+                    and net.taken[here, slot] < net.stay_cap[here, slot]
+                ):
+                    level[base + slot] = further
+                    queue[tail] = base + slot
+                    tail += 1
+            continue
+        node = (here - stays) // slots
+        slot = (here - stays) - node * slots
+        if net.used[node, slot] < net.cap[node, slot]:
+            if node == 0:
+                if reached < 0:
+                    reached = level[here]
+            else:
+                above = stays + net.parent[node] * slots + slot
+                if level[above] < 0:
+                    level[above] = further
+                    queue[tail] = above
+                    tail += 1
+        for position in range(net.first_child[node], net.first_child[node + 1]):
+            below = net.child[position]
+            if net.used[below, slot] > 0 and level[stays + below * slots + slot] < 0:
+                level[stays + below * slots + slot] = further
+                queue[tail] = stays + below * slots + slot
+                tail += 1
+        for position in range(net.first_stay[node], net.first_stay[node + 1]):
+            other = net.stay[position]
+            if net.taken[other, slot] > 0 and level[other] < 0:
+                level[other] = further
+                queue[tail] = other
+                tail += 1
+    return reached >= 0
+
+
+@compiled
+def _push(net: Network, work: Scratch, stay: int, most: int) -> int:
+    """Push up to ``most`` Wh from ``stay`` along one shortest path; 0 when there is none left."""
+    path = work.queue
+    path[0] = stay
+    depth = 0
+    while True:
+        step = _step(net, work, path[depth])
+        if step == -2:
+            return _apply(net, path, depth, most)
+        if step >= 0:
+            depth += 1
+            path[depth] = step
+            continue
+        work.level[path[depth]] = -2
+        if depth == 0:
+            return 0
+        depth -= 1
+        work.arc[path[depth]] += 1
+
+
+@compiled
+def _step(net: Network, work: Scratch, here: int) -> int:
+    """The next stay or cell one level on, -2 for out at the root, -1 for a dead end."""
+    stays, slots = net.taken.shape
+    level, arc = work.level, work.arc
+    further = level[here] + 1
+    if here < stays:
+        base = stays + net.node_of_stay[here] * slots
+        first = net.first_slot[here]
+        while first + arc[here] < net.end_slot[here]:
+            slot = first + arc[here]
+            if (
+                level[base + slot] == further
+                and net.is_open[slot]
+                and net.taken[here, slot] < net.stay_cap[here, slot]
+            ):
+                return int(base + slot)
+            arc[here] += 1
+        return -1
+    node = (here - stays) // slots
+    slot = (here - stays) - node * slots
+    if arc[here] == 0:
+        if net.used[node, slot] < net.cap[node, slot]:
+            if node == 0:
+                return -2
+            above = stays + net.parent[node] * slots + slot
+            if level[above] == further:
+                return int(above)
+        arc[here] = 1
+    children = net.first_child[node + 1] - net.first_child[node]
+    while arc[here] <= children:
+        below = net.child[net.first_child[node] + arc[here] - 1]
+        cell = stays + below * slots + slot
+        if level[cell] == further and net.used[below, slot] > 0:
+            return int(cell)
+        arc[here] += 1
+    members = net.first_stay[node + 1] - net.first_stay[node]
+    while arc[here] - 1 - children < members:
+        other = net.stay[net.first_stay[node] + arc[here] - 1 - children]
+        if level[other] == further and net.taken[other, slot] > 0:
+            return int(other)
+        arc[here] += 1
+    return -1
+
+
+@compiled
+def _apply(net: Network, path: Ints, depth: int, most: int) -> int:
+    """Send what fits along ``path[0..depth]`` and out at the root."""
+    amount = most
+    for step in range(depth + 1):
+        amount = min(amount, _room(net, path, step, depth))
+    for step in range(depth + 1):
+        _shift(net, path, step, depth, amount)
+    return amount
+
+
+@compiled
+def _room(net: Network, path: Ints, step: int, depth: int) -> int:
+    stays, slots = net.taken.shape
+    here = path[step]
+    if here < stays:
+        slot = (path[step + 1] - stays) % slots
+        return int(net.stay_cap[here, slot] - net.taken[here, slot])
+    node = (here - stays) // slots
+    slot = (here - stays) - node * slots
+    if step == depth:
+        return int(net.cap[node, slot] - net.used[node, slot])
+    after = path[step + 1]
+    if after < stays:
+        return int(net.taken[after, slot])
+    other = (after - stays) // slots
+    if other == net.parent[node]:
+        return int(net.cap[node, slot] - net.used[node, slot])
+    return int(net.used[other, slot])
+
+
+@compiled
+def _shift(net: Network, path: Ints, step: int, depth: int, amount: int) -> None:
+    stays, slots = net.taken.shape
+    here = path[step]
+    if here < stays:
+        slot = (path[step + 1] - stays) % slots
+        net.taken[here, slot] += amount
+        return
+    node = (here - stays) // slots
+    slot = (here - stays) - node * slots
+    if step == depth:
+        net.used[node, slot] += amount
+        return
+    after = path[step + 1]
+    if after < stays:
+        net.taken[after, slot] -= amount
+        return
+    other = (after - stays) // slots
+    if other == net.parent[node]:
+        net.used[node, slot] += amount
+    else:
+        net.used[other, slot] -= amount
+
+
+@compiled
+def withdraw(net: Network, stay: int) -> None:
+    """Take back everything ``stay`` was given; the others keep theirs."""
+    for slot in range(net.first_slot[stay], net.end_slot[stay]):
+        amount = net.taken[stay, slot]
+        if amount > 0:
+            net.taken[stay, slot] = 0
+            node = net.node_of_stay[stay]
+            while node >= 0:
+                net.used[node, slot] -= amount
+                node = net.parent[node]
+
+
+@compiled
+def serve_whole(net: Network, work: Scratch, order: Ints, need: Ints) -> Bools:
+    """Give each stay of ``order`` its whole need or nothing; whether it got it, by stay."""
+    served = np.zeros(need.shape[0], dtype=np.bool_)
+    one = np.zeros(need.shape[0], dtype=np.int64)
+    for position in range(order.shape[0]):
+        stay = order[position]
+        one[stay] = need[stay]
+        augment(net, work, one)
+        if one[stay] > 0:
+            withdraw(net, stay)
+            one[stay] = 0
+        else:
+            served[stay] = True
+    return served
+
+
+@compiled
+def serve_in_order(net: Network, work: Scratch, order: Ints, need: Ints) -> None:
+    """Give each stay of ``order`` as much of its need (reduced in place) as still fits."""
+    one = np.zeros(need.shape[0], dtype=np.int64)
+    for position in range(order.shape[0]):
+        stay = order[position]
+        one[stay] = need[stay]
+        augment(net, work, one)
+        need[stay] = one[stay]
+        one[stay] = 0
+
+
+@compiled
+def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
+    """Open closed slots one by one in ``order`` until every need (reduced in place) is met."""
+    missing = need.sum()
+    net.is_open[:] = False
+    for position in range(order.shape[0]):
+        if missing <= 0:
+            break
+        net.is_open[order[position]] = True
+        missing -= augment(net, work, need)
+    net.is_open[:] = True
+    return int(missing)
+
+
+def clear(net: Network) -> None:
+    """Take all flow out again."""
+    net.taken[:] = 0
+    net.used[:] = 0

@@ -1,0 +1,254 @@
+"""From what the site knows to the arrays of a flow problem: slots, capacities, needs."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from math import isfinite
+from uuid import UUID
+
+import numpy as np
+
+from voltyard.energy import flow, taper
+from voltyard.energy.flow import Ints
+from voltyard.energy.model import PlanInput, Stay, Step, slot_bounds
+from voltyard.energy.taper import Floats, Vehicles
+from voltyard.errors import Invalid
+from voltyard.sites.limits import lowest_limits_w
+from voltyard.sites.model import ElectricalTree, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A plan's question as arrays. Rows are stays or kept nodes, columns are slots.
+
+    ``gentle_cap`` is the stays' capacity when they must be done ``ready_before_s`` early. Nodes
+    that cannot bind (one EVSE with one vehicle at a time) are folded into their vehicles.
+    """
+
+    bounds: tuple[datetime, ...]
+    hours: Floats
+    stays: tuple[Stay, ...]
+    nodes: tuple[Node, ...]
+    net: flow.Network
+    work: flow.Scratch
+    cars: Vehicles
+    need: Ints
+    ready: Ints
+    asked_wh: Floats
+    present_s: Floats
+    full_cap: Ints
+    gentle_cap: Ints
+    root_cap: Ints
+    base_w: Floats
+
+
+def compile_problem(given: PlanInput) -> Problem:
+    """Raises ``Invalid`` when a stay names an EVSE or node that the tree does not have."""
+    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s)
+    stays = tuple(stay for stay in given.stays if stay.energy_needed_wh > 0.0)
+    places = [_place(given.tree, stay) for stay in stays]
+    limits_w, base_w = _limits(given, bounds)
+    kept, folded = _kept_nodes(given.tree, stays, places)
+    index_of = {node.id: index for index, node in enumerate(kept)}
+    hours = np.array([(b - a).total_seconds() / 3600.0 for a, b in pairwise(bounds)])
+    cap = np.stack([_energy(limits_w[node.id], hours) for node in kept])
+    node_of_stay = [index_of[_nearest(given.tree, node, index_of)] for node in places]
+    parent = [-1, *(index_of[_above(given.tree, node, index_of)] for node in kept[1:])]
+    cars = taper.vehicles(stays)
+    asked_wh = _asked(stays, bounds[-1])
+    own_w = np.array(
+        [limits_w[p.id] if p.id in folded else np.full(len(hours), np.inf) for p in places]
+    ).reshape(len(stays), len(hours))
+    present_s = _present(stays, bounds, 0)
+    full_cap = _stay_cap(cars, present_s, asked_wh, own_w)
+    gentle_cap = _gentle(stays, bounds, given.ready_before_s, cars, asked_wh, own_w, full_cap)
+    need = np.minimum(np.ceil(asked_wh - 1e-6).astype(np.int64), full_cap.sum(axis=1))
+    tolerance = np.array([stay.tolerance_wh for stay in stays])
+    ready = np.maximum(0, np.ceil(asked_wh - tolerance * _TOLERANCE_USED)).astype(np.int64)
+    net = flow.network(
+        np.array(parent, dtype=np.int64), np.array(node_of_stay, dtype=np.int64), full_cap, cap
+    )
+    return Problem(
+        bounds=bounds,
+        hours=hours,
+        stays=stays,
+        nodes=tuple(kept),
+        net=net,
+        work=flow.scratch(net),
+        cars=cars,
+        need=need,
+        ready=ready,
+        asked_wh=asked_wh,
+        present_s=present_s,
+        full_cap=full_cap,
+        gentle_cap=gentle_cap,
+        root_cap=net.cap[0].copy(),
+        base_w=base_w,
+    )
+
+
+_TOLERANCE_USED = 0.9
+"""Share of the readiness tolerance that a plan under overload uses up; the rest is for error."""
+
+
+def step_values(
+    value: float | Sequence[Step], bounds: Sequence[datetime], *, highest: bool
+) -> Floats:
+    """A constant or stepped series by slot: its highest value, or its mean over the slot.
+
+    Where the series says nothing its latest earlier value holds, or else its first.
+    """
+    slots = len(bounds) - 1
+    if isinstance(value, float | int):
+        return np.full(slots, float(value))
+    if not value:
+        return np.zeros(slots)
+    steps = sorted(value, key=lambda step: step.start_at)
+    result = np.zeros(slots)
+    for slot, (start_at, end_at) in enumerate(pairwise(bounds)):
+        inside = [s for s in steps if s.start_at < end_at and s.end_at > start_at]
+        if not inside:
+            earlier = [s for s in steps if s.end_at <= start_at]
+            result[slot] = (earlier[-1] if earlier else steps[0]).value
+        elif highest:
+            result[slot] = max(s.value for s in inside)
+        else:
+            spans = [(min(s.end_at, end_at) - max(s.start_at, start_at)) for s in inside]
+            weights = [span.total_seconds() for span in spans]
+            result[slot] = float(np.average([s.value for s in inside], weights=weights))
+    return result
+
+
+def _place(tree: ElectricalTree, stay: Stay) -> Node:
+    if stay.evse_id is not None:
+        leaf = tree.leaf_of_evse.get(stay.evse_id)
+        if leaf is None:
+            raise Invalid(f"no EVSE {stay.evse_id} in the site's tree", code="stay_place_unknown")
+        return leaf
+    if stay.node_id is None:
+        return tree.root
+    node = tree.by_id.get(stay.node_id)
+    if node is None:
+        raise Invalid(f"no node {stay.node_id} in the site's tree", code="stay_place_unknown")
+    return node
+
+
+def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Mapping[UUID, Floats], Floats]:
+    """Power left for charging by node and slot, and other load of the whole site by slot."""
+    loads = {node.id: np.zeros(len(bounds) - 1) for node in given.tree.nodes}
+    for node_id, value in given.other_load_w.items():
+        load_w = step_values(value, bounds, highest=True)
+        for node in given.tree.path_to_root(node_id):
+            loads[node.id] = loads[node.id] + load_w
+    limits_w = {}
+    for node in given.tree.nodes:
+        allowed_w = np.array(lowest_limits_w(node, bounds, given.tree.zone))
+        limits_w[node.id] = np.maximum(0.0, allowed_w - loads[node.id])
+    return limits_w, loads[given.tree.root.id]
+
+
+def _energy(power_w: Floats, hours: Floats) -> Ints:
+    energy = np.minimum(np.where(np.isfinite(power_w), power_w, 1e18) * hours, flow.UNLIMITED_WH)
+    return np.floor(energy + 1e-6).astype(np.int64)
+
+
+def _kept_nodes(
+    tree: ElectricalTree, stays: Sequence[Stay], places: Sequence[Node]
+) -> tuple[list[Node], set[UUID]]:
+    """Nodes that must stay in the problem, root first, and leaves folded into their stays."""
+    at_leaf: dict[UUID, list[Stay]] = defaultdict(list)
+    for stay, node in zip(stays, places, strict=True):
+        if node.evse_id is not None and node.parent_id is not None:
+            at_leaf[node.id].append(stay)
+    folded = {node_id for node_id, here in at_leaf.items() if not _overlapping(here)}
+    needed = {tree.root.id}
+    for place in {node.id: node for node in places}.values():
+        for node in tree.path_to_root(place.id):
+            if node.id not in folded and (node.limits or node.id == place.id):
+                needed.add(node.id)
+        if place.id in folded and place.parent_id is not None:
+            needed.add(place.parent_id)
+    return [node for node in tree.nodes if node.id in needed], folded
+
+
+def _overlapping(stays: list[Stay]) -> bool:
+    ordered = sorted(stays, key=lambda stay: stay.arrival_at)
+    return any(later.arrival_at < earlier.departure_at for earlier, later in pairwise(ordered))
+
+
+def _nearest(tree: ElectricalTree, node: Node, index_of: Mapping[UUID, int]) -> UUID:
+    """The node itself when it is kept, else the closest kept node above it."""
+    return next(above.id for above in tree.path_to_root(node.id) if above.id in index_of)
+
+
+def _above(tree: ElectricalTree, node: Node, index_of: Mapping[UUID, int]) -> UUID:
+    assert node.parent_id is not None
+    return _nearest(tree, tree.by_id[node.parent_id], index_of)
+
+
+def _asked(stays: Sequence[Stay], horizon_end: datetime) -> Floats:
+    """Energy to deliver within the horizon: what can still follow after it is left for later."""
+    asked = np.zeros(len(stays))
+    for index, stay in enumerate(stays):
+        after_s = max(0.0, (stay.departure_at - horizon_end).total_seconds())
+        asked[index] = max(0.0, stay.energy_needed_wh - stay.max_power_w * after_s / 3600.0)
+    return asked
+
+
+def _present(stays: Sequence[Stay], bounds: Sequence[datetime], early_s: int) -> Floats:
+    """Seconds of each stay in each slot; it leaves ``early_s`` before its departure."""
+    now = bounds[0]
+    border_s = np.array([(bound - now).total_seconds() for bound in bounds])
+    arrival_s = np.array([(stay.arrival_at - now).total_seconds() for stay in stays])
+    departure_s = np.array([departure_s_of(stay, now, bounds) - early_s for stay in stays])
+    first = np.maximum(arrival_s.reshape(-1, 1), border_s[:-1])
+    last = np.minimum(departure_s.reshape(-1, 1), border_s[1:])
+    present: Floats = np.maximum(0.0, last - first)
+    return present
+
+
+def departure_s_of(stay: Stay, now: datetime, bounds: Sequence[datetime]) -> float:
+    """Seconds until the stay ends; an overdue vehicle that is still plugged may go on charging."""
+    if stay.plugged and stay.departure_at <= now:
+        return (bounds[min(2, len(bounds) - 1)] - now).total_seconds()
+    return (stay.departure_at - now).total_seconds()
+
+
+def _stay_cap(cars: Vehicles, present_s: Floats, asked_wh: Floats, own_w: Floats) -> Ints:
+    most_wh = taper.bounded_energy(cars, present_s, asked_wh)
+    most_wh = np.minimum(most_wh, own_w * present_s / 3600.0, where=present_s > 0, out=most_wh)
+    cap: Ints = np.floor(most_wh + 1e-6).astype(np.int64)
+    return cap
+
+
+def _gentle(
+    stays: Sequence[Stay],
+    bounds: Sequence[datetime],
+    early_s: int,
+    cars: Vehicles,
+    asked_wh: Floats,
+    own_w: Floats,
+    full_cap: Ints,
+) -> Ints:
+    """Capacities that leave the last minutes free, for stays that can afford it."""
+    if early_s <= 0 or not stays:
+        return full_cap
+    cap = _stay_cap(cars, _present(stays, bounds, early_s), asked_wh, own_w)
+    affords = (cap.sum(axis=1) >= asked_wh * 1.02).reshape(-1, 1)
+    gentle: Ints = np.minimum(full_cap, np.where(affords, cap, full_cap))
+    return gentle
+
+
+def seconds_after(bounds: Sequence[datetime], stays: Sequence[Stay]) -> Floats:
+    """When each stay's presence in each slot begins, in seconds after now."""
+    now = bounds[0]
+    border_s = np.array([(bound - now).total_seconds() for bound in bounds[:-1]])
+    arrival_s = np.array([(stay.arrival_at - now).total_seconds() for stay in stays])
+    start_s: Floats = np.maximum(arrival_s.reshape(-1, 1), border_s)
+    return start_s
+
+
+def at_seconds(bounds: Sequence[datetime], seconds: float) -> datetime | None:
+    return bounds[0] + timedelta(seconds=seconds) if isfinite(seconds) else None
