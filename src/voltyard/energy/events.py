@@ -1,0 +1,39 @@
+"""What happened to the energy of a site."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """A new plan and its forecasts are committed."""
+
+    org_id: UUID
+    site_id: UUID
+    at: datetime
+    stays: int
+    will_miss: int
+    peak_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class GrantsChanged:
+    """In-process only: the controller changed what EVSEs may draw."""
+
+    org_id: UUID
+    site_id: UUID
+    evse_ids: tuple[UUID, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LimitExceeded:
+    """Measured power at a node is over its limit."""
+
+    org_id: UUID
+    site_id: UUID
+    node_id: UUID
+    measured_w: float
+    limit_w: float
+    at: datetime

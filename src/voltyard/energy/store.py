@@ -1,0 +1,161 @@
+"""All SQL of grants, plans, forecasts and power samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from voltyard.energy.confirm import FallbackState, Held, Live
+from voltyard.storage.engine import Row, Tx
+from voltyard.storage.groupcommit import Write
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """What is durably known of one EVSE: the most it may draw and what was last granted."""
+
+    evse_id: UUID
+    held: Held
+    granted_w: float
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRow:
+    duty_id: UUID
+    made_at: datetime
+    ready_at: datetime | None
+    soc_departure_pct: float | None
+    shortfall_wh: float
+    will_miss: bool
+    first_missed_at: datetime | None
+    reason: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSample:
+    at: datetime
+    node_id: UUID
+    measured_w: float | None
+    granted_w: float
+    reserved_w: float
+    plan_w: float | None
+    limit_w: float | None
+
+
+async def grants(tx: Tx, site_id: UUID) -> list[GrantRow]:
+    rows = await tx.all(
+        "SELECT * FROM grants WHERE site_id = :site_id ORDER BY evse_id", {"site_id": site_id}
+    )
+    return [_grant(row) for row in rows]
+
+
+def _grant(row: Row) -> GrantRow:
+    """The stored ceiling counts until ``valid_until``; without one until it is replaced."""
+    lives: tuple[Live, ...] = ()
+    if row["ceiling_w"] > row["failsafe_w"] or row["valid_until"] is not None:
+        lives = (Live(row["ceiling_w"], row["valid_until"]),)
+    state = FallbackState(row["failsafe_state"])
+    return GrantRow(
+        evse_id=row["evse_id"],
+        held=Held(row["failsafe_w"], lives, state),
+        granted_w=row["granted_w"],
+        updated_at=row["updated_at"],
+    )
+
+
+def grant_write(org_id: UUID, site_id: UUID, grant: GrantRow) -> Write:
+    held = grant.held
+    return Write(
+        "grants",
+        {
+            "evse_id": grant.evse_id,
+            "org_id": org_id,
+            "site_id": site_id,
+            "ceiling_w": held.live_w if held.lives else held.fallback_w,
+            "granted_w": grant.granted_w,
+            "valid_until": held.live_until,
+            "failsafe_w": held.fallback_w,
+            "failsafe_state": held.fallback_state.value,
+            "updated_at": grant.updated_at,
+        },
+        key=("evse_id",),
+    )
+
+
+def plan_write(org_id: UUID, site_id: UUID, made_at: datetime, payload: Any) -> Write:
+    row = {"site_id": site_id, "org_id": org_id, "made_at": made_at, "payload": payload}
+    return Write("plans", row, key=("site_id",))
+
+
+async def plan(tx: Tx, site_id: UUID) -> Row | None:
+    return await tx.one(
+        "SELECT made_at, payload FROM plans WHERE site_id = :site_id", {"site_id": site_id}
+    )
+
+
+def forecast_write(org_id: UUID, site_id: UUID, row: ForecastRow) -> Write:
+    values = {
+        "duty_id": row.duty_id,
+        "org_id": org_id,
+        "site_id": site_id,
+        "made_at": row.made_at,
+        "ready_at": row.ready_at,
+        "soc_departure_pct": row.soc_departure_pct,
+        "shortfall_wh": row.shortfall_wh,
+        "will_miss": row.will_miss,
+        "first_missed_at": row.first_missed_at,
+        "reason": row.reason,
+    }
+    return Write("forecasts", values, key=("duty_id",))
+
+
+async def forecasts(tx: Tx, site_id: UUID) -> list[ForecastRow]:
+    rows = await tx.all(
+        "SELECT duty_id, made_at, ready_at, soc_departure_pct, shortfall_wh, will_miss,"
+        " first_missed_at, reason FROM forecasts WHERE site_id = :site_id ORDER BY duty_id",
+        {"site_id": site_id},
+    )
+    return [ForecastRow(**row) for row in rows]
+
+
+def sample_write(org_id: UUID, site_id: UUID, sample: PowerSample) -> Write:
+    values = {
+        "at": sample.at,
+        "org_id": org_id,
+        "site_id": site_id,
+        "node_id": sample.node_id,
+        "measured_w": sample.measured_w,
+        "granted_w": sample.granted_w,
+        "reserved_w": sample.reserved_w,
+        "plan_w": sample.plan_w,
+        "limit_w": sample.limit_w,
+    }
+    return Write("power_samples", values)
+
+
+async def samples(
+    tx: Tx, node_id: UUID, from_at: datetime, until_at: datetime, bucket_s: int
+) -> list[Row]:
+    """Per bucket the highest values (the lowest limit), oldest first; the mean is measured too."""
+    return await tx.all(
+        "SELECT date_bin(make_interval(secs => :bucket_s), at, 'epoch'::timestamptz) AS bucket,"
+        " max(measured_w) AS measured_w, avg(measured_w) AS mean_w, max(granted_w) AS granted_w,"
+        " max(reserved_w) AS reserved_w, max(plan_w) AS plan_w, min(limit_w) AS limit_w"
+        " FROM power_samples WHERE node_id = :node_id AND at >= :from_at AND at < :until_at"
+        " GROUP BY bucket ORDER BY bucket",
+        {"node_id": node_id, "from_at": from_at, "until_at": until_at, "bucket_s": bucket_s},
+    )
+
+
+async def samples_over_limit(
+    tx: Tx, site_id: UUID, from_at: datetime, until_at: datetime
+) -> Sequence[Row]:
+    """Samples whose measured power was over the node's limit, oldest first, at most 1,000."""
+    return await tx.all(
+        "SELECT at, node_id, measured_w, limit_w FROM power_samples WHERE site_id = :site_id"
+        " AND at >= :from_at AND at < :until_at AND measured_w > limit_w + 1"
+        " ORDER BY at, node_id LIMIT 1000",
+        {"site_id": site_id, "from_at": from_at, "until_at": until_at},
+    )
