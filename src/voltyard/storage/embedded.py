@@ -56,8 +56,11 @@ class EmbeddedPostgres:
         host = quote(str(self.socket_dir), safe="")
         return f"postgresql://{role}:{password}@/{database}?host={host}"
 
-    def start(self) -> None:
-        """Make the cluster if there is none, start it, wait until it answers."""
+    def start(self, *, die_with_parent: bool = True) -> None:
+        """Make the cluster if there is none, start it, wait until it answers.
+
+        ``die_with_parent`` needs the caller to be a thread that lives as long as the server.
+        """
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         if not (self.data_dir / "PG_VERSION").exists():
             self._initdb()
@@ -66,7 +69,7 @@ class EmbeddedPostgres:
         command = [str(_binary("postgres")), "-D", str(self.data_dir), *self._options()]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                _as_ordinary_user(command, die_with_parent=True), stdout=log, stderr=log
+                _as_ordinary_user(command, die_with_parent=die_with_parent), stdout=log, stderr=log
             )
         self._wait_until_ready()
         self._ensure_database()
