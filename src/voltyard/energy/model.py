@@ -154,14 +154,18 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class PlanStats:
-    """How the plan came about: number of maximum flows, and vehicles that physics keeps short."""
+    """How the plan came about.
+
+    ``triaged`` stays cannot be ready; ``triage_proven`` says no plan could make more ready.
+    ``gentle`` says all are done ``ready_before_s`` early (where their stay is long enough).
+    """
 
     slots: int
     stays: int
-    flows: int
     cells: int
     triaged: int
     triage_proven: bool
+    gentle: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def compile_problem(given: PlanInput) -> Problem:
     own_w = np.array(
         [limits_w[p.id] if p.id in folded else np.full(len(hours), np.inf) for p in places]
     ).reshape(len(stays), len(hours))
+    own_w = np.minimum(own_w, 1e12)
     present_s = _present(stays, bounds, 0)
     full_cap = _stay_cap(cars, present_s, asked_wh, own_w)
     gentle_cap = _gentle(stays, bounds, given.ready_before_s, cars, asked_wh, own_w, full_cap)

@@ -1,0 +1,291 @@
+"""The plan of a site: everyone ready if physics allows, then the least peak and cost, then calm.
+
+Pure: time and all facts come in with ``PlanInput``. Each aim is settled before the next is looked
+at, and no later step takes back what an earlier one reached.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from voltyard.energy import dispatch, flow, triage
+from voltyard.energy.flow import Bools, Ints
+from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
+from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
+from voltyard.energy.problem import Problem, compile_problem, step_values
+from voltyard.energy.taper import Floats
+from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
+
+_MAX_PEAK_STEPS = 60
+_COST_SEARCH_STEPS = 9
+
+
+def plan(given: PlanInput) -> Plan:
+    """Raises ``Invalid`` when a stay names an EVSE or node that the site's tree does not have."""
+    problem = compile_problem(given)
+    readiness = _readiness(problem)
+    prices = step_values(given.prices, problem.bounds, highest=False)
+    if problem.stays:
+        profile = _profile(given, problem, readiness.allotted, prices)
+        _share(problem, readiness, profile)
+    _check(problem)
+    return _finished(given, problem, readiness)
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Energy each stay is promised, and for those who go short the reason."""
+
+    allotted: Ints
+    short: Bools
+    shortages: dict[int, Shortage]
+    proven: bool
+    gentle: bool
+
+
+# (A) who is ready
+
+
+def _readiness(problem: Problem) -> Readiness:
+    nobody = np.zeros(len(problem.stays), dtype=np.bool_)
+    for cap, gentle in ((problem.gentle_cap, True), (problem.full_cap, False)):
+        problem.net.stay_cap[:] = cap
+        flow.clear(problem.net)
+        need = problem.need.copy()
+        flow.augment(problem.net, problem.work, need)
+        if not need.any():
+            physical = problem.need < problem.ready
+            shortages = _shortages(problem, physical)
+            return Readiness(problem.need.copy(), physical | nobody, shortages, True, gentle)
+    return _overload(problem)
+
+
+def _overload(problem: Problem) -> Readiness:
+    """Group by group, the most important first; each keeps what it got."""
+    flow.clear(problem.net)
+    proven = True
+    for priority in sorted({stay.priority for stay in problem.stays}):
+        members = np.array(
+            [i for i, stay in enumerate(problem.stays) if stay.priority == priority],
+            dtype=np.int64,
+        )
+        need = np.zeros_like(problem.need)
+        need[members] = problem.need[members]
+        flow.augment(problem.net, problem.work, need)
+        if need.any():
+            proven &= _triage(problem, members)
+    allotted = problem.net.taken.sum(axis=1)
+    short = allotted < problem.ready
+    return Readiness(allotted, short, _shortages(problem, short), proven, False)
+
+
+def _triage(problem: Problem, members: Ints) -> bool:
+    """As many of the group ready as possible, then the group's energy, nearest to ready first."""
+    net, work = problem.net, problem.work
+    for stay in members:
+        flow.withdraw(net, int(stay))
+    wanted = np.minimum(problem.ready, problem.need)
+    choice = triage.choose(net, work, members, problem.ready)
+    rest = problem.need.copy()
+    first = np.where(choice.served, wanted, 0)
+    rest -= first
+    flow.augment(net, work, first)
+    assert not first.any(), "stays chosen together must fit together"
+    more = np.where(choice.served, rest, 0)
+    rest -= more
+    flow.augment(net, work, more)
+    others = members[~choice.served[members]]
+    order = others[np.argsort(problem.need[others], kind="stable")]
+    flow.serve_in_order(net, work, order, rest)
+    return choice.proven
+
+
+def _shortages(problem: Problem, short: Bools) -> dict[int, Shortage]:
+    return {int(row): shortage(problem, int(row), short) for row in np.flatnonzero(short)}
+
+
+# (B) the least peak, the least cost
+
+
+def _profile(given: PlanInput, problem: Problem, allotted: Ints, prices: Floats) -> Ints:
+    """Planned energy of the whole site by slot; all of ``allotted`` fits under it."""
+    order = np.lexsort((np.arange(len(prices)), prices))
+    if given.mode is PlanMode.EARLY:
+        return _opened(problem, allotted, np.arange(len(prices), dtype=np.int64))
+    if given.mode is PlanMode.COST:
+        if given.demand_price_per_kw <= 0.0:
+            problem.net.cap[0] = problem.root_cap
+            return _opened(problem, allotted, order)
+        return _cheapest(given, problem, allotted, prices, order)
+    peak_w = _least_peak(problem, allotted, given.peak_so_far_w)
+    problem.net.cap[0] = _root_cap(problem, peak_w)
+    return _opened(problem, allotted, order)
+
+
+def _root_cap(problem: Problem, peak_w: float) -> Ints:
+    free_w = np.maximum(0.0, peak_w - problem.base_w)
+    cap: Ints = np.minimum(problem.root_cap, np.floor(free_w * problem.hours).astype(np.int64))
+    return cap
+
+
+def _opened(problem: Problem, allotted: Ints, order: Ints) -> Ints:
+    flow.clear(problem.net)
+    missing = flow.open_slots(problem.net, problem.work, order, allotted.copy())
+    assert missing == 0, "energy that was promised must fit under the peak that was chosen"
+    profile: Ints = problem.net.used[0].copy()
+    return profile
+
+
+def _least_peak(problem: Problem, allotted: Ints, floor_w: float) -> float:
+    """Newton on minimum cuts: each cut says how high the peak must be at least."""
+    net, work = problem.net, problem.work
+    hours = float(problem.hours.sum())
+    peak_w = max(floor_w, float(problem.base_w.min()), float(allotted.sum()) / hours)
+    highest_w = float((problem.root_cap / problem.hours + problem.base_w).max()) + 1.0
+    flow.clear(net)
+    need = allotted.copy()
+    for _ in range(_MAX_PEAK_STEPS):
+        net.cap[0] = _root_cap(problem, peak_w)
+        flow.augment(net, work, need)
+        missing = int(need.sum())
+        if missing == 0 or peak_w >= highest_w:
+            break
+        stays, slots = net.taken.shape
+        in_cut = work.level[stays : stays + slots] >= 0
+        peak_w = _raised(problem, in_cut, peak_w, highest_w, missing)
+    return peak_w if not need.any() else highest_w
+
+
+def _raised(problem: Problem, in_cut: Bools, low_w: float, high_w: float, missing: int) -> float:
+    """The lowest peak at which the cut's slots carry ``missing`` Wh more than at ``low_w``."""
+    before = int(_root_cap(problem, low_w)[in_cut].sum())
+    while high_w - low_w > 0.5:
+        middle_w = (low_w + high_w) / 2.0
+        if int(_root_cap(problem, middle_w)[in_cut].sum()) - before >= missing:
+            high_w = middle_w
+        else:
+            low_w = middle_w
+    return high_w
+
+
+def _cheapest(
+    given: PlanInput, problem: Problem, allotted: Ints, prices: Floats, order: Ints
+) -> Ints:
+    """Weigh demand charge against energy cost: the bill is convex in the peak."""
+    low_w = _least_peak(problem, allotted, given.peak_so_far_w)
+    high_w = max(low_w, float((problem.root_cap / problem.hours + problem.base_w).max()))
+
+    def bill(peak_w: float) -> tuple[float, Ints]:
+        problem.net.cap[0] = _root_cap(problem, peak_w)
+        profile = _opened(problem, allotted, order)
+        energy = float((profile * prices).sum()) / 1e6
+        above_kw = max(0.0, peak_w - given.peak_so_far_w) / 1000.0
+        return energy + above_kw * given.demand_price_per_kw, profile
+
+    best_cost, best = bill(low_w)
+    ratio = (5.0**0.5 - 1.0) / 2.0
+    left_w, right_w = high_w - ratio * (high_w - low_w), low_w + ratio * (high_w - low_w)
+    left, right = bill(left_w), bill(right_w)
+    for _ in range(_COST_SEARCH_STEPS):
+        for cost, profile in (left, right):
+            if cost < best_cost:
+                best_cost, best = cost, profile
+        if left[0] <= right[0]:
+            high_w, right_w, right = right_w, left_w, left
+            left_w = high_w - ratio * (high_w - low_w)
+            left = bill(left_w)
+        else:
+            low_w, left_w, left = left_w, right_w, right
+            right_w = low_w + ratio * (high_w - low_w)
+            right = bill(right_w)
+    return best
+
+
+# (C) who charges when, calmly
+
+
+def _share(problem: Problem, readiness: Readiness, profile: Ints) -> None:
+    """Refill the profile with few starts and stops; what that leaves over, the flow places."""
+    net, stays = problem.net, problem.stays
+    wishes = dispatch.Preferences(
+        max_w=problem.cars.max_w,
+        min_w=np.array([stay.min_power_w for stay in stays]),
+        running=np.array([stay.charging_w > 0.0 for stay in stays]),
+        late=readiness.short,
+        priority=np.array([float(stay.priority) for stay in stays]),
+    )
+    flow.clear(net)
+    net.cap[0] = profile
+    need = readiness.allotted.copy()
+    dispatch.share(net, wishes, problem.present_s, need, dispatch.STICKY_S)
+    flow.augment(net, problem.work, need)
+    assert not need.any(), "a profile that carried every need once carries it again"
+    net.cap[0] = problem.root_cap
+
+
+# what comes out
+
+
+def _check(problem: Problem) -> None:
+    """No node above its limit in any slot, and every Wh accounted for at the root."""
+    net = problem.net
+    assert (net.used <= net.cap).all(), "a plan never exceeds a node"
+    assert (net.taken >= 0).all(), "no stay gives energy back"
+    assert (net.taken <= net.stay_cap).all(), "no stay takes more than its vehicle can"
+    assert int(net.used[0].sum()) == int(net.taken.sum()), "energy passes the root"
+
+
+def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
+    power = problem.net.taken / problem.hours
+    node_power = problem.net.used / problem.hours
+    root_w = node_power[0] + problem.base_w
+    by_row = forecasts(problem, readiness.shortages)
+    found: dict[UUID, Forecast] = {problem.stays[row].id: made for row, made in by_row.items()}
+    ids = [stay.id for stay in problem.stays]
+    found |= {s.id: settled(s, given.now) for s in given.stays if s.id not in found}
+    return Plan(
+        site_id=given.site_id,
+        made_at=given.now,
+        bounds=problem.bounds,
+        power_w=_by_id(ids, power),
+        allotted_wh={
+            s.id: float(a) for s, a in zip(problem.stays, readiness.allotted, strict=True)
+        },
+        node_power_w=_by_id([node.id for node in problem.nodes], node_power),
+        forecasts=found,
+        peak_w=float(root_w.max()),
+        root_id=given.tree.root.id,
+        stats=PlanStats(
+            slots=len(problem.hours),
+            stays=len(problem.stays),
+            cells=int(problem.net.used.size),
+            triaged=int(readiness.short.sum()),
+            triage_proven=readiness.proven,
+            gentle=readiness.gentle,
+        ),
+    )
+
+
+def _by_id(ids: Sequence[UUID], rows: Floats) -> Mapping[UUID, tuple[float, ...]]:
+    return {key: tuple(row) for key, row in zip(ids, rows.tolist(), strict=True)}
+
+
+def warm_up() -> None:
+    """Compile the engine now rather than at the first plan (seconds once, then from disk)."""
+    start_at = datetime(2026, 1, 1, tzinfo=UTC)
+    root = Node(UUID(int=1), NodeKind.GRID, "grid", None, (NodeLimit(power_w=10_000.0),))
+    tree = ElectricalTree((root,), ZoneInfo("UTC"), {root.id: root}, {})
+    stay = Stay(
+        id=UUID(int=2),
+        arrival_at=start_at,
+        departure_at=start_at + timedelta(hours=2),
+        energy_needed_wh=30_000.0,
+        max_power_w=20_000.0,
+    )
+    given = PlanInput(root.id, start_at, start_at + timedelta(hours=3), tree, (stay,))
+    plan(given)
+    plan(replace(given, stays=(replace(stay, energy_needed_wh=1000.0),)))
