@@ -60,3 +60,25 @@ class EvseStatusChanged:
     error_code: str | None
     info: str | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EvsesChanged:
+    """EVSEs of a station were created, bound or edited."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    evse_ids: tuple[UUID, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StationChanged:
+    """A station's state (approved, rejected, retired), site or name was changed by somebody."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    state: str
+    at: datetime

@@ -1,8 +1,10 @@
 """Stations (charging stations), EVSEs and connectors."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -191,3 +193,116 @@ class Frame:
     error_code: str | None = None
     latency_ms: float | None = None
     flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlagCount:
+    """An oddity of one charger: how often it was seen, when last and with what."""
+
+    flag: str
+    count: int
+    last_at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorState:
+    """One plug of an EVSE, by its OCPP connector id."""
+
+    number: int
+    status: EvseStatus
+    at: datetime | None = None
+    error_code: str | None = None
+    info: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StationView:
+    """A station with its outlets, for pages and the API."""
+
+    station: Station
+    evses: tuple[Evse, ...]
+    flags: tuple[FlagCount, ...] = ()
+    status: EvseStatus = EvseStatus.UNKNOWN
+    connectors: Mapping[UUID, tuple[ConnectorState, ...]] = field(default_factory=dict)
+    remote: str | None = None
+    has_password: bool = False
+
+    @property
+    def unbound(self) -> tuple[Evse, ...]:
+        """Outlets that appeared by themselves and hang on no node of the electrical tree yet."""
+        return tuple(evse for evse in self.evses if evse.node_id is None)
+
+
+@dataclass(frozen=True, slots=True)
+class StationFilter:
+    site_id: UUID | None = None
+    state: StationState | None = None
+    connected: bool | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFilter:
+    """``text`` is looked for in payload and message id, without regard to case."""
+
+    direction: str | None = None
+    action: str | None = None
+    kind: str | None = None
+    errors_only: bool = False
+    text: str = ""
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """One command as it was asked for and answered."""
+
+    id: UUID
+    station_id: UUID
+    action: str
+    request: Mapping[str, Any]
+    requested_by: str
+    requested_at: datetime
+    status: str
+    answered_at: datetime | None = None
+    word: str | None = None
+    response: Mapping[str, Any] | None = None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    row: ConfigRow
+    read_at: datetime
+
+
+PLUGGED = frozenset(
+    {
+        EvseStatus.PREPARING,
+        EvseStatus.OCCUPIED,
+        EvseStatus.CHARGING,
+        EvseStatus.SUSPENDED_EV,
+        EvseStatus.SUSPENDED_EVSE,
+        EvseStatus.FINISHING,
+    }
+)
+_STRONGEST_FIRST = (
+    EvseStatus.CHARGING,
+    EvseStatus.SUSPENDED_EV,
+    EvseStatus.SUSPENDED_EVSE,
+    EvseStatus.FINISHING,
+    EvseStatus.OCCUPIED,
+    EvseStatus.PREPARING,
+    EvseStatus.RESERVED,
+    EvseStatus.AVAILABLE,
+    EvseStatus.UNAVAILABLE,
+    EvseStatus.FAULTED,
+    EvseStatus.UNKNOWN,
+)
+
+
+def combined(statuses: Iterable[EvseStatus]) -> EvseStatus:
+    """The status of an EVSE from its connectors': one in use decides, one that works is enough."""
+    return min(statuses, key=_STRONGEST_FIRST.index, default=EvseStatus.UNKNOWN)

@@ -1,0 +1,147 @@
+"""Who may connect: known stations by password, unknown ones held for a person's approval."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from voltyard.bus import Bus
+from voltyard.chargers import store
+from voltyard.chargers.directory import Directory, Entry
+from voltyard.chargers.events import StationSeen
+from voltyard.chargers.model import Admission, Admitted, Station, StationState
+from voltyard.chargers.passwords import Passwords, Verdict
+from voltyard.clock import Clock
+from voltyard.storage.engine import Database
+from voltyard.tenancy import scope
+
+IDENTITY = re.compile(r"[^\x00-\x1f\x7f/\\]{1,128}")
+BUSY_RETRY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where unknown stations are held: an organisation, and the site when there is one only."""
+
+    org_id: UUID
+    site_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerSettings:
+    """``frame_payload_max`` is where a logged payload is cut, in characters.
+
+    ``evses_max`` bounds the EVSEs a station may bring into being by naming them.
+    """
+
+    allow_no_password: bool = False
+    auto_approve: bool = False
+    heartbeat_s: int = 300
+    pending_retry_s: int = 60
+    pending_max: int = 100
+    evses_max: int = 64
+    evse_power_w: float = 150_000.0
+    frame_payload_max: int = 16_384
+    seen_write_s: float = 60.0
+
+
+FindHome = Callable[[], Awaitable[Home | None]]
+
+
+class Gatekeeper:
+    """Decides on a new connection from memory; the database is asked only about strangers."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        directory: Directory,
+        passwords: Passwords,
+        settings: ChargerSettings,
+        home: FindHome,
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._directory = directory
+        self._passwords = passwords
+        self._settings = settings
+        self._home = home
+
+    async def admit(self, identity: str, password: str | None, *, remote: str) -> Admitted:
+        if IDENTITY.fullmatch(identity) is None:
+            return Admitted(Admission.UNKNOWN)
+        entry = self._directory.by_identity(identity) or await self._look_up(identity)
+        if entry is None:
+            return await self._stranger(identity, password, remote)
+        if entry.station.state in (StationState.REJECTED, StationState.RETIRED):
+            return Admitted(Admission.UNKNOWN)
+        entry.remote = remote
+        return await self._known(entry, password, remote)
+
+    async def _known(self, entry: Entry, password: str | None, remote: str) -> Admitted:
+        who = (entry.station.identity, remote)
+        now = self._clock.now()
+        if entry.password_hash is None:
+            if self._settings.allow_no_password:
+                return Admitted(Admission.ACCEPT, entry.station)
+            entry.note("no_password_set", remote, now)
+            return Admitted(Admission.UNAUTHORISED)
+        if password is None:
+            entry.note("no_password_sent", remote, now)
+            delay_s = self._passwords.refused(who, now)
+            return Admitted(Admission.UNAUTHORISED, retry_after_s=delay_s or None)
+        checked = await self._passwords.check(
+            entry.station.id, entry.password_hash, password, who=who, at=now
+        )
+        if checked.verdict is Verdict.RIGHT:
+            return Admitted(Admission.ACCEPT, entry.station)
+        if checked.verdict is Verdict.LATER:
+            return Admitted(Admission.BUSY, retry_after_s=checked.retry_after_s)
+        entry.note("wrong_password", remote, now)
+        return Admitted(Admission.UNAUTHORISED)
+
+    async def _stranger(self, identity: str, password: str | None, remote: str) -> Admitted:
+        """Hold it: its first password becomes its own, so approving needs no typing."""
+        home = await self._home()
+        if home is None:
+            return Admitted(Admission.BUSY, retry_after_s=BUSY_RETRY_S)
+        pending = sum(entry.station.state is StationState.PENDING for entry in self._directory)
+        approve = self._settings.auto_approve
+        if not approve and pending >= self._settings.pending_max:
+            return Admitted(Admission.BUSY, retry_after_s=10 * BUSY_RETRY_S)
+        entry = await self._create(identity, password, remote, home, approve=approve)
+        if password is None and not self._settings.allow_no_password:
+            entry.note("no_password_sent", remote, self._clock.now())
+            return Admitted(Admission.UNAUTHORISED)
+        if entry.station.state is StationState.PENDING:
+            event = StationSeen(entry.station.org_id, entry.station.id, identity, self._clock.now())
+            await self._bus.publish(event)
+        return await self._known(entry, password, remote)
+
+    async def _create(
+        self, identity: str, password: str | None, remote: str, home: Home, *, approve: bool
+    ) -> Entry:
+        state = StationState.APPROVED if approve else StationState.PENDING
+        station = Station(
+            uuid4(), home.org_id, home.site_id if approve else None, identity, state, name=identity
+        )
+        hashed = None if password is None else await self._passwords.hash(password)
+        async with scope.transaction(self._database, scope.of(home.org_id)) as tx:
+            await store.insert_station(tx, station, password_hash=hashed, at=self._clock.now())
+        entry = await self._look_up(identity)
+        assert entry is not None
+        entry.remote = remote
+        return entry
+
+    async def _look_up(self, identity: str) -> Entry | None:
+        """From the database, kept from then on; two at once end with one entry."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            found = await store.load_one(tx, identity=identity)
+        known = self._directory.by_identity(identity)
+        if known is not None or found is None:
+            return known
+        found.station = replace(found.station, connected=False)
+        self._directory.add(found)
+        return found

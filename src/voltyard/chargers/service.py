@@ -1,0 +1,366 @@
+"""Chargers: who may connect, who is connected, what they report, what is commanded."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from voltyard.bus import Bus
+from voltyard.chargers import store
+from voltyard.chargers.administration import StationAdmin
+from voltyard.chargers.admission import ChargerSettings, FindHome, Gatekeeper, Home
+from voltyard.chargers.commands import Command, CommandResult, StationLink, Trigger
+from voltyard.chargers.core import Audit
+from voltyard.chargers.directory import Entry
+from voltyard.chargers.events import (
+    EvseStatusChanged,
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+)
+from voltyard.chargers.model import (
+    Admitted,
+    BootInfo,
+    BootReply,
+    BootStatus,
+    CommandRecord,
+    ConfigRow,
+    ConnectorState,
+    Evse,
+    Frame,
+    Station,
+    StationRef,
+    StationState,
+    StatusReport,
+)
+from voltyard.chargers.passwords import Passwords
+from voltyard.chargers.reading import StationReads
+from voltyard.clock import Clock
+from voltyard.errors import ChargerOffline, VoltyardError
+from voltyard.storage.engine import Database
+from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.tenancy import scope
+from voltyard.tenancy.model import Principal
+
+__all__ = ["Audit", "ChargerService", "ChargerSettings", "FindHome", "Home"]
+
+AHEAD_MAX = timedelta(minutes=15)
+BEHIND_MAX = timedelta(days=30)
+CONFIG_ROWS_MAX = 20_000
+DataHandler = Callable[[StationRef, str | None, str | None], Awaitable[None]]
+DEFAULTS = ChargerSettings()
+
+
+class ChargerService(StationAdmin, StationReads):
+    """Implements ``voltyard.ocpp.ports.Chargers``; see its bases for administration and reads."""
+
+    def __init__(
+        self,
+        database: Database,
+        commits: GroupCommit,
+        bus: Bus,
+        clock: Clock,
+        *,
+        audit: Audit,
+        home: FindHome,
+        settings: ChargerSettings = DEFAULTS,
+        passwords: Passwords | None = None,
+    ) -> None:
+        passwords = passwords or Passwords()
+        super().__init__(
+            database, commits, bus, clock, audit=audit, passwords=passwords, settings=settings
+        )
+        self._gate = Gatekeeper(database, bus, clock, self._directory, passwords, settings, home)
+        self._data_handlers: dict[str, DataHandler] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def load(self) -> None:
+        """At start, before the first connection: every station into memory, none connected."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await store.mark_all_disconnected(tx)
+            for entry in await store.load(tx):
+                entry.station = replace(entry.station, connected=False)
+                self._directory.add(entry)
+
+    async def admit(
+        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+    ) -> Admitted:
+        return await self._gate.admit(identity, password, remote=remote)
+
+    def link(self, station_id: UUID) -> StationLink | None:
+        """The live connection of a station, if there is one."""
+        entry = self._directory.entry(station_id)
+        return None if entry is None else entry.link
+
+    def on_data(self, vendor_id: str, handler: DataHandler) -> None:
+        """Give DataTransfer messages of a vendor to ``handler`` (message id, data)."""
+        self._data_handlers[vendor_id.casefold()] = handler
+
+    async def connected(self, link: StationLink) -> None:
+        entry = self._entry(link.station.id)
+        former, entry.link = entry.link, link
+        if former is not None and former is not link:
+            self._spawn(self._close(former, "replaced by a new connection"))
+        now = self._clock.now()
+        station = self._change(
+            entry,
+            connected=True,
+            connected_at=now,
+            last_seen_at=now,
+            ocpp_version=link.version,
+        )
+        entry.seen_written_at = now
+        write = store.station_write(
+            station.id,
+            connected=True,
+            connected_at=now,
+            last_seen_at=now,
+            ocpp_version=link.version,
+            remote=entry.remote,
+        )
+        await self._commits.submit([write])
+        await self._bus.publish(
+            StationConnected(station.org_id, station.site_id, station.id, link.version, now)
+        )
+
+    async def disconnected(self, link: StationLink, reason: str) -> None:
+        """A link that was replaced meanwhile changes nothing."""
+        entry = self._entry(link.station.id)
+        if entry.link is not link:
+            return
+        entry.link = None
+        now = self._clock.now()
+        station = self._change(entry, connected=False)
+        write = store.station_write(
+            station.id, connected=False, last_seen_at=station.last_seen_at or now
+        )
+        await self._commits.submit([write, *self._flag_writes(entry)])
+        await self._bus.publish(
+            StationDisconnected(station.org_id, station.site_id, station.id, reason, now)
+        )
+
+    async def booted(self, station: StationRef, info: BootInfo) -> BootReply:
+        entry = self._entry(station.id)
+        now = self._clock.now()
+        columns: dict[str, Any] = {
+            "vendor": store.storable(info.vendor),
+            "model": store.storable(info.model),
+            "serial": _clean(info.serial),
+            "firmware": _clean(info.firmware),
+            "booted_at": now,
+            "last_seen_at": now,
+        }
+        known = self._change(entry, **columns)
+        await self._commits.submit([store.station_write(known.id, **columns)])
+        await self._bus.publish(
+            StationBooted(known.org_id, known.site_id, known.id, info.reason, now)
+        )
+        if known.state is StationState.APPROVED:
+            return BootReply(BootStatus.ACCEPTED, self._settings.heartbeat_s, now)
+        held = known.state is StationState.PENDING
+        status = BootStatus.PENDING if held else BootStatus.REJECTED
+        return BootReply(status, self._settings.pending_retry_s, now)
+
+    async def heartbeat(self, station: StationRef) -> datetime:
+        return self._seen(self._entry(station.id))
+
+    async def status(self, station: StationRef, report: StatusReport) -> None:
+        entry = self._entry(station.id)
+        self._seen(entry)
+        if report.evse_number <= 0:
+            entry.status = report.status
+            return
+        evse = await self.ensure_evse(station, report.evse_number)
+        if evse is None:
+            return
+        changed, writes = self._apply_status(entry, evse, report)
+        await self._commits.submit(writes)
+        await self._bus.publish(
+            EvseStatusChanged(
+                changed.org_id,
+                changed.site_id,
+                changed.station_id,
+                changed.id,
+                changed.status.value,
+                changed.error_code,
+                report.info,
+                changed.status_at or self._clock.now(),
+            )
+        )
+
+    async def configuration_reported(
+        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
+    ) -> None:
+        entry = self._entry(station.id)
+        now = self._clock.now()
+        if len(rows) > CONFIG_ROWS_MAX:
+            entry.note("configuration_cut", str(len(rows)), now)
+        writes = [
+            store.config_write(entry.station.org_id, station.id, row, now)
+            for row in rows[:CONFIG_ROWS_MAX]
+        ]
+        await self._commits.submit(writes)
+        if complete:
+            async with scope.transaction(self._database, scope.of(entry.station.org_id)) as tx:
+                await store.drop_config_before(tx, station.id, now)
+
+    async def data_received(
+        self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
+    ) -> bool:
+        """Whether somebody here understands this vendor's messages."""
+        handler = self._data_handlers.get(vendor_id.casefold())
+        if handler is None:
+            self.flag(station, "data_transfer_unknown", f"{vendor_id} {message_id or ''}")
+            return False
+        await handler(station, message_id, data)
+        return True
+
+    def flag(self, station: StationRef, flag: str, detail: str) -> None:
+        entry = self._directory.entry(station.id)
+        if entry is not None:
+            entry.note(store.storable(flag)[:64], detail, self._clock.now())
+
+    def frame(self, frame: Frame) -> None:
+        """Lazily written and, when half of the writer's queue is taken, dropped (counted there)."""
+        if frame.direction == "in":
+            entry = self._directory.entry(frame.station_id)
+            if entry is not None:
+                self._seen(entry)
+        self._commits.offer([store.frame_write(frame, self._settings.frame_payload_max)])
+
+    async def command(
+        self,
+        station_id: UUID,
+        command: Command,
+        principal_name: str,
+        *,
+        timeout_s: float = 30.0,
+    ) -> CommandResult:
+        """Send it and keep what was asked and answered; raises as ``StationLink.send`` does."""
+        entry = self._entry(station_id)
+        record = CommandRecord(
+            uuid4(),
+            station_id,
+            type(command).__name__,
+            msgspec.to_builtins(command),
+            principal_name,
+            self._clock.now(),
+            "requested",
+        )
+        self._commits.offer([store.command_write(entry.station.org_id, record)])
+        started_s = self._clock.monotonic_s()
+        try:
+            if entry.link is None:
+                raise ChargerOffline("the charger is not connected")
+            result = await entry.link.send(command, timeout_s=timeout_s)
+        except VoltyardError as error:
+            answer = {"message": error.message, "detail": error.detail}
+            latency_ms = (self._clock.monotonic_s() - started_s) * 1000
+            await self._answered(entry, record, error.code, error.code, answer, latency_ms)
+            raise
+        response = msgspec.to_builtins(dict(result.detail))
+        await self._answered(
+            entry, record, result.status.value, result.word, response, result.latency_ms
+        )
+        return result
+
+    def maintain(self) -> None:
+        """Now and then (each tick will do): write counted flags and last-seen times, lazily."""
+        writes: list[Write] = []
+        for entry in self._directory:
+            if entry.flags_dirty:
+                writes.extend(self._flag_writes(entry))
+        if writes:
+            self._commits.offer(writes)
+
+    async def close(self) -> None:
+        """Write what was only counted; the links are closed by who opened them."""
+        self.maintain()
+        if self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def approve(
+        self, who: Principal, station_id: UUID, *, site_id: UUID | None = None
+    ) -> Station:
+        """As ``StationAdmin.approve``; a station that waits is asked to boot again at once."""
+        station = await super().approve(who, station_id, site_id=site_id)
+        link = self.link(station_id)
+        if link is not None:
+            self._spawn(self._ask_to_boot(link))
+        return station
+
+    def _apply_status(
+        self, entry: Entry, evse: Evse, report: StatusReport
+    ) -> tuple[Evse, list[Write]]:
+        now = self._clock.now()
+        at = report.at if now - BEHIND_MAX <= report.at <= now + AHEAD_MAX else now
+        error = report.vendor_error or report.error_code
+        error = None if error in (None, "NoError") else _clean(error)
+        state = ConnectorState(
+            report.connector_number, report.status, at, error, _clean(report.info)
+        )
+        status = entry.connector_reported(evse.number, state)
+        changed = replace(evse, status=status, status_at=at, error_code=error)
+        self._directory.put_evse(changed)
+        writes = [
+            store.evse_status_write(changed, state.info),
+            store.connector_write(evse, state),
+        ]
+        return changed, writes
+
+    def _seen(self, entry: Entry) -> datetime:
+        now = self._clock.now()
+        entry.station = replace(entry.station, last_seen_at=now)
+        written_at = entry.seen_written_at
+        if written_at is None or (now - written_at).total_seconds() >= self._settings.seen_write_s:
+            entry.seen_written_at = now
+            self._commits.offer([store.station_write(entry.station.id, last_seen_at=now)])
+        return now
+
+    def _flag_writes(self, entry: Entry) -> list[Write]:
+        if not entry.flags_dirty:
+            return []
+        entry.flags_dirty = False
+        flags = store.flags_json(entry.flags)
+        return [store.station_write(entry.station.id, flags=flags)]
+
+    async def _answered(
+        self,
+        entry: Entry,
+        record: CommandRecord,
+        status: str,
+        word: str,
+        response: dict[str, Any],
+        latency_ms: float,
+    ) -> None:
+        answered = replace(
+            record,
+            status=status,
+            word=store.storable(word),
+            response=response,
+            latency_ms=latency_ms,
+            answered_at=self._clock.now(),
+        )
+        await self._commits.submit([store.command_write(entry.station.org_id, answered)])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _close(self, link: StationLink, reason: str) -> None:
+        await link.close(reason)
+
+    async def _ask_to_boot(self, link: StationLink) -> None:
+        try:
+            await link.send(Trigger("boot"))
+        except VoltyardError as error:
+            self.flag(link.station, "boot_trigger_failed", error.message)
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else store.storable(text)
