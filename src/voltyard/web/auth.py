@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from litestar import Request
@@ -62,13 +62,13 @@ class FormGuard:
             raise ValueError("the form secret needs at least 16 bytes")
         self._secret = secret
 
-    def token(self, connection: "ASGIConnection[object, object, object, object]") -> str:
-        return self._sign(binding(connection))
+    def token(self, connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+        return self.sign(binding(connection))
 
-    def _sign(self, bound_to: str) -> str:
+    def sign(self, bound_to: str) -> str:
         return hmac.new(self._secret, bound_to.encode(), hashlib.sha256).hexdigest()
 
-    async def check(self, request: "Request[object, object, object]") -> None:
+    async def check(self, request: Request[Any, Any, Any]) -> None:
         """Raise Forbidden unless the request came from one of our own pages."""
         if request.method in SAFE_METHODS:
             return
@@ -76,18 +76,18 @@ class FormGuard:
             raise Forbidden("This request came from another site.", code="foreign_origin")
         given = request.headers.get(CSRF_HEADER) or (await request.form()).get(CSRF_FIELD)
         bound_to = binding(request)
-        good = isinstance(given, str) and hmac.compare_digest(given, self._sign(bound_to))
+        good = isinstance(given, str) and hmac.compare_digest(given, self.sign(bound_to))
         if not bound_to or not good:
             raise Forbidden("The page was too old. Please try again.", code="stale_form")
 
 
-def binding(connection: "ASGIConnection[object, object, object, object]") -> str:
+def binding(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     """The cookie value that this browser's forms are bound to."""
     cookies = connection.cookies
     return cookies.get(SESSION_COOKIE) or cookies.get(VISITOR_COOKIE) or ""
 
 
-def same_origin(connection: "ASGIConnection[object, object, object, object]") -> bool:
+def same_origin(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
     """Whether the browser says that one of our own pages asks (unknown counts as ours)."""
     fetch_site = connection.headers.get("sec-fetch-site")
     if fetch_site is not None and fetch_site not in {"same-origin", "none"}:

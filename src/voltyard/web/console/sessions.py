@@ -1,0 +1,90 @@
+"""Sessions: the list with its filters, one session with its curve and repairs, the export."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from litestar import Response, get
+from litestar.response import Stream
+
+from voltyard.sessions.model import SessionState
+from voltyard.web.console.common import paging, query, search_text
+from voltyard.web.console.views import SessionFilter, SessionRow
+from voltyard.web.export import Cell, csv_stream
+from voltyard.web.ui import PAGE_HEADERS, Ui
+
+
+@get("/sessions")
+async def sessions_page(ui: Ui) -> Response[str]:
+    page = await ui.data.sessions(ui.who, _filter(ui), paging(ui))
+    return ui.page("sessions.html", page=page, states=tuple(SessionState))
+
+
+@get("/sessions.csv")
+async def sessions_export(ui: Ui) -> Stream:
+    wanted = _filter(ui)
+    header = (
+        "id,state,started_at,ended_at,site,station,outlet,transaction,vehicle,token,energy_wh,"
+        "soc_start_pct,soc_end_pct,stop_reason,flags"
+    ).split(",")
+    return csv_stream(
+        "sessions.csv", header, lambda part: ui.data.sessions(ui.who, wanted, part), _cells
+    )
+
+
+@get("/sessions/{session_id:uuid}")
+async def session_page(ui: Ui, session_id: UUID) -> Response[str]:
+    session = await ui.data.session(ui.who, session_id)
+    return ui.page("session.html", session=session, row=session.row)
+
+
+@get("/sessions/{session_id:uuid}/curve.json")
+async def session_curve(ui: Ui, session_id: UUID) -> Response[Any]:
+    """Columns for the chart: kW, %, kWh."""
+    curve = (await ui.data.session(ui.who, session_id)).curve
+    columns = {
+        "at": curve.at_s,
+        "p": [None if p is None else round(p / 1000, 2) for p in curve.power_w],
+        "l": [None if p is None else round(p / 1000, 2) for p in curve.limit_w],
+        "s": curve.soc_pct,
+    }
+    return Response(columns, headers=PAGE_HEADERS)
+
+
+def _filter(ui: Ui) -> SessionFilter:
+    fields = query(ui)
+    found = SessionFilter(
+        since=fields.moment("since"),
+        until=fields.moment("until"),
+        text=search_text(ui),
+        state=fields.one_of("state", SessionState),
+        flagged=fields.flag("flagged"),
+        station_id=fields.id("station"),
+        vehicle_id=fields.id("vehicle"),
+    )
+    if len(ui.sites) > 1 and ui.site is not None and not fields.flag("everywhere"):
+        found = replace(found, site_id=ui.site.id)
+    return found
+
+
+def _cells(row: SessionRow) -> tuple[Cell, ...]:
+    return (
+        str(row.id),
+        row.state.value,
+        row.started_at,
+        row.ended_at,
+        row.site,
+        row.station,
+        row.outlet,
+        row.transaction_ref,
+        row.vehicle,
+        row.token,
+        row.energy_wh,
+        row.soc_start_pct,
+        row.soc_end_pct,
+        row.stop_reason,
+        " ".join(row.flags),
+    )
+
+
+ROUTES = [sessions_page, sessions_export, session_page, session_curve]

@@ -1,0 +1,271 @@
+"""What a page handler works with: who is looking, their words, and how to answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from litestar.response import Redirect
+
+from voltyard.errors import NotFound, Unauthenticated
+from voltyard.tenancy.model import Permission, Principal
+from voltyard.web.assets import SECURE_HEADERS, asset
+from voltyard.web.auth import (
+    SESSION_COOKIE,
+    VISITOR_COOKIE,
+    Authenticator,
+    FormGuard,
+    new_visitor,
+    require,
+)
+from voltyard.web.console.data import ConsoleData
+from voltyard.web.console.views import SiteView
+from voltyard.web.console.words import Words
+from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
+
+LOCALE_COOKIE = "voltyard_locale"
+THEME_COOKIE = "voltyard_theme"
+SITE_COOKIE = "voltyard_site"
+THEMES = ("auto", "light", "dark")
+YEAR_S = 365 * 86_400
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; manifest-src 'self'"
+)
+PAGE_HEADERS = {
+    **SECURE_HEADERS,
+    "content-security-policy": CSP,
+    "cache-control": "no-store",
+    "vary": "HX-Request, Cookie",
+}
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@lru_cache(maxsize=4)
+def environment(locale: str) -> Environment:
+    """The templates with the words of one locale."""
+    env = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        auto_reload=False,
+    )
+    words = translations(locale)
+    env.install_gettext_callables(  # type: ignore[attr-defined]
+        words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext
+    )
+    env.globals["asset"] = asset
+    return env
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What the composition root gives the console."""
+
+    data: ConsoleData
+    authenticator: Authenticator
+    secret: bytes
+    secure_cookies: bool = False
+    product: str = "voltyard"
+
+
+@dataclass(slots=True)
+class Lobby:
+    """A visitor's page, signed in or not."""
+
+    request: AnyRequest
+    deps: Deps
+    guard: FormGuard
+    locale: str
+    theme: str
+    zone: ZoneInfo = ZoneInfo("UTC")
+    visitor: str | None = None
+
+    @property
+    def gettext(self) -> Callable[[str], str]:
+        return translations(self.locale).gettext
+
+    @property
+    def formats(self) -> Formats:
+        return Formats(self.locale, self.zone)
+
+    @property
+    def words(self) -> Words:
+        return Words(self.gettext)
+
+    def context(self) -> dict[str, Any]:
+        """What every template may use."""
+        env = environment(self.locale)
+        say, plural = env.globals["gettext"], env.globals["ngettext"]
+        now = self.deps.data.now()
+        return {
+            "ui": self,
+            "fmt": self.formats,
+            "words": self.words,
+            "now": now,
+            "ago": lambda at: ago(now, at, say, plural),  # type: ignore[arg-type]
+            "locale": self.locale,
+            "locales": LOCALES,
+            "theme": self.theme,
+            "csrf": self.csrf_token(),
+            "path": self.request.url.path,
+            "query": dict(self.request.query_params.items()),
+            "link": self.link,
+            "who": None,
+            "product": self.deps.product,
+        }
+
+    def csrf_token(self) -> str:
+        if self.visitor is not None:
+            return self.guard.sign(self.visitor)
+        return self.guard.token(self.request)
+
+    def link(self, **changes: object) -> str:
+        """This page with some query parameters changed; None removes one."""
+        query: dict[str, object] = dict(self.request.query_params.items())
+        query.update(changes)
+        text = urlencode({k: v for k, v in query.items() if v is not None and v != ""})
+        return self.request.url.path + (f"?{text}" if text else "")
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response[str]:
+        """A whole page, or for htmx only the block it asks for by its target's id."""
+        return self.respond(self.render(template, **values), status)
+
+    def render(self, template: str, **values: Any) -> str:
+        found = environment(self.locale).get_template(template)
+        context = self.context() | values
+        block = self.wanted_block()
+        if block in found.blocks:
+            return "".join(found.blocks[block](found.new_context(context)))
+        return found.render(context)
+
+    def wanted_block(self) -> str:
+        headers = self.request.headers
+        if headers.get("hx-request-type") != "partial":
+            return ""
+        return headers.get("hx-target", "").partition("#")[2].replace("-", "_")
+
+    def respond(self, html: str, status: int = 200) -> Response[str]:
+        response = Response(
+            html, status_code=status, media_type=MediaType.HTML, headers=PAGE_HEADERS
+        )
+        if self.visitor is not None:
+            self.set_cookie(response, VISITOR_COOKIE, self.visitor, None)
+        return response
+
+    def go(self, path: str, **query: object) -> Redirect:
+        """See other: where a changed page lives."""
+        text = urlencode({k: v for k, v in query.items() if v is not None})
+        return Redirect(path + (f"?{text}" if text else ""), status_code=303)
+
+    def set_cookie(
+        self, response: Response[Any], name: str, value: str, max_age_s: int | None = YEAR_S
+    ) -> None:
+        response.set_cookie(
+            key=name,
+            value=value,
+            max_age=max_age_s,
+            httponly=True,
+            samesite="lax",
+            secure=self.deps.secure_cookies,
+            path="/",
+        )
+
+
+@dataclass(slots=True)
+class Ui(Lobby):
+    """A signed-in person's page. ``site`` is the one they looked at last."""
+
+    who: Principal = field(kw_only=True)
+    sites: tuple[SiteView, ...] = ()
+    site: SiteView | None = None
+
+    @property
+    def data(self) -> ConsoleData:
+        return self.deps.data
+
+    def may(self, permission: str) -> bool:
+        return self.who.may(Permission(permission))
+
+    def require(self, permission: Permission) -> None:
+        require(self.who, permission)
+
+    def context(self) -> dict[str, Any]:
+        return Lobby.context(self) | {
+            "who": self.who,
+            "may": self.may,
+            "sites": self.sites,
+            "site": self.site,
+        }
+
+    def at_site(self, site_id: UUID) -> SiteView:
+        """Make a site the current one. NotFound when it is not theirs."""
+        for site in self.sites:
+            if site.id == site_id:
+                self.site = site
+                self.zone = ZoneInfo(site.timezone)
+                return site
+        raise NotFound("There is no such site.")
+
+    def respond(self, html: str, status: int = 200) -> Response[str]:
+        response = Lobby.respond(self, html, status)
+        if self.site is not None and self.request.cookies.get(SITE_COOKIE) != str(self.site.id):
+            self.set_cookie(response, SITE_COOKIE, str(self.site.id))
+        return response
+
+
+def make_lobby(request: AnyRequest, deps: Deps, guard: FormGuard) -> Lobby:
+    """A page before log-in; gives the browser a cookie that its forms are bound to."""
+    cookies = request.cookies
+    unbound = not (cookies.get(VISITOR_COOKIE) or cookies.get(SESSION_COOKIE))
+    return Lobby(
+        request,
+        deps,
+        guard,
+        choose_locale([cookies.get(LOCALE_COOKIE), request.headers.get("accept-language")]),
+        _theme(request),
+        visitor=new_visitor() if unbound else None,
+    )
+
+
+async def make_ui(request: AnyRequest, deps: Deps, guard: FormGuard) -> Ui:
+    """The page of whoever is signed in; Unauthenticated otherwise."""
+    cookies = request.cookies
+    who = await deps.authenticator.principal(cookies.get(SESSION_COOKIE, ""))
+    if who is None:
+        raise Unauthenticated("Please sign in.")
+    locale = choose_locale(
+        [cookies.get(LOCALE_COOKIE), who.locale, request.headers.get("accept-language")]
+    )
+    ui = Ui(request, deps, guard, locale, _theme(request), who=who)
+    ui.sites = await deps.data.sites(who)
+    wanted = cookies.get(SITE_COOKIE)
+    chosen = next((s for s in ui.sites if str(s.id) == wanted), None)
+    site = chosen or next(iter(ui.sites), None)
+    if site is not None:
+        ui.at_site(site.id)
+    return ui
+
+
+def _theme(request: AnyRequest) -> str:
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    return theme if theme in THEMES else "auto"
+
+
+def local_path(path: str | None, fallback: str = "/") -> str:
+    """A path of ours to go back to; anything that could lead elsewhere becomes the fallback."""
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
+        return fallback
+    parts = urlsplit(path)
+    return fallback if parts.scheme or parts.netloc else path
