@@ -1,0 +1,133 @@
+"""The console as Litestar routes, ready to be mounted beside the REST API in one application."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, WebSocket, websocket
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.middleware.compression import CompressionMiddleware
+from litestar.types import ControllerRouterHandler
+
+from voltyard.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    VoltyardError,
+)
+from voltyard.web import assets
+from voltyard.web.auth import SESSION_COOKIE, FormGuard, same_origin
+from voltyard.web.console import (
+    account,
+    alerts,
+    board,
+    duties,
+    fleet,
+    people,
+    sessions,
+    sites,
+    stations,
+    timetable,
+)
+from voltyard.web.console.topics import TopicReader
+from voltyard.web.live import LiveHub
+from voltyard.web.ui import Deps, Lobby, Ui, make_lobby, make_ui
+
+LOBBY_ROUTES = account.ROUTES
+STAFF_ROUTES = [
+    *board.ROUTES,
+    *timetable.ROUTES,
+    *sessions.ROUTES,
+    *stations.ROUTES,
+    *duties.ROUTES,
+    *fleet.ROUTES,
+    *alerts.ROUTES,
+    *sites.ROUTES,
+    *people.ROUTES,
+]
+STATUS = {
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    Forbidden: 403,
+    Unauthenticated: 401,
+    TooMany: 429,
+}
+LIVE_REFUSED = 4401
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouterHandler]:
+    """All routes of the console. Close ``hub`` at shutdown if you give one."""
+    guard = FormGuard(deps.secret)
+    live = hub or LiveHub(TopicReader(deps.data))
+
+    async def provide_lobby(request: AnyRequest) -> Lobby:
+        return make_lobby(request, deps, guard)
+
+    async def provide_ui(request: AnyRequest) -> Ui:
+        return await make_ui(request, deps, guard)
+
+    async def on_error(request: AnyRequest, error: VoltyardError) -> Response[Any]:
+        return await error_page(request, deps, guard, error)
+
+    @websocket("/live")
+    async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
+        who = await deps.authenticator.principal(socket.cookies.get(SESSION_COOKIE, ""))
+        await socket.accept()
+        if who is None or not same_origin(socket):
+            await socket.close(code=LIVE_REFUSED, reason="sign in")
+            return
+        await live.serve(socket, who)
+
+    pages = Router(
+        path="/",
+        route_handlers=[*LOBBY_ROUTES, *STAFF_ROUTES],
+        dependencies={"lobby": Provide(provide_lobby), "ui": Provide(provide_ui)},
+        before_request=guard.check,
+        exception_handlers={VoltyardError: on_error, HTTPException: _on_http_error(deps, guard)},
+        include_in_schema=False,
+        middleware=[_gzip],
+    )
+    return [pages, assets.serve_asset, live_socket]
+
+
+def _gzip(app: Any) -> Any:
+    config = CompressionConfig(backend="gzip", minimum_size=1_000, gzip_compress_level=5)
+    return CompressionMiddleware(app, config)
+
+
+def _on_http_error(deps: Deps, guard: FormGuard) -> Any:
+    """Bad addresses and over-long bodies, told by a page like any other failure."""
+
+    async def handle(request: AnyRequest, error: HTTPException) -> Response[Any]:
+        kind = {404: NotFound, 405: NotFound, 413: Invalid, 403: Forbidden}
+        told = kind.get(error.status_code, Invalid)("This could not be understood.")
+        return await error_page(request, deps, guard, told)
+
+    return handle
+
+
+async def error_page(
+    request: AnyRequest, deps: Deps, guard: FormGuard, error: VoltyardError
+) -> Response[Any]:
+    """What went wrong, in a page of the console; the log-in page when nobody is signed in."""
+    if isinstance(error, Unauthenticated):
+        lobby = make_lobby(request, deps, guard)
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        response = lobby.go("/login", next=None if back == "/" else back)
+        if request.headers.get("hx-request"):
+            return Response("", status_code=204, headers={"hx-redirect": "/login"})
+        return response
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    try:
+        page: Lobby = await make_ui(request, deps, guard)
+    except Unauthenticated:
+        page = make_lobby(request, deps, guard)
+    return page.page(
+        "error.html", status=status, error=error, status_code=status, message=error.message
+    )
