@@ -1,0 +1,71 @@
+"""The audit: every change, who made it and from where, in the transaction of the change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from voltyard.storage.engine import Tx
+from voltyard.tenancy import store
+from voltyard.tenancy.model import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries to show; None or empty means any. ``action`` matches a beginning."""
+
+    action: str = ""
+    object_kind: str = ""
+    object_id: str = ""
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def write(
+    tx: Tx,
+    principal: Principal,
+    action: str,
+    object_kind: str,
+    object_id: object,
+    detail: Mapping[str, Any] | None = None,
+    *,
+    at: datetime,
+    remote: str = "",
+) -> None:
+    """Note a change in the same transaction. ``action`` is ``<room>.<verb>``, e.g. ``duty.delete``.
+
+    ``detail`` must hold no secret.
+    """
+    await store.insert_audit(
+        tx,
+        at=at,
+        org_id=principal.org_id,
+        actor_kind=principal.kind,
+        actor_id=principal.id,
+        actor_name=principal.name,
+        action=action,
+        object_kind=object_kind,
+        object_id=str(object_id),
+        detail=detail or {},
+        remote=remote,
+    )
+
+
+def changes(before: object, after: object) -> dict[str, list[Any]]:
+    """Field → [old, new] of two dataclasses of one type, for the audit's detail."""
+    fields: Mapping[str, Any] = getattr(type(after), "__dataclass_fields__", {})
+    return {
+        name: [_plain(getattr(before, name)), _plain(getattr(after, name))]
+        for name in fields
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, frozenset):
+        return sorted(str(part) for part in value)
+    return value
