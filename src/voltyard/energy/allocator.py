@@ -1,0 +1,329 @@
+"""Who may draw how much from now on: the plan's total, shared so that no node is ever exceeded.
+
+Pure. A grant holds for the stated validity: limits that fall within it count at their lowest.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from math import inf
+from uuid import UUID
+
+from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
+from voltyard.energy.staging import Held, Staged, split
+from voltyard.sites.model import ElectricalTree
+
+__all__ = [
+    "Allocation",
+    "AllocationInput",
+    "Candidate",
+    "Grant",
+    "Held",
+    "Reason",
+    "ReasonKind",
+    "Reservation",
+    "Staged",
+    "Wiring",
+    "allocate",
+    "split",
+]
+
+MAX_AHEAD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A connected vehicle. ``want_w`` is what it can take now, ``plan_w`` its plan for this slot.
+
+    ``plan_w`` None means no plan knows it: it gets what the planned ones leave. ``laxity_s`` is
+    the time left beyond what its *allotted* energy takes at full power; ``late`` says the plan
+    cannot make it ready. ``current_w`` is its present grant, ``since_at`` when it last went from
+    paused to charging or back. ``whole_amps`` is for AC.
+    """
+
+    evse_id: UUID
+    want_w: float
+    plan_w: float | None = None
+    stay_id: UUID | None = None
+    laxity_s: float = inf
+    priority: int = 5
+    min_power_w: float = 0.0
+    current_w: float = 0.0
+    since_at: datetime | None = None
+    wiring: Wiring = BALANCED
+    whole_amps: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationInput:
+    """The site now. ``node_load_w`` is load that is not ours, margin included, by node.
+
+    ``reservations`` count at every node above their EVSE and are never given away.
+    ``budget_w`` is the plan's total for planned vehicles (default: the sum of their plans); with
+    ``opportunistic`` the limits alone bound them. An increase under ``dead_band_w`` waits; a
+    charging vehicle keeps its turn for ``sticky_s`` of laxity and at least ``min_on_s``.
+    """
+
+    tree: ElectricalTree
+    at: datetime
+    candidates: tuple[Candidate, ...]
+    validity_s: float = 0.0
+    node_load_w: Mapping[UUID, float] = field(default_factory=dict)
+    reservations: tuple[Reservation, ...] = ()
+    budget_w: float | None = None
+    opportunistic: bool = False
+    dead_band_w: float = 2000.0
+    sticky_s: float = 3600.0
+    min_on_s: float = 300.0
+    rotate_s: float = 900.0
+    urgent_s: float = 360.0
+
+
+class ReasonKind(StrEnum):
+    FULL = "full"
+    """It gets all it can take."""
+    LIMIT = "limit"
+    """A node's limit binds."""
+    MINIMUM = "minimum"
+    """What a node has left is less than the vehicle's least power."""
+    PLAN = "plan"
+    """The plan charges it at another time, or spreads its charge."""
+    DEAD_BAND = "dead_band"
+    """The increase would be too small to be worth a command."""
+    RESERVED = "reserved"
+    """The EVSE cannot be heard; its envelope is kept free instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a grant is not higher: the node that binds and who was served before it there."""
+
+    kind: ReasonKind
+    node_id: UUID | None = None
+    ahead: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """0 or at least the vehicle's least power. ``current_a`` (whole amps a phase) for AC only."""
+
+    evse_id: UUID
+    power_w: float
+    current_a: int | None
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Grants by EVSE. ``overloaded`` nodes are over by load and reservations alone."""
+
+    grants: Mapping[UUID, Grant]
+    valid_until: datetime
+    overloaded: tuple[UUID, ...]
+    free_w: Mapping[UUID, float]
+
+    def power_w(self, evse_id: UUID) -> float:
+        grant = self.grants.get(evse_id)
+        return 0.0 if grant is None else grant.power_w
+
+
+class _Tier(IntEnum):
+    URGENT = 0
+    HELD = 1
+    PLANNED = 2
+    LATE = 3
+    UNPLANNED = 4
+
+
+def allocate(given: AllocationInput) -> Allocation:
+    """Grants that no node's limit, in watts or in amps of a phase, can be exceeded by.
+
+    KeyError when an EVSE is not in the tree.
+    """
+    room = _headroom(given)
+    overloaded = room.exceeded()
+    reserved = {reservation.evse_id for reservation in given.reservations}
+    candidates = [c for c in given.candidates if c.evse_id not in reserved]
+    assert len({c.evse_id for c in candidates}) == len(candidates), "one candidate an EVSE"
+    sharing = _Sharing(given, room, candidates)
+    sharing.serve()
+    _calm(given, sharing)
+    _verify(given, sharing, overloaded)
+    grants = {c.evse_id: sharing.grant(c) for c in sharing.order}
+    for candidate in given.candidates:
+        if candidate.evse_id in reserved:
+            reason = Reason(ReasonKind.RESERVED)
+            grants[candidate.evse_id] = Grant(candidate.evse_id, 0.0, None, reason)
+    return Allocation(
+        grants=grants,
+        valid_until=given.at + timedelta(seconds=given.validity_s),
+        overloaded=overloaded,
+        free_w=dict(room.free_w),
+    )
+
+
+def _headroom(given: AllocationInput) -> Headroom:
+    return Headroom.during(
+        given.tree, given.at, given.validity_s, given.node_load_w, given.reservations
+    )
+
+
+class _Sharing:
+    """One round of giving: what is granted so far and what is left of limits and budget."""
+
+    def __init__(
+        self, given: AllocationInput, room: Headroom, candidates: Sequence[Candidate]
+    ) -> None:
+        self.given = given
+        self.room = room
+        self.tier = {c.evse_id: _tier(given, c) for c in candidates}
+        self.order = sorted(candidates, key=self._key)
+        self.granted_w = {c.evse_id: 0.0 for c in candidates}
+        self.calmed: set[UUID] = set()
+        planned = sum(c.plan_w or 0.0 for c in candidates)
+        self.budget_w = planned if given.budget_w is None else given.budget_w
+
+    def serve(self) -> None:
+        planned = [c for c in self.order if self.tier[c.evse_id] is not _Tier.UNPLANNED]
+        for candidate in planned:
+            urgent = self.tier[candidate.evse_id] <= _Tier.HELD
+            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=not urgent)
+        running = [c for c in planned if self.granted_w[c.evse_id] > 0.0]
+        paused = [c for c in planned if self.granted_w[c.evse_id] == 0.0]
+        for candidate in (*running, *paused):
+            self._raise(candidate, candidate.want_w, bounded=True)
+        for candidate in self.order:
+            if self.tier[candidate.evse_id] is _Tier.UNPLANNED:
+                self._raise(candidate, candidate.want_w, bounded=False, counted=False)
+        if self.given.opportunistic:
+            for candidate in planned:
+                self._raise(candidate, candidate.want_w, bounded=False)
+
+    def _raise(
+        self, candidate: Candidate, target_w: float, *, bounded: bool, counted: bool = True
+    ) -> None:
+        """Raise a grant towards ``target_w``, as far as the nodes (and the budget) allow."""
+        held_w = self.granted_w[candidate.evse_id]
+        more_w = min(target_w, candidate.want_w) - held_w
+        more_w = min(more_w, self.room.room(candidate.evse_id, candidate.wiring))
+        if bounded:
+            more_w = min(more_w, self.budget_w)
+        new_w = _usable(candidate, held_w + more_w)
+        if new_w > held_w:
+            self.set(candidate, new_w)
+            if counted:
+                self.budget_w -= new_w - held_w
+
+    def set(self, candidate: Candidate, power_w: float) -> None:
+        held_w = self.granted_w[candidate.evse_id]
+        self.room.take(candidate.evse_id, power_w - held_w, candidate.wiring)
+        self.granted_w[candidate.evse_id] = power_w
+
+    def grant(self, candidate: Candidate) -> Grant:
+        power_w = self.granted_w[candidate.evse_id]
+        current_a = candidate.wiring.whole_amps(power_w)[0] if candidate.whole_amps else None
+        return Grant(candidate.evse_id, power_w, current_a, self._reason(candidate))
+
+    def _reason(self, candidate: Candidate) -> Reason:
+        power_w = self.granted_w[candidate.evse_id]
+        if candidate.evse_id in self.calmed:
+            return Reason(ReasonKind.DEAD_BAND)
+        if power_w >= _usable(candidate, candidate.want_w) - 1.0:
+            return Reason(ReasonKind.FULL)
+        left_w = self.room.room(candidate.evse_id, candidate.wiring)
+        node_id = self.room.tightest(candidate.evse_id, candidate.wiring)
+        if _usable(candidate, power_w + left_w) > power_w:
+            return Reason(ReasonKind.PLAN)
+        kind = ReasonKind.LIMIT if power_w > 0.0 or left_w < 1.0 else ReasonKind.MINIMUM
+        return Reason(kind, node_id, self._ahead(candidate, node_id))
+
+    def _ahead(self, candidate: Candidate, node_id: UUID) -> tuple[UUID, ...]:
+        found: list[UUID] = []
+        for other in self.order:
+            if other.evse_id == candidate.evse_id or len(found) == MAX_AHEAD:
+                break
+            if self.granted_w[other.evse_id] > 0.0 and node_id in self.room.path(other.evse_id):
+                found.append(other.evse_id)
+        return tuple(found)
+
+    def _key(self, candidate: Candidate) -> tuple[int, float, float, int]:
+        tier = self.tier[candidate.evse_id]
+        charging = candidate.current_w > 0.0
+        sticky_s = self.given.sticky_s if charging else 0.0
+        priority = float(candidate.priority)
+        tie = candidate.evse_id.int
+        if tier is _Tier.UNPLANNED:
+            return tier, priority, self._turn(candidate), tie
+        if tier in (_Tier.URGENT, _Tier.LATE):
+            return tier, priority, candidate.laxity_s - sticky_s, tie
+        return tier, candidate.laxity_s - sticky_s, priority, tie
+
+    def _turn(self, candidate: Candidate) -> float:
+        """Rotation of vehicles without a plan: fresh turns last, then the longest wait is next."""
+        if candidate.since_at is None:
+            return 0.0
+        elapsed_s = (self.given.at - candidate.since_at).total_seconds()
+        if candidate.current_w <= 0.0:
+            return -elapsed_s
+        return -inf if elapsed_s < self.given.rotate_s else elapsed_s
+
+
+def _tier(given: AllocationInput, candidate: Candidate) -> _Tier:
+    if candidate.plan_w is None:
+        return _Tier.UNPLANNED
+    if candidate.late:
+        return _Tier.LATE
+    if candidate.laxity_s < given.urgent_s:
+        return _Tier.URGENT
+    if candidate.current_w > 0.0 and candidate.since_at is not None:
+        on_s = (given.at - candidate.since_at).total_seconds()
+        if on_s < given.min_on_s:
+            return _Tier.HELD
+    return _Tier.PLANNED
+
+
+def _share_of_plan(tier: Mapping[UUID, _Tier], candidate: Candidate) -> float:
+    """Power from the plan alone: its own, rounded up to the least power when that is near."""
+    plan_w = candidate.plan_w or 0.0
+    if tier[candidate.evse_id] is _Tier.URGENT:
+        return candidate.want_w
+    if tier[candidate.evse_id] is _Tier.HELD:
+        return max(plan_w, candidate.min_power_w)
+    if plan_w >= candidate.min_power_w:
+        return plan_w
+    near = plan_w > 0.0 and (candidate.current_w > 0.0 or 2.0 * plan_w >= candidate.min_power_w)
+    return candidate.min_power_w if near else 0.0
+
+
+def _usable(candidate: Candidate, power_w: float) -> float:
+    """The highest power up to ``power_w`` the EVSE can be set to: 0, or at least the least."""
+    if candidate.whole_amps:
+        power_w = candidate.wiring.whole_amps(power_w)[1]
+    return power_w if power_w > 0.0 and power_w >= candidate.min_power_w - 1e-6 else 0.0
+
+
+def _calm(given: AllocationInput, sharing: _Sharing) -> None:
+    """Leave out increases too small to matter. Only ever lowers what was granted."""
+    for candidate in sharing.order:
+        granted_w = sharing.granted_w[candidate.evse_id]
+        band_w = given.dead_band_w
+        if candidate.whole_amps:
+            band_w = min(band_w, candidate.wiring.watts(1) - 1e-6)
+        held_w = _usable(candidate, candidate.current_w)
+        if 0.0 < held_w < granted_w < held_w + band_w:
+            sharing.set(candidate, held_w)
+            sharing.calmed.add(candidate.evse_id)
+
+
+def _verify(given: AllocationInput, sharing: _Sharing, overloaded: Iterable[UUID]) -> None:
+    """The promise itself, recounted from nothing: only what others draw may exceed a node."""
+    again = _headroom(given)
+    for candidate in sharing.order:
+        granted_w = sharing.granted_w[candidate.evse_id]
+        assert granted_w == 0.0 or granted_w >= candidate.min_power_w - 1e-6, "0 or the least"
+        assert granted_w <= candidate.want_w + 1e-6, "no more than the vehicle takes"
+        again.take(candidate.evse_id, granted_w, candidate.wiring)
+    over = set(overloaded)
+    assert over.issuperset(again.exceeded()), "a grant never exceeds a node"
