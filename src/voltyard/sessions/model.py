@@ -114,9 +114,50 @@ class SessionState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Flag(StrEnum):
+    """What was odd about a session and what was done; each has a ``Repair`` beside it."""
+
+    START_UNSEEN = "start_unseen"
+    NO_STOP = "no_stop"
+    SUPERSEDED = "superseded"
+    ETERNAL = "eternal"
+    REOPENED = "reopened"
+    STOP_WITHOUT_ID = "stop_without_id"
+    UNKNOWN_TRANSACTION = "unknown_transaction"
+    FOREIGN_TRANSACTION = "foreign_transaction"
+    REUSED_TRANSACTION = "reused_transaction"
+    SEQUENCE_GAP = "sequence_gap"
+    CLOCK_OFF = "clock_off"
+    VALUES_AFTER_END = "values_after_end"
+    OFFLINE = "offline"
+    NEGATIVE_ENERGY = "negative_energy"
+    REGISTER_RESET = "register_reset"
+    REGISTER_JUMP = "register_jump"
+    DROP_TO_ZERO = "drop_to_zero"
+    GLITCH = "glitch"
+    UNIT_MIXED = "unit_mixed"
+    START_PLACEHOLDER = "start_placeholder"
+    SESSION_RELATIVE = "session_relative"
+    VEHICLE_ASSIGNED = "vehicle_assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One correction: what, at which instant of the session, from what to what."""
+
+    what: str
+    at: datetime
+    was: str | None = None
+    now: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One plug-in and the energy delivered in it."""
+    """One plug-in and the energy delivered in it.
+
+    ``energy_wh`` is what was delivered, repaired; ``meter_start_wh`` and ``meter_last_wh`` the
+    register between which it lies. ``start_message`` is the OCPP message id of its start.
+    """
 
     id: UUID
     org_id: UUID
@@ -145,7 +186,42 @@ class Session:
     stop_reason: str | None = None
     authorisation: str | None = None
     flags: tuple[str, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    start_message: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still runs, as far as anybody knows."""
+        return self.ended_at is None
 
     def flagged(self, flag: str) -> "Session":
         """The same session with a repair or oddity noted once."""
         return self if flag in self.flags else replace(self, flags=(*self.flags, flag))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """``from_at`` and ``until_at`` bound the start; ``text`` is sought in token and reference."""
+
+    site_id: UUID | None = None
+    station_id: UUID | None = None
+    evse_id: UUID | None = None
+    vehicle_id: UUID | None = None
+    duty_id: UUID | None = None
+    state: SessionState | None = None
+    flagged: bool | None = None
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSample:
+    """One stored reading of a session, as the charger reported it."""
+
+    at: datetime
+    power_w: float | None
+    energy_wh: float | None
+    soc_pct: float | None
+    offered_w: float | None
+    context: str
