@@ -150,7 +150,7 @@ CREATE TABLE sessions (
   flags text[] NOT NULL DEFAULT '{}', repairs jsonb NOT NULL DEFAULT '[]',
   UNIQUE (station_id, transaction_ref), UNIQUE (station_id, start_key));
 CREATE INDEX sessions_org_started ON sessions (org_id, started_at DESC);
-CREATE INDEX sessions_open ON sessions (station_id) WHERE state = 'active';
+CREATE INDEX sessions_open ON sessions (station_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_duty ON sessions (duty_id);
 CREATE TABLE meter_values (
   at timestamptz NOT NULL, org_id uuid NOT NULL, station_id uuid NOT NULL, evse_id uuid,
@@ -176,6 +176,10 @@ CREATE TABLE forecasts (
   site_id uuid NOT NULL, made_at timestamptz NOT NULL, ready_at timestamptz,
   soc_departure_pct double precision, shortfall_wh double precision NOT NULL,
   will_miss boolean NOT NULL, first_missed_at timestamptz, reason jsonb NOT NULL DEFAULT '{}');
+CREATE TABLE limit_overrides (
+  node_id uuid PRIMARY KEY REFERENCES nodes ON DELETE CASCADE, org_id uuid NOT NULL,
+  site_id uuid NOT NULL, power_w double precision NOT NULL, until_at timestamptz NOT NULL,
+  set_by text NOT NULL DEFAULT '');
 CREATE TABLE power_samples (
   at timestamptz NOT NULL, org_id uuid NOT NULL, site_id uuid NOT NULL, node_id uuid NOT NULL,
   measured_w double precision, granted_w double precision, reserved_w double precision,
@@ -237,6 +241,7 @@ TENANT_TABLES = (
     "grants",
     "plans",
     "forecasts",
+    "limit_overrides",
     "power_samples",
     "alerts",
     "event_log",
