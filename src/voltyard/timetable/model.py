@@ -1,7 +1,7 @@
 """Duties: which vehicle (or class) must leave when, with how much."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -41,3 +41,33 @@ class Duty:
     soc_departure_pct: float | None = None
     departed_at: datetime | None = None
     ready: bool | None = None
+    shortfall_wh: float | None = None
+
+
+EXTERNAL_ID_MAX = 200
+LONGEST_STAY = timedelta(days=31)
+
+
+def problems(duty: Duty) -> dict[str, str]:
+    """What makes a duty meaningless: field → reason; empty when it can be planned for."""
+    wrong: dict[str, str] = {}
+    if not duty.external_id or len(duty.external_id) > EXTERNAL_ID_MAX:
+        wrong["external_id"] = f"needs 1 to {EXTERNAL_ID_MAX} characters"
+    if duty.departure_at <= duty.arrival_at:
+        wrong["departure_at"] = "must be after the arrival"
+    elif duty.departure_at - duty.arrival_at > LONGEST_STAY:
+        wrong["departure_at"] = f"is more than {LONGEST_STAY.days} days after the arrival"
+    if duty.vehicle_id is None and not duty.vehicle_class:
+        wrong["vehicle"] = "name a vehicle or a vehicle class"
+    if (duty.target_soc_pct is None) == (duty.target_energy_wh is None):
+        wrong["target_soc_pct"] = "give either a target state of charge or a target energy"
+    for name in ("soc_arrival_pct", "target_soc_pct"):
+        value = getattr(duty, name)
+        if value is not None and not 0 <= value <= 100:
+            wrong[name] = "must be 0 to 100 %"
+    energy_wh = duty.target_energy_wh
+    if energy_wh is not None and not 0 <= energy_wh <= 5_000_000:
+        wrong["target_energy_wh"] = "must be 0 to 5000 kWh"
+    if not 1 <= duty.priority <= 9:
+        wrong["priority"] = "must be 1 (most important) to 9"
+    return wrong

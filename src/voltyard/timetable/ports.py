@@ -1,0 +1,27 @@
+"""What the timetable needs of other rooms."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from voltyard.fleets.model import Vehicle
+from voltyard.sites.model import Bay, Site
+
+
+class Vehicles(Protocol):
+    async def all_vehicles(self, org_id: UUID) -> Sequence[Vehicle]:
+        """Every vehicle of the organisation, by name."""
+
+
+class Sites(Protocol):
+    async def site(self, org_id: UUID, site_id: UUID) -> Site:
+        """Raises NotFound."""
+
+    async def bays(self, org_id: UUID, site_id: UUID) -> Sequence[Bay]: ...
+
+
+class Sessions(Protocol):
+    async def attach(
+        self, session_id: UUID, *, vehicle_id: UUID | None = None, duty_id: UUID | None = None
+    ) -> None:
+        """Say whose session it is; committed on return."""

@@ -1,0 +1,339 @@
+"""Duties: kept, imported all or nothing, matched at plug-in, closed at departure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from voltyard.bus import Bus
+from voltyard.clock import Clock
+from voltyard.errors import Conflict, Invalid, NotFound
+from voltyard.fleets.model import Vehicle
+from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
+from voltyard.storage.engine import Database, Tx
+from voltyard.tenancy import audit
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission, Principal
+from voltyard.tenancy.scope import SYSTEM, of, transaction
+from voltyard.timetable import store
+from voltyard.timetable.events import DutiesChanged, DutyDeparted
+from voltyard.timetable.importing import CsvDuties, ImportReport, parse_csv
+from voltyard.timetable.model import Duty, DutyState, problems
+from voltyard.timetable.ports import Sessions, Sites, Vehicles
+from voltyard.timetable.store import DutyFilter
+
+__all__ = ["DutyFilter", "TimetableService"]
+
+EARLY = timedelta(hours=6)
+"""How long before its planned arrival a vehicle may plug in and still be on that duty."""
+
+READY_TOLERANCE_PCT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    soc_pct: float | None
+    ready: bool | None
+    shortfall_wh: float | None
+
+
+class TimetableService:
+    """``sessions`` is set by the composition root (the rooms need each other's services)."""
+
+    def __init__(
+        self, database: Database, bus: Bus, clock: Clock, *, sites: Sites, vehicles: Vehicles
+    ) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._sites = sites
+        self._vehicles = vehicles
+        self.sessions: Sessions | None = None
+
+    def listen(self) -> None:
+        """Match on plug-in and when a session's vehicle becomes known."""
+        self._bus.subscribe(SessionStarted, self._on_started, name="timetable.match")
+        self._bus.subscribe(SessionUpdated, self._on_updated, name="timetable.rematch")
+        self._bus.subscribe(SessionEnded, self._on_ended, name="timetable.session_ended")
+
+    # Reading
+
+    async def find(self, org_id: UUID, wanted: DutyFilter) -> tuple[list[Duty], int]:
+        async with transaction(self._database, of(org_id)) as tx:
+            return await store.find(tx, wanted)
+
+    async def duty(self, org_id: UUID, duty_id: UUID) -> Duty:
+        async with transaction(self._database, of(org_id)) as tx:
+            return await _existing(tx, duty_id)
+
+    async def duties(
+        self, org_id: UUID, site_id: UUID, from_at: datetime, until_at: datetime
+    ) -> Sequence[Duty]:
+        """Open duties that meet the window, by departure."""
+        async with transaction(self._database, of(org_id)) as tx:
+            return await store.open_between(tx, site_id, from_at, until_at)
+
+    # Changing
+
+    async def save(
+        self, who: Principal, duty: Duty, *, expect_new: bool | None = None, remote: str = ""
+    ) -> Duty:
+        """Create or change one duty. Raises Invalid with fields, NotFound, Conflict."""
+        saved = await self.save_all(who, [duty], expect_new=expect_new, remote=remote)
+        return saved[0]
+
+    async def save_all(
+        self,
+        who: Principal,
+        duties: Sequence[Duty],
+        *,
+        expect_new: bool | None = None,
+        remote: str = "",
+    ) -> list[Duty]:
+        """All or none. A duty of a known (site, source, external id) replaces that duty."""
+        require(who, Permission.DUTIES_WRITE)
+        await self._check(who.org_id, duties)
+        now = self._clock.now()
+        saved: list[Duty] = []
+        async with transaction(self._database, of(who.org_id)) as tx:
+            for site_id, source in sorted({(duty.site_id, duty.source) for duty in duties}):
+                group = [d for d in duties if (d.site_id, d.source) == (site_id, source)]
+                saved += await self._merge(tx, site_id, source, group, expect_new)
+            await store.upsert(tx, saved, now)
+            detail = {"count": len(saved), "external_ids": [d.external_id for d in saved[:50]]}
+            subject = saved[0].id if len(saved) == 1 else "many"
+            await audit.write(tx, who, "duty.save", "duty", subject, detail, at=now, remote=remote)
+        await self._publish_changed(who.org_id, saved)
+        return saved
+
+    async def delete(self, who: Principal, duty_ids: Sequence[UUID], *, remote: str = "") -> None:
+        require(who, Permission.DUTIES_WRITE)
+        now = self._clock.now()
+        async with transaction(self._database, of(who.org_id)) as tx:
+            gone = [await _existing(tx, duty_id) for duty_id in duty_ids]
+            await store.delete(tx, duty_ids)
+            for duty in gone:
+                detail = {"external_id": duty.external_id}
+                await audit.write(
+                    tx, who, "duty.delete", "duty", duty.id, detail, at=now, remote=remote
+                )
+        await self._publish_changed(who.org_id, gone)
+
+    # Importing
+
+    async def check_csv(self, org_id: UUID, site_id: UUID, content: bytes) -> ImportReport:
+        """A dry run: every row that would be imported and every fault with its reason."""
+        site = await self._sites.site(org_id, site_id)
+        parsed = parse_csv(
+            content,
+            CsvDuties(
+                site,
+                {v.name.casefold(): v for v in await self._vehicles.all_vehicles(org_id)},
+                {bay.name.casefold(): bay for bay in await self._sites.bays(org_id, site_id)},
+            ),
+        )
+        async with transaction(self._database, of(org_id)) as tx:
+            keys = [duty.external_id for duty in parsed.duties]
+            known = await store.by_external_ids(tx, site_id, "csv", keys)
+        return replace(parsed, replaces=len(known))
+
+    async def import_csv(
+        self,
+        who: Principal,
+        site_id: UUID,
+        content: bytes,
+        *,
+        remove_absent: bool = False,
+        remote: str = "",
+    ) -> ImportReport:
+        """Import all rows, or raise Invalid (fields ``row 7 departure``) and import none.
+
+        ``remove_absent`` deletes planned duties of earlier files that depart within this file's
+        span and that it no longer names.
+        """
+        report = await self.check_csv(who.org_id, site_id, content)
+        if report.faults or not report.duties:
+            fields = {f"row {f.row} {f.column}".strip(): f.reason for f in report.faults}
+            raise Invalid(
+                "the file was not imported: it has faults" if fields else "the file has no duties",
+                code="import_faults",
+                fields=fields,
+            )
+        await self.save_all(who, report.duties, remote=remote)
+        if remove_absent:
+            await self._remove_absent(who, site_id, report.duties, remote)
+        return report
+
+    async def _remove_absent(
+        self, who: Principal, site_id: UUID, duties: Sequence[Duty], remote: str
+    ) -> None:
+        departures = [duty.departure_at for duty in duties]
+        async with transaction(self._database, of(who.org_id)) as tx:
+            gone = await store.absent(
+                tx,
+                site_id,
+                "csv",
+                [duty.external_id for duty in duties],
+                min(departures),
+                max(departures),
+            )
+        if gone:
+            await self.delete(who, gone, remote=remote)
+
+    # Matching and closing
+
+    async def _on_started(self, event: SessionStarted) -> None:
+        if event.vehicle_id is not None and event.site_id is not None:
+            await self._match(
+                event.org_id, event.site_id, event.session_id, event.vehicle_id, event.at
+            )
+
+    async def _on_updated(self, event: SessionUpdated) -> None:
+        if event.vehicle_id is not None and event.site_id is not None:
+            await self._match(
+                event.org_id, event.site_id, event.session_id, event.vehicle_id, event.at
+            )
+
+    async def _on_ended(self, event: SessionEnded) -> None:
+        await self.close_overdue()
+
+    async def _match(
+        self, org_id: UUID, site_id: UUID, session_id: UUID, vehicle_id: UUID, at: datetime
+    ) -> None:
+        """Find the duty the vehicle serves and tell the session; nothing when there is none."""
+        vehicle = await self._vehicle(org_id, vehicle_id)
+        async with transaction(self._database, of(org_id)) as tx:
+            found = await store.candidates(
+                tx, site_id, vehicle_id, vehicle.vehicle_class if vehicle else "", at, at + EARLY
+            )
+            if not found:
+                return
+            duty = found[0]
+            claimed = duty.state is not DutyState.PRESENT or duty.vehicle_id is None
+            if claimed:
+                taken = replace(duty, vehicle_id=vehicle_id, state=DutyState.PRESENT)
+                await store.upsert(tx, [taken], self._clock.now())
+        if self.sessions is not None:
+            await self.sessions.attach(session_id, duty_id=duty.id)
+        if claimed:
+            await self._publish_changed(org_id, [duty])
+
+    async def close_overdue(self) -> int:
+        """Close the books of every duty whose departure has come; run once a minute."""
+        now = self._clock.now()
+        async with transaction(self._database, SYSTEM) as tx:
+            due = await store.overdue(tx, now)
+        for duty in due:
+            await self._depart(duty)
+        return len(due)
+
+    async def _depart(self, duty: Duty) -> None:
+        vehicle = None
+        if duty.vehicle_id is not None:
+            vehicle = await self._vehicle(duty.org_id, duty.vehicle_id)
+        async with transaction(self._database, of(duty.org_id)) as tx:
+            row = await store.session_energy(tx, duty.id)
+            energy_wh = float(row["energy_wh"]) if row else 0.0
+            outcome = _outcome(duty, vehicle, energy_wh, row["soc_pct"] if row else None)
+            await store.close(
+                tx,
+                duty.id,
+                at=duty.departure_at,
+                soc_pct=outcome.soc_pct,
+                ready=outcome.ready,
+                shortfall_wh=outcome.shortfall_wh,
+            )
+        await self._bus.publish(
+            DutyDeparted(
+                duty.org_id,
+                duty.site_id,
+                duty.id,
+                duty.vehicle_id,
+                bool(outcome.ready),
+                outcome.shortfall_wh or 0.0,
+                duty.departure_at,
+            )
+        )
+
+    # Inside
+
+    async def _check(self, org_id: UUID, duties: Sequence[Duty]) -> None:
+        wrong: dict[str, str] = {}
+        vehicles = {vehicle.id for vehicle in await self._vehicles.all_vehicles(org_id)}
+        for site_id in sorted({duty.site_id for duty in duties}):
+            await self._sites.site(org_id, site_id)
+        for index, duty in enumerate(duties):
+            found = problems(duty)
+            if duty.vehicle_id is not None and duty.vehicle_id not in vehicles:
+                found["vehicle"] = "there is no such vehicle"
+            prefix = "" if len(duties) == 1 else f"duties[{index}]."
+            wrong.update({prefix + name: reason for name, reason in found.items()})
+        keys = [(duty.site_id, duty.source, duty.external_id) for duty in duties]
+        for index, key in enumerate(keys):
+            if keys.index(key) != index:
+                wrong[f"duties[{index}].external_id"] = "occurs twice"
+        if wrong:
+            raise Invalid("the duty is not valid", code="duty_invalid", fields=wrong)
+
+    async def _merge(
+        self,
+        tx: Tx,
+        site_id: UUID,
+        source: str,
+        duties: Sequence[Duty],
+        expect_new: bool | None,
+    ) -> list[Duty]:
+        known = await store.by_external_ids(tx, site_id, source, [d.external_id for d in duties])
+        merged: list[Duty] = []
+        for duty in duties:
+            before = known.get(duty.external_id)
+            if before is None and expect_new is False:
+                before = await _existing(tx, duty.id)
+            if before is None:
+                merged.append(duty)
+                continue
+            if expect_new:
+                raise Conflict(f"duty {duty.external_id} exists already", code="duty_exists")
+            state = before.state if duty.state is DutyState.PLANNED else duty.state
+            merged.append(replace(duty, id=before.id, state=state))
+        return merged
+
+    async def _vehicle(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
+        vehicles = await self._vehicles.all_vehicles(org_id)
+        return next((vehicle for vehicle in vehicles if vehicle.id == vehicle_id), None)
+
+    async def _publish_changed(self, org_id: UUID, duties: Sequence[Duty]) -> None:
+        now = self._clock.now()
+        for site_id in sorted({duty.site_id for duty in duties}):
+            ids = tuple(duty.id for duty in duties if duty.site_id == site_id)
+            await self._bus.publish(DutiesChanged(org_id, site_id, ids, now))
+
+
+def new_duty_id() -> UUID:
+    return uuid4()
+
+
+async def _existing(tx: Tx, duty_id: UUID) -> Duty:
+    duty = await store.by_id(tx, duty_id)
+    if duty is None:
+        raise NotFound("there is no such duty", detail=str(duty_id))
+    return duty
+
+
+def _outcome(
+    duty: Duty, vehicle: Vehicle | None, energy_wh: float, soc_pct: float | None
+) -> _Outcome:
+    """Whether it left with what it needed, from its last state of charge or its energy."""
+    if duty.target_energy_wh is not None:
+        short_wh = max(0.0, duty.target_energy_wh - energy_wh)
+        return _Outcome(soc_pct, short_wh <= 0.01 * duty.target_energy_wh, short_wh)
+    battery_wh = vehicle.battery_wh if vehicle else None
+    if soc_pct is None and duty.soc_arrival_pct is not None and battery_wh and vehicle:
+        gained_pct = energy_wh * vehicle.efficiency / battery_wh * 100.0
+        soc_pct = min(100.0, duty.soc_arrival_pct + gained_pct)
+    if soc_pct is None or duty.target_soc_pct is None:
+        return _Outcome(soc_pct, None, None)
+    short_pct = max(0.0, duty.target_soc_pct - soc_pct)
+    efficiency = vehicle.efficiency if vehicle else 1.0
+    short_wh = short_pct / 100.0 * battery_wh / efficiency if battery_wh else None
+    return _Outcome(soc_pct, short_pct <= READY_TOLERANCE_PCT, short_wh)
