@@ -1,0 +1,309 @@
+"""Use cases of fleets: vehicles, the tokens that name them, and looking a token up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from voltyard.bus import Bus
+from voltyard.clock import Clock
+from voltyard.errors import Invalid, NotFound
+from voltyard.fleets import store
+from voltyard.fleets.commands import TokenDraft, VehicleDraft, token_from, vehicle_from
+from voltyard.fleets.events import TokensChanged, VehiclesChanged
+from voltyard.fleets.model import Token, Vehicle
+from voltyard.sessions.model import IdToken
+from voltyard.storage.engine import Database, Tx
+from voltyard.tenancy import audit
+from voltyard.tenancy.access import require
+from voltyard.tenancy.integrity import refusals
+from voltyard.tenancy.model import Permission, Principal
+from voltyard.tenancy.scope import of, transaction
+
+CLASHES = {
+    "vehicles_org_id_name_key": ("name", "A vehicle of this name exists."),
+    "tokens_value": ("value", "This token exists."),
+}
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """One organisation's vehicles and tokens in memory."""
+
+    vehicles: dict[UUID, Vehicle] = field(default_factory=dict)
+    by_name: dict[str, Vehicle] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+
+
+class FleetService:
+    """Vehicles and tokens. A fleet is read once and kept until something in it changes."""
+
+    def __init__(self, database: Database, bus: Bus, clock: Clock) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._fleets: dict[UUID, _Fleet] = {}
+        self._changes = 0
+
+    # For other rooms: from memory
+
+    async def lookup_token(self, org_id: UUID, token: IdToken) -> Token | None:
+        """The token of that value, whatever its case; blocked and expired ones too."""
+        return (await self._fleet(org_id)).tokens.get(token.value.strip().casefold())
+
+    async def lookup(self, org_id: UUID, token: IdToken) -> tuple[Token | None, Vehicle | None]:
+        """The token of that value and the vehicle it stands for."""
+        fleet = await self._fleet(org_id)
+        found = fleet.tokens.get(token.value.strip().casefold())
+        if found is None or found.vehicle_id is None:
+            return found, None
+        return found, fleet.vehicles.get(found.vehicle_id)
+
+    async def vehicles(self, org_id: UUID, ids: Sequence[UUID]) -> list[Vehicle]:
+        """Those of ``ids`` that are there."""
+        fleet = await self._fleet(org_id)
+        return [fleet.vehicles[i] for i in ids if i in fleet.vehicles]
+
+    async def vehicle_of(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
+        return (await self._fleet(org_id)).vehicles.get(vehicle_id)
+
+    async def by_name(self, org_id: UUID, name: str) -> Vehicle | None:
+        """By its name, whatever its case."""
+        return (await self._fleet(org_id)).by_name.get(name.strip().casefold())
+
+    async def all(self, org_id: UUID) -> list[Vehicle]:
+        return list((await self._fleet(org_id)).vehicles.values())
+
+    async def all_tokens(self, org_id: UUID) -> list[Token]:
+        return list((await self._fleet(org_id)).tokens.values())
+
+    async def _fleet(self, org_id: UUID) -> _Fleet:
+        known = self._fleets.get(org_id)
+        if known is not None:
+            return known
+        seen = self._changes
+        async with transaction(self._database, of(org_id)) as tx:
+            vehicles = await store.all_vehicles(tx, org_id)
+            tokens = await store.all_tokens(tx, org_id)
+        fleet = _Fleet(
+            {vehicle.id: vehicle for vehicle in vehicles},
+            {vehicle.name.casefold(): vehicle for vehicle in vehicles},
+            {token.value.casefold(): token for token in tokens},
+        )
+        if seen == self._changes:
+            self._fleets[org_id] = fleet
+        return fleet
+
+    # Vehicles
+
+    async def list_vehicles(
+        self,
+        principal: Principal,
+        *,
+        text: str = "",
+        vehicle_class: str = "",
+        active: bool | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[list[Vehicle], int]:
+        """By name, and how many match in all. ``text`` is in name, licence plate or VIN."""
+        require(principal, Permission.VIEW)
+        conditions: list[str] = []
+        params: dict[str, object] = {}
+        if text:
+            conditions.append(
+                "(strpos(lower(name), :text) > 0 OR strpos(lower(coalesce(licence_plate, '')),"
+                " :text) > 0 OR strpos(lower(coalesce(vin, '')), :text) > 0)"
+            )
+            params["text"] = text.lower()
+        if vehicle_class:
+            conditions.append("vehicle_class = :class")
+            params["class"] = vehicle_class
+        if active is not None:
+            conditions.append("active = :active")
+            params["active"] = active
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            return await store.find_vehicles(tx, conditions, params, limit=limit, offset=offset)
+
+    async def vehicle(self, principal: Principal, vehicle_id: UUID) -> Vehicle:
+        require(principal, Permission.VIEW)
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            return await _vehicle(tx, vehicle_id)
+
+    async def classes(self, principal: Principal) -> list[str]:
+        """The vehicle classes in use."""
+        require(principal, Permission.VIEW)
+        fleet = await self._fleet(principal.org_id)
+        return sorted({v.vehicle_class for v in fleet.vehicles.values() if v.vehicle_class})
+
+    async def save_vehicle(
+        self,
+        principal: Principal,
+        draft: VehicleDraft,
+        vehicle_id: UUID | None = None,
+        *,
+        remote: str = "",
+    ) -> Vehicle:
+        """Create it, or change the one of ``vehicle_id``. Invalid, Conflict, NotFound."""
+        require(principal, Permission.FLEET_WRITE)
+        vehicle = vehicle_from(draft, vehicle_id or uuid4(), principal.org_id)
+        with refusals(CLASHES):
+            async with transaction(self._database, of(principal.org_id)) as tx:
+                if vehicle_id is None:
+                    await store.insert_vehicles(tx, [vehicle])
+                    detail: dict[str, object] = {"name": vehicle.name}
+                else:
+                    before = await _vehicle(tx, vehicle_id)
+                    await store.update_vehicles(tx, [vehicle])
+                    detail = dict(audit.changes(before, vehicle))
+                action = "vehicle.update" if vehicle_id else "vehicle.create"
+                await self._note(tx, principal, action, vehicle.id, detail, remote)
+        await self.changed(principal.org_id, (vehicle.id,))
+        return vehicle
+
+    async def delete_vehicle(
+        self, principal: Principal, vehicle_id: UUID, *, remote: str = ""
+    ) -> None:
+        """With its tokens; its duties and sessions stay, without a vehicle."""
+        require(principal, Permission.FLEET_WRITE)
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            vehicle = await _vehicle(tx, vehicle_id)
+            await store.delete_vehicle(tx, vehicle_id)
+            detail = {"name": vehicle.name}
+            await self._note(tx, principal, "vehicle.delete", vehicle_id, detail, remote)
+        await self.changed(principal.org_id, (vehicle_id,), tokens=True)
+
+    # Tokens
+
+    async def list_tokens(
+        self,
+        principal: Principal,
+        *,
+        text: str = "",
+        vehicle_id: UUID | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> tuple[list[Token], int]:
+        """By value, and how many match in all. ``text`` is in value or label."""
+        require(principal, Permission.VIEW)
+        conditions: list[str] = []
+        params: dict[str, object] = {}
+        if text:
+            conditions.append(
+                "(strpos(lower(value), :text) > 0 OR strpos(lower(label), :text) > 0)"
+            )
+            params["text"] = text.lower()
+        if vehicle_id is not None:
+            conditions.append("vehicle_id = :vehicle_id")
+            params["vehicle_id"] = vehicle_id
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            return await store.find_tokens(tx, conditions, params, limit=limit, offset=offset)
+
+    async def token(self, principal: Principal, token_id: UUID) -> Token:
+        require(principal, Permission.VIEW)
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            return await _token(tx, token_id)
+
+    async def save_token(
+        self,
+        principal: Principal,
+        draft: TokenDraft,
+        token_id: UUID | None = None,
+        *,
+        remote: str = "",
+    ) -> Token:
+        """Create it, or change the one of ``token_id``. Invalid, Conflict, NotFound."""
+        require(principal, Permission.FLEET_WRITE)
+        token = token_from(draft, token_id or uuid4(), principal.org_id)
+        with refusals(CLASHES):
+            async with transaction(self._database, of(principal.org_id)) as tx:
+                if token.vehicle_id and await store.vehicle(tx, token.vehicle_id) is None:
+                    raise Invalid("There is no such vehicle.", fields={"vehicle_id": "is unknown"})
+                if token_id is None:
+                    await store.insert_tokens(tx, [token])
+                    detail: dict[str, object] = {"value": token.value}
+                else:
+                    before = await _token(tx, token_id)
+                    await store.update_tokens(tx, [token])
+                    detail = dict(audit.changes(before, token))
+                action = "token.update" if token_id else "token.create"
+                await self._note(tx, principal, action, token.id, detail, remote)
+        await self.changed(principal.org_id, tokens=True)
+        return token
+
+    async def delete_token(self, principal: Principal, token_id: UUID, *, remote: str = "") -> None:
+        require(principal, Permission.FLEET_WRITE)
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            token = await _token(tx, token_id)
+            await store.delete_token(tx, token_id)
+            detail = {"value": token.value}
+            await self._note(tx, principal, "token.delete", token_id, detail, remote)
+        await self.changed(principal.org_id, tokens=True)
+
+    # Both
+
+    async def put_many(
+        self,
+        principal: Principal,
+        *,
+        vehicles: tuple[Sequence[Vehicle], Sequence[Vehicle]] = ((), ()),
+        tokens: tuple[Sequence[Token], Sequence[Token]] = ((), ()),
+        source: str,
+        remote: str = "",
+    ) -> None:
+        """Checked (new, changed) vehicles and tokens in one transaction, for importers."""
+        require(principal, Permission.FLEET_WRITE)
+        detail = {
+            "source": source,
+            "vehicles": [len(part) for part in vehicles],
+            "tokens": [len(part) for part in tokens],
+        }
+        with refusals(CLASHES):
+            async with transaction(self._database, of(principal.org_id)) as tx:
+                await store.insert_vehicles(tx, vehicles[0])
+                await store.update_vehicles(tx, vehicles[1])
+                await store.insert_tokens(tx, tokens[0])
+                await store.update_tokens(tx, tokens[1])
+                org_id = principal.org_id
+                await self._note(tx, principal, "fleet.import", org_id, detail, remote)
+        touched = tuple(vehicle.id for part in vehicles for vehicle in part)
+        await self.changed(principal.org_id, touched, tokens=any(tokens))
+
+    async def changed(
+        self, org_id: UUID, vehicle_ids: tuple[UUID, ...] = (), *, tokens: bool = False
+    ) -> None:
+        """Forget the fleet in memory and tell; called after each commit."""
+        self._changes += 1
+        self._fleets.pop(org_id, None)
+        now = self._clock.now()
+        if vehicle_ids:
+            await self._bus.publish(VehiclesChanged(org_id, vehicle_ids, now))
+        if tokens:
+            await self._bus.publish(TokensChanged(org_id, now))
+
+    async def _note(
+        self,
+        tx: Tx,
+        principal: Principal,
+        action: str,
+        object_id: UUID,
+        detail: Mapping[str, object],
+        remote: str,
+    ) -> None:
+        kind = action.partition(".")[0]
+        await audit.write(
+            tx, principal, action, kind, object_id, detail, at=self._clock.now(), remote=remote
+        )
+
+
+async def _vehicle(tx: Tx, vehicle_id: UUID) -> Vehicle:
+    vehicle = await store.vehicle(tx, vehicle_id)
+    if vehicle is None:
+        raise NotFound("There is no such vehicle.")
+    return vehicle
+
+
+async def _token(tx: Tx, token_id: UUID) -> Token:
+    token = await store.token(tx, token_id)
+    if token is None:
+        raise NotFound("There is no such token.")
+    return token
