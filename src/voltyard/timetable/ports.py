@@ -6,18 +6,19 @@ from uuid import UUID
 
 from voltyard.fleets.model import Vehicle
 from voltyard.sites.model import Bay, Site
+from voltyard.tenancy.model import Principal
 
 
 class Vehicles(Protocol):
-    async def all_vehicles(self, org_id: UUID) -> Sequence[Vehicle]:
+    async def all(self, org_id: UUID) -> Sequence[Vehicle]:
         """Every vehicle of the organisation, by name."""
 
 
 class Sites(Protocol):
-    async def site(self, org_id: UUID, site_id: UUID) -> Site:
-        """Raises NotFound."""
+    async def site(self, principal: Principal, site_id: UUID) -> Site:
+        """Raises NotFound, for another organisation's site too."""
 
-    async def bays(self, org_id: UUID, site_id: UUID) -> Sequence[Bay]: ...
+    async def bays(self, principal: Principal, site_id: UUID) -> Sequence[Bay]: ...
 
 
 class Sessions(Protocol):

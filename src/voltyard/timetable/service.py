@@ -92,7 +92,7 @@ class TimetableService:
     ) -> list[Duty]:
         """All or none. A duty of a known (site, source, external id) replaces that duty."""
         require(who, Permission.DUTIES_WRITE)
-        await self._check(who.org_id, duties)
+        await self._check(who, duties)
         now = self._clock.now()
         saved: list[Duty] = []
         async with transaction(self._database, of(who.org_id)) as tx:
@@ -121,15 +121,16 @@ class TimetableService:
 
     # Importing
 
-    async def check_csv(self, org_id: UUID, site_id: UUID, content: bytes) -> ImportReport:
+    async def check_csv(self, who: Principal, site_id: UUID, content: bytes) -> ImportReport:
         """A dry run: every row that would be imported and every fault with its reason."""
-        site = await self._sites.site(org_id, site_id)
+        org_id = who.org_id
+        site = await self._sites.site(who, site_id)
         parsed = parse_csv(
             content,
             CsvDuties(
                 site,
-                {v.name.casefold(): v for v in await self._vehicles.all_vehicles(org_id)},
-                {bay.name.casefold(): bay for bay in await self._sites.bays(org_id, site_id)},
+                {v.name.casefold(): v for v in await self._vehicles.all(org_id)},
+                {bay.name.casefold(): bay for bay in await self._sites.bays(who, site_id)},
             ),
         )
         async with transaction(self._database, of(org_id)) as tx:
@@ -151,7 +152,7 @@ class TimetableService:
         ``remove_absent`` deletes planned duties of earlier files that depart within this file's
         span and that it no longer names.
         """
-        report = await self.check_csv(who.org_id, site_id, content)
+        report = await self.check_csv(who, site_id, content)
         if report.faults or not report.duties:
             fields = {f"row {f.row} {f.column}".strip(): f.reason for f in report.faults}
             raise Invalid(
@@ -257,11 +258,11 @@ class TimetableService:
 
     # Inside
 
-    async def _check(self, org_id: UUID, duties: Sequence[Duty]) -> None:
+    async def _check(self, who: Principal, duties: Sequence[Duty]) -> None:
         wrong: dict[str, str] = {}
-        vehicles = {vehicle.id for vehicle in await self._vehicles.all_vehicles(org_id)}
+        vehicles = {vehicle.id for vehicle in await self._vehicles.all(who.org_id)}
         for site_id in sorted({duty.site_id for duty in duties}):
-            await self._sites.site(org_id, site_id)
+            await self._sites.site(who, site_id)
         for index, duty in enumerate(duties):
             found = problems(duty)
             if duty.vehicle_id is not None and duty.vehicle_id not in vehicles:
@@ -299,7 +300,7 @@ class TimetableService:
         return merged
 
     async def _vehicle(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
-        vehicles = await self._vehicles.all_vehicles(org_id)
+        vehicles = await self._vehicles.all(org_id)
         return next((vehicle for vehicle in vehicles if vehicle.id == vehicle_id), None)
 
     async def _publish_changed(self, org_id: UUID, duties: Sequence[Duty]) -> None:
@@ -335,5 +336,5 @@ def _outcome(
         return _Outcome(soc_pct, None, None)
     short_pct = max(0.0, duty.target_soc_pct - soc_pct)
     efficiency = vehicle.efficiency if vehicle else 1.0
-    short_wh = short_pct / 100.0 * battery_wh / efficiency if battery_wh else None
-    return _Outcome(soc_pct, short_pct <= READY_TOLERANCE_PCT, short_wh)
+    shortfall_wh = short_pct / 100.0 * battery_wh / efficiency if battery_wh else None
+    return _Outcome(soc_pct, short_pct <= READY_TOLERANCE_PCT, shortfall_wh)
