@@ -1,6 +1,6 @@
 """What a page handler works with: who is looking, their words, and how to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
-from voltyard.web.console.views import SiteView
+from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
 
@@ -66,7 +66,18 @@ def environment(locale: str) -> Environment:
         words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext
     )
     env.globals["asset"] = asset
+    env.filters["pairs"] = _pairs
+    env.filters["map_words"] = _map_words
     return env
+
+
+def _pairs(choices: Iterable[Choice]) -> list[tuple[str, str]]:
+    return [(choice.value, choice.label) for choice in choices]
+
+
+def _map_words(values: Iterable[str], word: Callable[[Any], str]) -> list[tuple[str, str]]:
+    """Coded values with their words, for a select box."""
+    return [(str(value), word(value)) for value in values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,7 @@ class Lobby:
             "query": dict(self.request.query_params.items()),
             "link": self.link,
             "who": None,
+            "strings": self.words.for_scripts(self.locale),
             "product": self.deps.product,
         }
 
@@ -145,6 +157,8 @@ class Lobby:
     def render(self, template: str, **values: Any) -> str:
         found = environment(self.locale).get_template(template)
         context = self.context() | values
+        pieces = environment(self.locale).get_template("macros.html")
+        context["m"] = pieces.make_module(context)
         block = self.wanted_block()
         if block in found.blocks:
             return "".join(found.blocks[block](found.new_context(context)))

@@ -78,6 +78,33 @@ OTHER_WORDS: dict[str, str] = {
 }
 
 
+SCRIPT_WORDS: dict[str, str] = {
+    "measured": _("Measured"),
+    "plan": _("Plan"),
+    "limit": _("Limit"),
+    "reserved": _("Held back"),
+    "power": _("Power"),
+    "charge": _("Charge"),
+    "connected": _("Connected"),
+    "offline": _("Offline"),
+    "time": _("Time"),
+    "direction": _("Direction"),
+    "action": _("Action"),
+    "content": _("Content"),
+    "from_charger": _("From the charger"),
+    "to_charger": _("To the charger"),
+    "waiting": _("Waiting for messages …"),
+    "pause": _("Pause"),
+    "resume": _("Go on"),
+    "yes": _("Yes, do it"),
+    "copied": _("Copied"),
+    "load_failed": _("The chart could not be loaded."),
+    "chart": _("Chart of power over time"),
+    "no_data": _("No values in this time yet."),
+    "now": _("Now"),
+}
+
+
 class Words:
     """Looks up and translates the word for a state."""
 
@@ -97,6 +124,22 @@ class Words:
         """The word for any other coded value; the code itself, made readable, when unknown."""
         known = OTHER_WORDS.get(word)
         return self._say(known) if known else word.replace("_", " ").capitalize()
+
+    def command(self, name: str) -> str:
+        """The title of a command of the charger page, or its code made readable."""
+        from voltyard.web.console.commands import BY_NAME
+
+        spec = BY_NAME.get(name)
+        return self._say(spec.title) if spec else name.replace("_", " ").capitalize()
+
+    def for_scripts(self, locale: str) -> dict[str, object]:
+        """The few words that elements in the page need."""
+        return {
+            "locale": locale,
+            "tile": {state.value: self.tile(state) for state in TileState},
+            "outlook": {outlook.value: self.outlook(outlook) for outlook in Outlook},
+            "text": {name: self._say(text) for name, text in SCRIPT_WORDS.items()},
+        }
 
     def flag(self, flag: str) -> str:
         return flag.replace("_", " ")
