@@ -47,8 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-
-
 def _add_server(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     serve = commands.add_parser("serve", help="run the server: chargers, planner, API, console")
     serve.add_argument("--http-port", type=int)
@@ -152,22 +150,22 @@ def _user(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from voltyard import app
-    from voltyard.simulator import demo
+    from voltyard.simulator import showcase
 
-    return demo.run(arguments, app.build_demo_server)
+    return showcase.main(arguments, app.demo_server)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
     from voltyard import app
     from voltyard.simulator import runner
 
-    return runner.main(arguments, app.build_core)
+    return runner.main(arguments, app.build_host)
 
 
 def _nights(arguments: argparse.Namespace) -> int:
     from voltyard.simulator import nights
 
-    return nights.main(arguments)
+    return nights.main(arguments, "voltyard.app:build_host")
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,166 @@
+"""Entering a described depot into voltyard, through the same services that a customer uses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from voltyard.chargers.model import CurrentType, Station
+from voltyard.chargers.service import ChargerService
+from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.service import FleetService
+from voltyard.simulator.depot import DepotSpec, StaySpec, VehicleSpec
+from voltyard.simulator.evse import EvseSpec, StationSpec
+from voltyard.sites.commands import AreaDraft, BayDraft, SiteDraft
+from voltyard.sites.model import Node, NodeKind
+from voltyard.sites.service import SiteService
+from voltyard.tenancy.model import Principal
+from voltyard.timetable.model import Duty
+from voltyard.timetable.service import TimetableService
+
+SOURCE = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The services that furnishing needs."""
+
+    sites: SiteService
+    chargers: ChargerService
+    fleets: FleetService
+    timetable: TimetableService
+
+
+async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
+    """Site, bays, stations, tree, vehicles with tokens, and duties as the timetable has them."""
+    site = await rooms.sites.create_site(who, SiteDraft(depot.name, depot.timezone))
+    evses: dict[UUID, UUID] = {}
+    bays: dict[tuple[str, int], UUID] = {}
+    areas = await _areas(rooms, who, site.id, depot)
+    for position, spec in enumerate(depot.stations):
+        station = await rooms.chargers.create_station(
+            who, spec.identity, site_id=site.id, password=spec.password
+        )
+        for evse in spec.evses:
+            draft = BayDraft(f"{spec.identity}/{evse.number}", areas[spec.identity], position)
+            bay = await rooms.sites.save_bay(who, site.id, draft)
+            bays[spec.identity, evse.number] = bay.id
+            evses[evse.id] = await _evse(rooms, who, station, spec, evse, bay.id)
+    nodes = [replace(n, evse_id=evses[n.evse_id] if n.evse_id else None) for n in depot.nodes]
+    await rooms.sites.replace_tree(who, site.id, nodes)
+    for node in nodes:
+        if node.evse_id is not None:
+            await _bind(rooms, who, node)
+    vehicles = await _vehicles(rooms, who, depot.vehicles)
+    duties = [_duty(site.id, who.org_id, stay, vehicles, bays) for stay in depot.stays]
+    if duties:
+        await rooms.timetable.save_all(who, duties)
+    return site.id
+
+
+async def _areas(
+    rooms: Rooms, who: Principal, site_id: UUID, depot: DepotSpec
+) -> dict[str, UUID | None]:
+    """An area for each feeder; stations that hang elsewhere have none."""
+    by_id = {node.id: node for node in depot.nodes}
+    of_evse = {node.evse_id: node for node in depot.nodes if node.evse_id is not None}
+    made: dict[UUID, UUID] = {}
+    found: dict[str, UUID | None] = {}
+    for station in depot.stations:
+        node: Node | None = of_evse[station.evses[0].id]
+        while node is not None and node.kind is not NodeKind.FEEDER:
+            node = None if node.parent_id is None else by_id[node.parent_id]
+        if node is None:
+            found[station.identity] = None
+            continue
+        if node.id not in made:
+            draft = AreaDraft(f"Lane {node.name.removeprefix('F')}", len(made))
+            made[node.id] = (await rooms.sites.save_area(who, site_id, draft)).id
+        found[station.identity] = made[node.id]
+    return found
+
+
+async def _evse(
+    rooms: Rooms,
+    who: Principal,
+    station: Station,
+    spec: StationSpec,
+    evse: EvseSpec,
+    bay_id: UUID,
+) -> UUID:
+    saved = await rooms.chargers.save_evse(
+        who,
+        station.id,
+        evse.number,
+        name=f"{spec.identity}/{evse.number}",
+        bay_id=bay_id,
+        current_type=CurrentType.DC if evse.direct_current else CurrentType.AC,
+        max_power_w=evse.max_power_w,
+        min_power_w=evse.min_power_w,
+        phases=evse.phases,
+    )
+    return saved.id
+
+
+async def _bind(rooms: Rooms, who: Principal, node: Node) -> None:
+    assert node.evse_id is not None
+    evse = rooms.chargers.evse(node.evse_id)
+    assert evse is not None
+    await rooms.chargers.save_evse(who, evse.station_id, evse.number, node_id=node.id)
+
+
+async def _vehicles(
+    rooms: Rooms, who: Principal, specs: Sequence[VehicleSpec]
+) -> Mapping[str, Vehicle]:
+    """Vehicles by name; one that another depot brought already is used as it is."""
+    known = {vehicle.name: vehicle for vehicle in await rooms.fleets.all(who.org_id)}
+    new = [spec for spec in specs if spec.name not in known]
+    made = [_vehicle(who.org_id, spec) for spec in new]
+    tokens = [
+        Token(uuid4(), who.org_id, _kind(spec), spec.token.value, vehicle.id, spec.name)
+        for spec, vehicle in zip(new, made, strict=True)
+    ]
+    if made:
+        await rooms.fleets.put_many(who, vehicles=(made, ()), tokens=(tokens, ()), source=SOURCE)
+    return known | {vehicle.name: vehicle for vehicle in made}
+
+
+def _kind(spec: VehicleSpec) -> str:
+    return "mac" if spec.token.autocharge else "rfid"
+
+
+def _vehicle(org_id: UUID, spec: VehicleSpec) -> Vehicle:
+    battery = spec.battery
+    return Vehicle(
+        id=uuid4(),
+        org_id=org_id,
+        name=spec.name,
+        vehicle_class=spec.vehicle_class,
+        battery_wh=battery.capacity_wh,
+        max_power_w=battery.max_power_w,
+        min_power_w=battery.min_power_w,
+        charge_curve=battery.curve,
+        efficiency=battery.efficiency,
+    )
+
+
+def _duty(
+    site_id: UUID,
+    org_id: UUID,
+    stay: StaySpec,
+    vehicles: Mapping[str, Vehicle],
+    bays: Mapping[tuple[str, int], UUID],
+) -> Duty:
+    return Duty(
+        id=uuid4(),
+        org_id=org_id,
+        site_id=site_id,
+        external_id=stay.external_id,
+        arrival_at=stay.planned_arrival_at,
+        departure_at=stay.planned_departure_at,
+        vehicle_id=vehicles[stay.vehicle].id,
+        soc_arrival_pct=stay.planned_soc_pct,
+        target_soc_pct=stay.target_soc_pct,
+        priority=stay.priority,
+        bay_id=bays[stay.station, stay.evse],
+        source=SOURCE,
+    )

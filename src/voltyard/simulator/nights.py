@@ -1,0 +1,84 @@
+"""``voltyard nights``: many seeded nights with faults, each judged against every promise."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib import import_module
+
+from voltyard.errors import Invalid
+from voltyard.simulator import promises, runner
+from voltyard.simulator.demo import demo_depot
+
+FAULTS = ("light", "links", "reboots", "liar", "heavy")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One night: how many were ready, and what was broken."""
+
+    seed: int
+    faults: str
+    ready: int
+    duties: int
+    broken: tuple[str, ...]
+
+
+def judge(seed: int, faults: str, vehicles: int, factory: str) -> Verdict:
+    """Run the night of a seed. ``factory`` is ``module:function`` (a worker imports it)."""
+    module, name = factory.split(":")
+    make_host = getattr(import_module(module), name)
+    chosen = FAULTS[seed % len(FAULTS)] if faults == "mixed" else faults
+    depots = [demo_depot(seed, vehicles)]
+    crash = runner.crash_of(depots, seed)
+    night = runner.simulate(depots, make_host, seed=seed, faults=chosen, crash=crash)
+    ready = sum(stay.ready for stay in night.stays)
+    return Verdict(seed, chosen, ready, len(night.stays), tuple(promises.broken(night)))
+
+
+def seeds_of(text: str) -> range:
+    """``3`` or ``0-199``."""
+    first, _, last = text.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()):
+        raise Invalid(f"{text!r} is not a seed or a range such as 0-199")
+    return range(int(first), int(last or first) + 1)
+
+
+def main(arguments: argparse.Namespace, factory: str) -> int:
+    """Print each seed as it ends; exit status 3 if any promise was broken."""
+    seeds = seeds_of(arguments.seeds)
+    failed: list[Verdict] = []
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        running = [
+            pool.submit(judge, seed, arguments.faults, arguments.vehicles, factory)
+            for seed in seeds
+        ]
+        for count, done in enumerate(as_completed(running), start=1):
+            verdict = done.result()
+            _print(verdict, count, len(seeds))
+            if verdict.broken:
+                failed.append(verdict)
+    _close(failed, len(seeds), arguments)
+    return 3 if failed else 0
+
+
+def _print(verdict: Verdict, count: int, total: int) -> None:
+    state = "BROKEN" if verdict.broken else "kept"
+    print(
+        f"[{count}/{total}] seed {verdict.seed} {verdict.faults}: {state},"
+        f" {verdict.ready} of {verdict.duties} ready",
+        flush=True,
+    )
+    for line in verdict.broken:
+        print(f"    {line}", flush=True)
+
+
+def _close(failed: Sequence[Verdict], total: int, arguments: argparse.Namespace) -> None:
+    print(f"{total - len(failed)} nights kept every promise, {len(failed)} did not")
+    for verdict in failed:
+        print(
+            f"  again: voltyard nights --seeds {verdict.seed} --faults {arguments.faults}"
+            f" --vehicles {arguments.vehicles} --workers 1",
+            file=sys.stderr,
+        )

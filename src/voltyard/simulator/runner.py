@@ -1,0 +1,195 @@
+"""``voltyard simulate``: a scenario in virtual time against the real core and a real database."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from voltyard.clock import Clock, seeded
+from voltyard.simulator import oracle, promises
+from voltyard.simulator.demo import demo_depot, lower_limit
+from voltyard.simulator.depot import DepotSpec
+from voltyard.simulator.fleet import StayResult
+from voltyard.simulator.host import Host
+from voltyard.simulator.loop import run_virtual
+from voltyard.simulator.night import Crash, NightResult, run_night
+from voltyard.simulator.spice import spice_ev
+from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
+from voltyard.storage.migrate import migrate
+
+
+class HostFactory(Protocol):
+    """Builds the system under test on a database; ``app.build_host``."""
+
+    async def __call__(self, database_url: str, clock: Clock) -> Host: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The command's JSON; every key is part of the command-line contract."""
+
+    duties: int
+    ready: int
+    physically_ready_max: int
+    late: list[dict[str, Any]]
+    limit_violations: int
+    max_site_power_w: float
+    limit_w: float
+    sessions: int
+    energy_wh: float
+    virtual_s: float
+    wall_s: float
+    announced_late: int
+    not_announced: list[str]
+    broken_promises: list[str]
+
+
+@contextmanager
+def scratch_database() -> Iterator[str]:
+    """A migrated database on a server of its own, gone afterwards: its application URL."""
+    home = Path(tempfile.mkdtemp(prefix="voltyard-sim-"))
+    server = EmbeddedPostgres(home / "pg", durable=False)
+    try:
+        server.start()
+        asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
+        yield server.url(APP_ROLE)
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def load(arguments: argparse.Namespace) -> list[DepotSpec]:
+    """The depots that the command line names."""
+    limit_w = None if arguments.limit_kw is None else arguments.limit_kw * 1000.0
+    if arguments.scenario == "demo":
+        depot = demo_depot(arguments.seed, arguments.vehicles)
+        return [depot if limit_w is None else lower_limit(depot, limit_w)]
+    depots = spice_ev(arguments.scenario)
+    if arguments.until is not None:
+        depots = [_until(depot, arguments.until) for depot in depots]
+    return depots if limit_w is None else [lower_limit(depot, limit_w) for depot in depots]
+
+
+def _until(depot: DepotSpec, end_at: Any) -> DepotSpec:
+    stays = tuple(stay for stay in depot.stays if stay.departure_at <= end_at)
+    return replace(depot, stays=stays, end_at=min(depot.end_at, end_at + timedelta(hours=1)))
+
+
+def simulate(
+    depots: Sequence[DepotSpec],
+    make_host: HostFactory,
+    *,
+    seed: int,
+    faults: str = "none",
+    crash: Crash | None = None,
+) -> NightResult:
+    """Run the depots once; the same arguments give the same result."""
+    start_at = min(depot.start_at for depot in depots) - timedelta(minutes=5)
+    with scratch_database() as url:
+
+        async def main(clock: Clock) -> NightResult:
+            return await run_night(
+                depots,
+                lambda same: make_host(url, same),
+                clock,
+                seed=seed,
+                faults=faults,
+                crash=crash,
+            )
+
+        return run_virtual(main, start_at)
+
+
+def summarise(night: NightResult, wall_s: float) -> Summary:
+    """Compare with what physics allowed."""
+    late = sorted((stay for stay in night.stays if not stay.ready), key=_by_shortfall)
+    truths = night.truths.values()
+    missed = promises.late_without_warning(night)
+    return Summary(
+        duties=len(night.stays),
+        ready=sum(stay.ready for stay in night.stays),
+        physically_ready_max=sum(oracle.best(depot, night.stays) for depot in night.depots),
+        late=[_late(stay) for stay in late],
+        limit_violations=sum(len(checked.exceedances) for checked in truths),
+        max_site_power_w=round(max(checked.root_peak_w for checked in truths), 1),
+        limit_w=max(depot.limit_w for depot in night.depots),
+        sessions=sum(session.state != "quarantined" for session in night.sessions),
+        energy_wh=round(sum(night.delivered_wh.values()), 1),
+        virtual_s=round(night.virtual_s, 1),
+        wall_s=round(wall_s, 2),
+        announced_late=len(late) - len(missed),
+        not_announced=list(missed),
+        broken_promises=promises.broken(night),
+    )
+
+
+def _by_shortfall(stay: StayResult) -> tuple[float, str]:
+    return (-stay.shortfall_wh, stay.stay.external_id)
+
+
+def _late(stay: StayResult) -> dict[str, Any]:
+    return {
+        "vehicle": stay.vehicle,
+        "duty": stay.stay.external_id,
+        "depot": stay.depot,
+        "priority": stay.stay.priority,
+        "departure_at": stay.stay.departure_at.isoformat(),
+        "soc_pct": round(stay.departure_soc_pct, 2),
+        "shortfall_wh": round(stay.shortfall_wh, 1),
+    }
+
+
+def main(arguments: argparse.Namespace, make_host: HostFactory) -> int:
+    """Exit status 3 if a promise was broken."""
+    began = time.perf_counter()
+    depots = load(arguments)
+    if not arguments.as_json:
+        _say(f"{sum(len(d.stays) for d in depots)} duties at {', '.join(d.name for d in depots)}")
+    crash = crash_of(depots, arguments.seed) if arguments.faults in {"crash", "mixed"} else None
+    faults = {"crash": "none", "mixed": "heavy"}.get(arguments.faults, arguments.faults)
+    night = simulate(depots, make_host, seed=arguments.seed, faults=faults, crash=crash)
+    summary = summarise(night, time.perf_counter() - began)
+    if arguments.as_json:
+        print(json.dumps({name: getattr(summary, name) for name in Summary.__slots__}, indent=2))
+    else:
+        _print(summary)
+    return 3 if summary.broken_promises else 0
+
+
+def crash_of(depots: Sequence[DepotSpec], seed: int) -> Crash:
+    """A random instant of the run, and an outage of 10 s to 10 min."""
+    rng = seeded(seed, "crash")
+    start_at = min(depot.start_at for depot in depots)
+    span_s = (max(depot.end_at for depot in depots) - start_at).total_seconds()
+    at = start_at + timedelta(seconds=round(rng.uniform(0.05, 0.9) * span_s, 3))
+    return Crash(at, round(rng.uniform(10, 600), 1))
+
+
+def _print(summary: Summary) -> None:
+    _say(
+        f"{summary.ready} of {summary.duties} ready (physics allows"
+        f" {summary.physically_ready_max}), {summary.sessions} sessions,"
+        f" {summary.energy_wh / 1e6:.2f} MWh"
+    )
+    _say(
+        f"peak {summary.max_site_power_w / 1000:.0f} kW of {summary.limit_w / 1000:.0f} kW,"
+        f" {summary.limit_violations} limit violations"
+    )
+    for stay in summary.late[:20]:
+        _say(f"  late: {stay['vehicle']} short by {stay['shortfall_wh'] / 1000:.1f} kWh")
+    for line in summary.broken_promises:
+        _say(f"  BROKEN {line}")
+    _say(f"{summary.virtual_s / 3600:.1f} h in {summary.wall_s:.1f} s")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stdout, flush=True)
