@@ -177,7 +177,7 @@ def _stays(
 ) -> tuple[StaySpec, ...]:
     """Arrivals in the order of the fleet; every cabinet gets an early and a late bus."""
     rng = seeded(seed, "timetable", name)
-    first, last = _local(night, time(18, 5)), _local(night + timedelta(days=1), time(0, 30))
+    first, last = _local(night, time(18, 5)), _local(night + timedelta(days=1), time(0, 40))
     out, end = (_local(night + timedelta(days=1), t) for t in (time(4, 30), time(8, 0)))
     order = list(fleet)
     rng.shuffle(order)

@@ -13,6 +13,8 @@ from voltyard.clock import ScaledClock
 
 T = TypeVar("T")
 
+_RESOLUTION_S = 1e-7
+
 
 class VirtualDeadlock(RuntimeError):
     """Every task waits and no timer is set: in real life this would wait for ever."""
@@ -33,6 +35,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._virtual_s = 0.0
         selector = _TimerSelector(self._advance)
         super().__init__(selector)
+        # asyncio fires timers this early; it must not vanish beside years of seconds in a float.
+        self._clock_resolution = _RESOLUTION_S
         selector.sealed = True
 
     def time(self) -> float:
