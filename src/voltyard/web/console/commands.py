@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from voltyard.tenancy.model import Permission
-from voltyard.web.console.words import _
+from voltyard.web.i18n import N_
 
 
 class InputKind(StrEnum):
@@ -43,111 +43,111 @@ class CommandSpec:
     permission: Permission = Permission.CHARGERS_COMMAND
 
 
-_EVSE = CommandInput("evse", _("Outlet"), InputKind.EVSE)
+_EVSE = CommandInput("evse", N_("Outlet"), InputKind.EVSE)
 
 COMMANDS: tuple[CommandSpec, ...] = (
     CommandSpec(
         "remote_start",
-        _("Start charging"),
-        (_EVSE, CommandInput("token", _("Token"), InputKind.TEXT, default="CONSOLE")),
+        N_("Start charging"),
+        (_EVSE, CommandInput("token", N_("Token"), InputKind.TEXT, default="CONSOLE")),
         permission=Permission.SESSIONS_CONTROL,
     ),
     CommandSpec(
         "remote_stop",
-        _("Stop charging"),
-        (CommandInput("transaction", _("Session"), InputKind.SESSION),),
-        warning=_("Charging stops. The vehicle may not be ready for its departure."),
+        N_("Stop charging"),
+        (CommandInput("transaction", N_("Session"), InputKind.SESSION),),
+        warning=N_("Charging stops. The vehicle may not be ready for its departure."),
         permission=Permission.SESSIONS_CONTROL,
     ),
     CommandSpec(
         "set_limit",
-        _("Set a limit"),
+        N_("Set a limit"),
         (
-            CommandInput("evse", _("Outlet"), InputKind.EVSE_OR_ALL),
-            CommandInput("power_kw", _("Power"), InputKind.NUMBER, unit="kW", high=10_000),
+            CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
+            CommandInput("power_kw", N_("Power"), InputKind.NUMBER, unit="kW", high=10_000),
             CommandInput(
-                "minutes", _("Valid for"), InputKind.NUMBER, unit="min", default="15", high=1_440
+                "minutes", N_("Valid for"), InputKind.NUMBER, unit="min", default="15", high=1_440
             ),
         ),
     ),
     CommandSpec(
         "clear_limits",
-        _("Clear limits"),
-        warning=_(
+        N_("Clear limits"),
+        warning=N_(
             "All installed profiles are removed, the fail-safe among them, until the next tick."
         ),
     ),
     CommandSpec(
         "read_schedule",
-        _("Read schedule in force"),
+        N_("Read schedule in force"),
         (
-            CommandInput("evse", _("Outlet"), InputKind.EVSE_OR_ALL),
+            CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
             CommandInput(
-                "minutes", _("For the next"), InputKind.NUMBER, unit="min", default="60", high=1_440
+                "minutes", N_("For the next"), InputKind.NUMBER, unit="min", default="60", high=1_440
             ),
         ),
     ),
     CommandSpec(
         "trigger",
-        _("Ask for a message"),
+        N_("Ask for a message"),
         (
             CommandInput(
                 "message",
-                _("Message"),
+                N_("Message"),
                 InputKind.CHOICE,
                 choices=(
-                    ("status", _("Status")),
-                    ("meter", _("Meter values")),
-                    ("boot", _("Boot notification")),
-                    ("heartbeat", _("Heartbeat")),
+                    ("status", N_("Status")),
+                    ("meter", N_("Meter values")),
+                    ("boot", N_("Boot notification")),
+                    ("heartbeat", N_("Heartbeat")),
                 ),
             ),
-            CommandInput("evse", _("Outlet"), InputKind.EVSE_OR_ALL),
+            CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
         ),
     ),
-    CommandSpec("read_configuration", _("Read configuration")),
+    CommandSpec("read_configuration", N_("Read configuration")),
     CommandSpec(
         "write_configuration",
-        _("Change configuration"),
+        N_("Change configuration"),
         (
-            CommandInput("key", _("Key"), InputKind.TEXT),
-            CommandInput("value", _("Value"), InputKind.TEXT),
+            CommandInput("key", N_("Key"), InputKind.TEXT),
+            CommandInput("value", N_("Value"), InputKind.TEXT),
         ),
-        warning=_("A wrong value can take the charger out of service."),
+        warning=N_("A wrong value can take the charger out of service."),
         permission=Permission.CHARGERS_WRITE,
     ),
     CommandSpec(
         "availability",
-        _("In or out of service"),
+        N_("In or out of service"),
         (
-            CommandInput("evse", _("Outlet"), InputKind.EVSE_OR_ALL),
+            CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
             CommandInput(
                 "operative",
-                _("Set"),
+                N_("Set"),
                 InputKind.CHOICE,
-                choices=(("yes", _("In service")), ("no", _("Out of service"))),
+                choices=(("yes", N_("In service")), ("no", N_("Out of service"))),
             ),
         ),
-        warning=_("Out of service, an outlet takes no vehicle until it is put back."),
+        warning=N_("Out of service, an outlet takes no vehicle until it is put back."),
     ),
     CommandSpec(
         "unlock",
-        _("Unlock the plug"),
+        N_("Unlock the plug"),
         (_EVSE,),
-        warning=_("A running charge may stop and the cable comes free."),
+        warning=N_("A running charge may stop and the cable comes free."),
     ),
     CommandSpec(
         "reset",
-        _("Restart"),
+        N_("Restart"),
         (
             CommandInput(
                 "kind",
-                _("Restart"),
+                N_("Restart"),
                 InputKind.CHOICE,
-                choices=(("soft", _("When idle (soft)")), ("hard", _("At once (hard)"))),
+                choices=(("soft", N_("When idle (soft)")), ("hard", N_("At once (hard)"))),
             ),
         ),
-        warning=_("The charger restarts. Running charges stop, at once with a hard restart."),
+        warning=N_("The charger restarts. Running charges stop, at once with a hard restart."),
     ),
 )
 BY_NAME = {spec.name: spec for spec in COMMANDS}

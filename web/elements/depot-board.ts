@@ -1,0 +1,234 @@
+/** The depot board: tiles drawn by the server, kept current field by field, searched in place. */
+import { live, type Fields, type Records } from "../live.ts";
+import { number, shown, strings } from "../strings.ts";
+import { setShape, setText, setUse, swap } from "./live-fields.ts";
+
+const LISTS_EVERY_MS = 4_000;
+
+/** One tile (or table row) with its nodes found once. */
+class Tile {
+  readonly fields: Fields = {};
+  readonly #nodes = new Map<string, Element>();
+  readonly #shape: Element | null;
+  readonly #outlookShape: Element | null;
+  readonly #fill: Element | null;
+  readonly #mark: Element | null;
+  readonly #dash: string;
+
+  constructor(readonly element: HTMLElement) {
+    for (const node of element.querySelectorAll<HTMLElement>("[data-f]")) this.#nodes.set(node.dataset["f"]!, node);
+    const shapes = element.querySelectorAll(".shape use");
+    this.#shape = shapes[0] ?? null;
+    this.#outlookShape = shapes[1] ?? null;
+    this.#fill = element.querySelector(".bar-fill");
+    this.#mark = element.querySelector(".bar-mark");
+    this.#dash = element.tagName === "TR" ? "–" : "";
+  }
+
+  take(fields: Fields): void {
+    Object.assign(this.fields, fields);
+    if ("p" in fields) this.#show("p", fields["p"] || this.#dash ? shown(fields["p"]) : "");
+    if ("s" in fields) this.#charge(fields["s"] as number | null);
+    if ("tg" in fields) this.#target(fields["tg"] as number | null);
+    if ("v" in fields) this.#show("v", (fields["v"] as string | null) ?? this.#dash);
+    if ("st" in fields) this.#state(fields["st"] as string);
+    if ("o" in fields) this.#outlook(fields["o"] as string);
+    if ("sf" in fields || "d" in fields) this.#departure();
+    if ("r" in fields) this.#show("r", (fields["r"] as string | null) ?? this.#dash);
+  }
+
+  matches(text: string, state: string): boolean {
+    if (state && this.element.dataset["state"] !== state) return false;
+    if (!text) return true;
+    const own = this.element.dataset["find"] ?? this.element.textContent.toLowerCase();
+    return own.includes(text) || String(this.fields["v"] ?? "").toLowerCase().includes(text);
+  }
+
+  #show(name: string, value: string): void {
+    const node = this.#nodes.get(name);
+    if (node) setText(node, value);
+  }
+
+  #charge(soc: number | null): void {
+    this.#show("s", soc === null ? this.#dash : String(soc));
+    this.#fill?.setAttribute("width", String(soc ?? 0));
+  }
+
+  #target(target: number | null): void {
+    this.#mark?.setAttribute("x", String(target ?? 0));
+    this.#mark?.setAttribute("width", target === null ? "0" : "1");
+  }
+
+  #state(state: string): void {
+    this.element.dataset["state"] = state;
+    setShape(this.#shape, state);
+    this.#show("w", strings.tile[state] ?? state);
+  }
+
+  #outlook(outlook: string): void {
+    this.element.dataset["outlook"] = outlook;
+    setShape(this.#outlookShape, outlook);
+    this.#show("o", strings.outlook[outlook] ?? outlook);
+  }
+
+  #departure(): void {
+    const short = this.fields["sf"] as number | null;
+    const leaves = this.fields["d"] as string | null;
+    const shortText = short ? `−${number(short)} kWh` : "";
+    this.#show("sf", shortText);
+    this.#show("d", leaves ?? this.#dash);
+    this.#show("ol", shortText || (leaves ?? ""));
+  }
+}
+
+class DepotBoard extends HTMLElement {
+  #tiles = new Map<string, Tile>();
+  #leave: (() => void) | undefined;
+  #search: HTMLInputElement | null = null;
+  #state = "";
+  #revision: unknown = undefined;
+  #listsDue = 0;
+  #shapeChanged = false;
+
+  connectedCallback(): void {
+    for (const node of this.querySelectorAll<HTMLElement>(".tile, tr[data-k]")) {
+      this.#tiles.set(node.dataset["k"]!, new Tile(node));
+    }
+    this.#search = this.querySelector("[data-board]");
+    this.#state = new URLSearchParams(location.search).get("state") ?? "";
+    this.#search?.addEventListener("input", () => this.#filter());
+    this.#search?.form?.addEventListener("submit", (event) => this.#openOnly(event));
+    this.addEventListener("click", (event) => this.#chip(event));
+    this.addEventListener("keydown", (event) => this.#arrow(event));
+    this.#leave = live.subscribe(this.dataset["topic"]!, (changed, gone, whole) => this.#take(changed, gone, whole));
+  }
+
+  disconnectedCallback(): void {
+    this.#leave?.();
+    clearTimeout(this.#listsDue);
+  }
+
+  #take(changed: Records, gone: string[], whole: boolean): void {
+    let unknown = gone.length > 0;
+    this.#shapeChanged = whole;
+    for (const [key, fields] of Object.entries(changed)) {
+      if (key === "head") {
+        this.#head(fields);
+        continue;
+      }
+      const tile = this.#tiles.get(key);
+      if (tile) tile.take(fields);
+      else unknown = true;
+      if ("st" in fields) this.#shapeChanged = true;
+    }
+    if (this.#shapeChanged) this.#recount();
+    if (unknown && !this.#filtered()) this.#reload();
+  }
+
+  /** Bays came or went: the server draws the page anew. */
+  #reload(): void {
+    if (!this.dataset["reloaded"]) {
+      this.dataset["reloaded"] = "1";
+      location.reload();
+    }
+  }
+
+  #filtered(): boolean {
+    const query = new URLSearchParams(location.search);
+    return Boolean(query.get("q") || query.get("state"));
+  }
+
+  #head(fields: Fields): void {
+    const head = this.querySelector<HTMLElement>('[data-k="head"]');
+    if (!head) return;
+    for (const [name, value] of Object.entries(fields)) {
+      const node = head.querySelector(`[data-f="${name}"]`);
+      if (node) setText(node, shown(value));
+    }
+    if ("u" in fields) setUse(head, fields["u"] as number | null);
+    if ("over" in fields) head.querySelector<HTMLElement>(".wide")!.dataset["level"] = fields["over"] ? "bad" : "ok";
+    if ("risk" in fields) setLevel(head, "risk", Number(fields["risk"]) > 0 ? "warn" : "ok");
+    if ("off" in fields) setLevel(head, "off", Number(fields["off"]) > 0 ? "bad" : "ok");
+    if ("rev" in fields) this.#lists(fields["rev"]);
+  }
+
+  #lists(revision: unknown): void {
+    const first = this.#revision === undefined;
+    this.#revision = revision;
+    if (first || this.#listsDue) return;
+    this.#listsDue = window.setTimeout(() => {
+      this.#listsDue = 0;
+      if (!this.querySelector("#board-lists")?.contains(document.activeElement)) {
+        void swap(this.dataset["lists"]!, "#board-lists");
+      }
+    }, LISTS_EVERY_MS);
+  }
+
+  #recount(): void {
+    const counts = new Map<string, number>();
+    for (const tile of this.#tiles.values()) {
+      const state = tile.element.dataset["state"]!;
+      counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    if (this.#filtered()) return;
+    for (const node of this.querySelectorAll<HTMLElement>("[data-count]")) {
+      const state = node.dataset["count"]!;
+      const count = state ? (counts.get(state) ?? 0) : this.#tiles.size;
+      setText(node, String(count));
+      node.closest("li")?.classList.toggle("zero", count === 0);
+    }
+    if (this.#state || this.#search?.value) this.#filter();
+  }
+
+  #filter(): void {
+    const wanted = (this.#search?.value ?? "").trim().toLowerCase();
+    for (const tile of this.#tiles.values()) tile.element.hidden = !tile.matches(wanted, this.#state);
+    for (const lane of this.querySelectorAll<HTMLElement>(".lane")) {
+      lane.hidden = !lane.querySelector(".tile:not([hidden])");
+    }
+  }
+
+  #chip(event: MouseEvent): void {
+    const chip = (event.target as Element).closest<HTMLElement>("[data-filter]");
+    if (!chip || event.ctrlKey || event.metaKey || this.#filtered()) return;
+    event.preventDefault();
+    this.#state = chip.dataset["filter"]!;
+    for (const other of this.querySelectorAll("[data-filter]")) {
+      if (other === chip) other.setAttribute("aria-current", "true");
+      else other.removeAttribute("aria-current");
+    }
+    this.#filter();
+  }
+
+  /** Enter in the search field opens the only match. */
+  #openOnly(event: Event): void {
+    if (this.#filtered()) return;
+    event.preventDefault();
+    const found = [...this.#tiles.values()].filter((tile) => !tile.element.hidden);
+    const link = found[0]?.element;
+    if (found.length === 1 && link instanceof HTMLAnchorElement) link.click();
+    else link?.focus();
+  }
+
+  /** Arrow keys walk over the tiles as they lie on the screen. */
+  #arrow(event: KeyboardEvent): void {
+    const from = event.target as HTMLElement;
+    if (!from.classList.contains("tile") || !event.key.startsWith("Arrow")) return;
+    const tiles = [...this.querySelectorAll<HTMLElement>("a.tile:not([hidden])")];
+    const index = tiles.indexOf(from);
+    const columns = Math.max(1, tiles.filter((tile) => tile.offsetTop === from.offsetTop).length);
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key] ?? 0;
+    const next = tiles[index + step];
+    if (next) {
+      event.preventDefault();
+      next.focus();
+    }
+  }
+}
+
+function setLevel(head: HTMLElement, name: string, level: string): void {
+  const figure = head.querySelector<HTMLElement>(`[data-warn="${name}"]`);
+  if (figure) figure.dataset["level"] = level;
+}
+
+customElements.define("depot-board", DepotBoard);
