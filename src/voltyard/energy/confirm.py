@@ -120,5 +120,5 @@ def _covers(first: Live, second: Live) -> bool:
 
 
 def sure_end(sent_at: datetime, valid_s: float, slack_s: float) -> datetime:
-    """When a limit valid for ``valid_s`` from ``sent_at`` is over, clocks and delays allowed for."""
+    """When a limit valid for ``valid_s`` is over, with ``slack_s`` for clocks and delays."""
     return sent_at + timedelta(seconds=valid_s + slack_s)

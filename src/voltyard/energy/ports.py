@@ -1,4 +1,4 @@
-"""What the controller of a site needs of other rooms: narrow views, wired by the composition root."""
+"""What the controller of a site needs of other rooms: narrow views, wired by the app."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass

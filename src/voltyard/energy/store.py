@@ -73,7 +73,7 @@ def grant_write(org_id: UUID, site_id: UUID, grant: GrantRow) -> Write:
             "evse_id": grant.evse_id,
             "org_id": org_id,
             "site_id": site_id,
-            "ceiling_w": held.live_w if held.lives else held.fallback_w,
+            "ceiling_w": held.ceiling_w,
             "granted_w": grant.granted_w,
             "valid_until": held.live_until,
             "failsafe_w": held.fallback_w,

@@ -1,0 +1,142 @@
+"""Every EVSE of a site as its controller sees it: who is connected, who charges, what counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from voltyard.chargers.commands import StationLink
+from voltyard.chargers.model import CurrentType, Evse
+from voltyard.energy.confirm import Held
+from voltyard.energy.headroom import BALANCED, Wiring
+from voltyard.energy.outlet import Outlet
+from voltyard.energy.ports import Links, LiveSession, SiteSetup
+from voltyard.energy.store import GrantRow
+from voltyard.energy.watch import Rules, forget, observe
+
+
+class Board:
+    """Outlets by EVSE, in a fixed order."""
+
+    def __init__(self, setup: SiteSetup, rules: Rules | None = None) -> None:
+        self._rules = rules or Rules()
+        self._links: dict[UUID, StationLink] = {}
+        self.outlets: dict[UUID, Outlet] = {}
+        self.wirings: dict[UUID, Wiring] = {}
+        self.setup = setup
+
+    def __iter__(self) -> Iterator[Outlet]:
+        return iter(self.outlets.values())
+
+    def install(self, setup: SiteSetup, grants: Mapping[UUID, GrantRow]) -> None:
+        """Take over a (changed) site; what is known of EVSEs that stay is kept."""
+        stations = {station.id: station for station in setup.stations}
+        outlets: dict[UUID, Outlet] = {}
+        for evse in sorted(setup.evses, key=lambda evse: evse.id):
+            station = stations.get(evse.station_id)
+            if station is None:
+                continue
+            known = self.outlets.get(evse.id)
+            if known is not None:
+                known.evse, known.station = evse, station
+                outlets[evse.id] = known
+                continue
+            row = grants.get(evse.id)
+            ever_seen = station.connected_at is not None or station.booted_at is not None
+            held = Held(evse.max_power_w) if row is None else row.held
+            outlets[evse.id] = Outlet(
+                evse,
+                station,
+                held,
+                commissioned=row is not None or ever_seen,
+                granted_w=0.0 if row is None else row.granted_w,
+            )
+        self.outlets = outlets
+        self.wirings = {evse_id: wiring(outlet.evse) for evse_id, outlet in outlets.items()}
+        self.setup = setup
+
+    def hear(self, links: Links) -> list[Outlet]:
+        """Note which chargers are connected now; the outlets whose connection changed."""
+        changed: list[Outlet] = []
+        for outlet in self.outlets.values():
+            link = links.link(outlet.station.id)
+            if link is None and outlet.connected:
+                outlet.went_offline()
+                changed.append(outlet)
+            elif link is not None and (
+                not outlet.connected or self._links.get(outlet.evse.id) is not link
+            ):
+                self._links[outlet.evse.id] = link
+                outlet.came_online()
+                changed.append(outlet)
+        return changed
+
+    def link(self, outlet: Outlet) -> StationLink | None:
+        return self._links.get(outlet.evse.id) if outlet.connected else None
+
+    def rebooted(self, station_id: UUID) -> None:
+        """Its limits may be gone: the fail-safe is installed again before anything else."""
+        for outlet in self.outlets.values():
+            if outlet.station.id == station_id and outlet.connected:
+                outlet.came_online()
+
+    def resume(self, sessions: Sequence[LiveSession]) -> None:
+        """After a restart: sessions that run are the ones the stored limits were for."""
+        for session in sessions:
+            outlet = self.outlets.get(session.evse_id)
+            if outlet is not None and outlet.session is None:
+                outlet.session = session
+
+    def follow(self, sessions: Sequence[LiveSession], now: datetime) -> bool:
+        """Take over who charges where; whether any session began or ended."""
+        running = {session.evse_id: session for session in sessions}
+        changed = False
+        for evse_id, outlet in self.outlets.items():
+            session = running.get(evse_id)
+            before = None if outlet.session is None else outlet.session.session_id
+            if session is None:
+                if outlet.session is not None:
+                    outlet.ended()
+            else:
+                outlet.began(session, now)
+            changed = changed or before != (None if session is None else session.session_id)
+        return changed
+
+    def measured(self, evse_id: UUID, power_w: float, at: datetime, now: datetime) -> bool:
+        """Take in a reading; True when the charger's obedience changed."""
+        outlet = self.outlets.get(evse_id)
+        if outlet is None:
+            return False
+        before = outlet.obedience.step
+        allowed_w = outlet.held.at(now).ceiling_w
+        outlet.obedience = observe(
+            outlet.obedience, power_w, min(at, now), allowed_w, outlet.changed_at, self._rules
+        )
+        return outlet.obedience.step is not before
+
+    def silent(self, evse_id: UUID) -> None:
+        """Its session is over: nothing flows."""
+        outlet = self.outlets.get(evse_id)
+        if outlet is not None:
+            outlet.obedience = forget(outlet.obedience)
+
+    def counted_w(self, now: datetime) -> dict[UUID, float]:
+        return {evse_id: outlet.counted_w(now) for evse_id, outlet in self.outlets.items()}
+
+    def take_unsaved(self, now: datetime) -> list[GrantRow]:
+        """Rows of everything that changed since they were last asked for."""
+        rows: list[GrantRow] = []
+        for evse_id, outlet in self.outlets.items():
+            if outlet.unsaved:
+                rows.append(GrantRow(evse_id, outlet.held, outlet.granted_w, now))
+                outlet.unsaved = False
+        return rows
+
+
+def wiring(evse: Evse) -> Wiring:
+    """DC and three-phase AC load all phases alike; others the first phases of their rotation."""
+    names = "RST"
+    rotation = evse.phase_rotation.upper()
+    if evse.current_type is CurrentType.DC or set(rotation) != set(names):
+        return BALANCED
+    used = rotation[: min(3, max(1, evse.phases))]
+    return Wiring(tuple(sorted(names.index(phase) + 1 for phase in used)), evse.voltage_v)

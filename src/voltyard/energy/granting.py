@@ -1,0 +1,183 @@
+"""From the plan and what is plugged in to a target for every EVSE. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import inf
+from uuid import UUID
+
+from voltyard.chargers.model import CurrentType
+from voltyard.energy.allocator import Allocation, AllocationInput, Candidate, Reservation, allocate
+from voltyard.energy.board import Board
+from voltyard.energy.confirm import WATT
+from voltyard.energy.failsafe import FailsafeEvse, FailsafeLevel, failsafe_levels
+from voltyard.energy.inputs import Present
+from voltyard.energy.model import Plan
+from voltyard.energy.outlet import Outlet
+from voltyard.energy.profiles import in_amps
+from voltyard.energy.watch import Step
+from voltyard.sites.model import ElectricalTree
+
+MAX_ROUNDS = 4
+_NOTHING = FailsafeLevel(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantInput:
+    """``lead_s``: limits that begin within it already hold, so that cuts arrive in time."""
+
+    now: datetime
+    tree: ElectricalTree
+    lead_s: float
+    plan: Plan | None
+    present: Mapping[UUID, Present]
+    levels: Mapping[UUID, FailsafeLevel]
+    other_w: Mapping[UUID, float]
+    dead_band_w: float = 2000.0
+
+
+def targets(board: Board, given: GrantInput) -> Allocation:
+    """Aim every outlet; the allocation says why.
+
+    An EVSE counts at least at its fail-safe level, so one that is paused (or granted less) is
+    put back as a reservation and the rest is shared again.
+    """
+    reserved: dict[UUID, float] = {}
+    candidates: dict[UUID, Candidate] = {}
+    for outlet in board:
+        floor_w = floor_of(outlet, given)
+        candidate = _candidate(outlet, given, board)
+        if candidate is None or candidate.want_w <= 0.0:
+            reserved[outlet.evse.id] = floor_w
+        else:
+            candidates[outlet.evse.id] = candidate
+    allocation = _share(board, given, candidates, reserved)
+    for _ in range(MAX_ROUNDS):
+        below = {
+            evse_id: floor_of(board.outlets[evse_id], given)
+            for evse_id in candidates
+            if allocation.power_w(evse_id) + WATT < floor_of(board.outlets[evse_id], given)
+        }
+        if not below:
+            break
+        reserved.update(below)
+        candidates = {key: value for key, value in candidates.items() if key not in below}
+        allocation = _share(board, given, candidates, reserved)
+    for outlet in board:
+        level = given.levels.get(outlet.evse.id, _NOTHING)
+        live_w = None if outlet.session is None else allocation.power_w(outlet.evse.id)
+        outlet.aim(live_w, level.active_w, level.idle_w)
+    return allocation
+
+
+def floor_of(outlet: Outlet, given: GrantInput) -> float:
+    """What an EVSE counts at whatever it is granted."""
+    if not outlet.is_controllable:
+        return outlet.counted_w(given.now)
+    level = given.levels.get(outlet.evse.id, _NOTHING)
+    floor_w = outlet.settable_w(level.idle_w)
+    if outlet.reinstall or outlet.fallback_failure is not None:
+        floor_w = max(floor_w, outlet.held.fallback_w)
+    return max(floor_w, outlet.obedience.counted_w(outlet.evse.max_power_w))
+
+
+def _share(
+    board: Board,
+    given: GrantInput,
+    candidates: Mapping[UUID, Candidate],
+    reserved: Mapping[UUID, float],
+) -> Allocation:
+    return allocate(
+        AllocationInput(
+            tree=given.tree,
+            at=given.now,
+            candidates=tuple(candidates.values()),
+            validity_s=given.lead_s,
+            node_load_w=given.other_w,
+            reservations=tuple(
+                Reservation(evse_id, power_w, board.wirings[evse_id])
+                for evse_id, power_w in sorted(reserved.items())
+                if evse_id in given.tree.leaf_of_evse
+            ),
+            budget_w=None if given.plan is None else given.plan.root_power_at(given.now),
+            opportunistic=False,
+            dead_band_w=given.dead_band_w,
+        )
+    )
+
+
+def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | None:
+    evse_id = outlet.evse.id
+    present = given.present.get(evse_id)
+    if outlet.session is None or present is None or evse_id not in given.tree.leaf_of_evse:
+        return None
+    if not outlet.is_controllable or outlet.obedience.step >= Step.FENCED:
+        return None
+    done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
+    whole_amps = in_amps(outlet.evse, outlet.station.quirks)
+    want_w = 0.0 if done else outlet.settable_w(present.takes_w)
+    least_w = max(present.min_power_w, least_power_w(outlet))
+    made = Candidate(
+        evse_id=evse_id,
+        want_w=want_w,
+        priority=present.priority,
+        min_power_w=least_w if outlet.evse.current_type is CurrentType.AC else min(least_w, want_w),
+        current_w=outlet.granted_w,
+        since_at=outlet.charging_since if outlet.granted_w > 0.0 else outlet.paused_since,
+        wiring=board.wirings[evse_id],
+        whole_amps=whole_amps,
+    )
+    return _as_planned(made, present, given)
+
+
+def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Candidate:
+    stay, plan = present.stay, given.plan
+    if stay is None or plan is None or stay.id not in plan.power_w:
+        return candidate
+    forecast = plan.forecasts.get(stay.id)
+    left_s = (stay.departure_at - given.now).total_seconds()
+    allotted_wh = min(
+        stay.energy_needed_wh,
+        max(0.0, plan.allotted_wh.get(stay.id, 0.0)),
+    )
+    needs_s = allotted_wh * 3600.0 / stay.max_power_w if stay.max_power_w > 0.0 else inf
+    if stay.curve is not None and stay.soc_pct is not None and stay.battery_wh:
+        reached = stay.soc_pct + allotted_wh * stay.efficiency / stay.battery_wh * 100.0
+        needs_s = stay.curve.time_s(
+            stay.soc_pct, min(100.0, reached), stay.battery_wh, stay.max_power_w, stay.efficiency
+        )
+    return replace(
+        candidate,
+        stay_id=stay.id,
+        plan_w=plan.power_at(stay.id, given.now),
+        laxity_s=left_s - needs_s,
+        late=forecast is not None and forecast.will_miss,
+    )
+
+
+def fallback_levels(
+    board: Board, tree: ElectricalTree, other_w: Mapping[UUID, float], now: datetime
+) -> dict[UUID, FailsafeLevel]:
+    """Fail-safe levels of every EVSE of the tree; those outside of it get nothing."""
+    evses = [
+        FailsafeEvse(
+            evse_id=outlet.evse.id,
+            min_power_w=least_power_w(outlet),
+            max_power_w=outlet.evse.max_power_w,
+            wiring=board.wirings[outlet.evse.id],
+            whole_amps=in_amps(outlet.evse, outlet.station.quirks),
+        )
+        for outlet in board
+        if outlet.evse.id in tree.leaf_of_evse
+    ]
+    today = now.astimezone(tree.zone).date()
+    return failsafe_levels(tree, evses, other_w, since=today)
+
+
+def least_power_w(outlet: Outlet) -> float:
+    """The least power that is not nothing: 6 A on AC (IEC 61851-1), else what is configured."""
+    evse, quirks = outlet.evse, outlet.station.quirks
+    if evse.current_type is not CurrentType.AC:
+        return evse.min_power_w
+    least_a = quirks.min_current_a
+    return max(evse.min_power_w, least_a * evse.phases * evse.voltage_v)

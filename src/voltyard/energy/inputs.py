@@ -1,0 +1,318 @@
+"""From what is live to what the planner may know: stays of present vehicles and expected ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from voltyard.chargers.model import Evse
+from voltyard.energy.curve import ChargeCurve
+from voltyard.energy.model import PlanInput, PlanMode, Stay, Step
+from voltyard.energy.ports import LiveSession, SiteSetup
+from voltyard.errors import Invalid
+from voltyard.fleets.model import Vehicle
+from voltyard.timetable.model import Duty
+
+ASSUMED_ARRIVAL_SOC_PCT = 20.0
+"""State of charge assumed where neither duty nor charger tells it."""
+EARLY_ARRIVAL_S = 6 * 3600.0
+"""A vehicle plugged in this long before its duty's arrival is taken to be there for that duty."""
+LATE_ARRIVAL_S = 900.0
+"""A vehicle that should be here and is not is expected this much later, again and again."""
+LEAST_STAY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is true at ``now``. ``earlier_wh``: delivered to a duty in sessions already ended."""
+
+    now: datetime
+    setup: SiteSetup
+    sessions: Sequence[LiveSession]
+    duties: Sequence[Duty]
+    vehicles: Mapping[UUID, Vehicle]
+    earlier_wh: Mapping[UUID, float] = field(default_factory=dict)
+    other_load_w: Mapping[UUID, float | Sequence[Step]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A vehicle at an EVSE. ``stay`` is None when no duty says what it needs."""
+
+    session: LiveSession
+    evse: Evse
+    vehicle: Vehicle | None
+    duty: Duty | None
+    stay: Stay | None
+    priority: int
+    max_power_w: float
+    min_power_w: float
+    curve: ChargeCurve | None
+    soc_pct: float | None
+
+    @property
+    def takes_w(self) -> float:
+        """The most it can take at its present state of charge, with a little to spare."""
+        if self.curve is None or self.soc_pct is None:
+            return self.max_power_w
+        return min(
+            self.max_power_w, self.curve.power_at(self.soc_pct, self.max_power_w) * 1.05 + 500.0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Present vehicles by EVSE, and every stay by its id."""
+
+    present: Mapping[UUID, Present]
+    stays: Mapping[UUID, Stay]
+    duty_of_stay: Mapping[UUID, Duty]
+
+
+def outlook(situation: Situation) -> Outlook:
+    """Who is here and who is expected, each with what is still needed."""
+    evses = {evse.id: evse for evse in situation.setup.evses}
+    matched = match_duties(situation.sessions, situation.duties, situation.now)
+    present: dict[UUID, Present] = {}
+    for session in sorted(situation.sessions, key=lambda session: session.session_id):
+        evse = evses.get(session.evse_id)
+        if evse is not None:
+            duty = matched.get(session.session_id)
+            present[evse.id] = _present(situation, session, evse, duty)
+    stays = {p.stay.id: p.stay for p in present.values() if p.stay is not None}
+    taken = {duty.id for duty in matched.values()}
+    by_bay: dict[UUID | None, Evse] = {
+        evse.bay_id: evse for evse in evses.values() if evse.bay_id is not None
+    }
+    for duty in sorted(situation.duties, key=lambda duty: duty.id):
+        if duty.id not in taken:
+            expected = _expected(situation, duty, by_bay, present)
+            if expected is not None:
+                stays[expected.id] = expected
+    duties = {duty.id: duty for duty in situation.duties if duty.id in stays}
+    return Outlook(present, stays, duties)
+
+
+def match_duties(
+    sessions: Sequence[LiveSession], duties: Sequence[Duty], now: datetime
+) -> dict[UUID, Duty]:
+    """By session: the duty it names, else the next departure of its vehicle. A duty goes once."""
+    by_id = {duty.id: duty for duty in duties}
+    found: dict[UUID, Duty] = {}
+    for session in sorted(sessions, key=lambda session: (session.started_at, session.session_id)):
+        duty = by_id.get(session.duty_id) if session.duty_id is not None else None
+        if duty is None and session.vehicle_id is not None:
+            fitting = [
+                duty
+                for duty in duties
+                if duty.vehicle_id == session.vehicle_id
+                and duty.departure_at > now
+                and duty.arrival_at <= now + timedelta(seconds=EARLY_ARRIVAL_S)
+            ]
+            duty = min(fitting, key=lambda duty: (duty.departure_at, duty.id), default=None)
+        if duty is not None and duty.id not in {other.id for other in found.values()}:
+            found[session.session_id] = duty
+    return found
+
+
+def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty | None) -> Present:
+    site = situation.setup.site
+    vehicle_id = session.vehicle_id or (None if duty is None else duty.vehicle_id)
+    vehicle = None if vehicle_id is None else situation.vehicles.get(vehicle_id)
+    max_power_w = evse.max_power_w
+    if vehicle is not None and vehicle.max_power_w is not None:
+        max_power_w = min(max_power_w, vehicle.max_power_w)
+    if vehicle is None and site.unknown_vehicle_power_w is not None:
+        max_power_w = min(max_power_w, site.unknown_vehicle_power_w)
+    min_power_w = max(evse.min_power_w, 0.0 if vehicle is None else vehicle.min_power_w)
+    soc_pct = present_soc_pct(session, vehicle, duty, _earlier(situation, duty))
+    made = Present(
+        session=session,
+        evse=evse,
+        vehicle=vehicle,
+        duty=duty,
+        stay=None,
+        priority=site.unknown_vehicle_priority if duty is None else duty.priority,
+        max_power_w=max_power_w,
+        min_power_w=min(min_power_w, max_power_w),
+        curve=curve_of(vehicle),
+        soc_pct=soc_pct,
+    )
+    return replace(made, stay=_present_stay(situation, made))
+
+
+def _earlier(situation: Situation, duty: Duty | None) -> float:
+    return 0.0 if duty is None else situation.earlier_wh.get(duty.id, 0.0)
+
+
+def _present_stay(situation: Situation, present: Present) -> Stay | None:
+    duty, session = present.duty, present.session
+    if duty is None:
+        return None
+    delivered_wh = session.energy_wh + _earlier(situation, duty)
+    needed_wh = energy_needed_wh(duty, present.vehicle, present.soc_pct, delivered_wh)
+    if needed_wh is None:
+        return None
+    stay = _stay(duty, present.vehicle, needed_wh, present.soc_pct, present.max_power_w)
+    least = situation.now + timedelta(seconds=LEAST_STAY_S)
+    return replace(
+        stay,
+        arrival_at=min(session.started_at, situation.now),
+        departure_at=max(duty.departure_at, least),
+        evse_id=present.evse.id if _in_tree(situation, present.evse) else None,
+        min_power_w=present.min_power_w,
+        plugged=True,
+        charging_w=session.power_w or 0.0,
+    )
+
+
+def _in_tree(situation: Situation, evse: Evse) -> bool:
+    return evse.id in situation.setup.tree.leaf_of_evse
+
+
+def _expected(
+    situation: Situation,
+    duty: Duty,
+    by_bay: Mapping[UUID | None, Evse],
+    present: Mapping[UUID, Present],
+) -> Stay | None:
+    vehicle = None if duty.vehicle_id is None else situation.vehicles.get(duty.vehicle_id)
+    arrival_at = duty.arrival_at
+    if arrival_at <= situation.now:
+        left_s = (duty.departure_at - situation.now).total_seconds()
+        arrival_at = situation.now + timedelta(seconds=min(LATE_ARRIVAL_S, left_s / 2.0))
+    if (duty.departure_at - arrival_at).total_seconds() < LEAST_STAY_S:
+        return None
+    soc_pct = duty.soc_arrival_pct
+    if soc_pct is None:
+        soc_pct = ASSUMED_ARRIVAL_SOC_PCT
+    earlier_wh = _earlier(situation, duty)
+    if vehicle is not None and vehicle.battery_wh:
+        soc_pct = min(100.0, soc_pct + _soc_gain(vehicle, earlier_wh))
+    needed_wh = energy_needed_wh(duty, vehicle, soc_pct, earlier_wh)
+    if needed_wh is None:
+        return None
+    evse = _bay_free_at(duty, arrival_at, by_bay, present)
+    limits = [evse.max_power_w] if evse is not None else _usual_power(situation)
+    if vehicle is not None and vehicle.max_power_w is not None:
+        limits.append(vehicle.max_power_w)
+    stay = _stay(duty, vehicle, needed_wh, soc_pct, min(limits))
+    in_tree = evse is not None and _in_tree(situation, evse)
+    return replace(
+        stay, arrival_at=arrival_at, evse_id=evse.id if evse is not None and in_tree else None
+    )
+
+
+def _usual_power(situation: Situation) -> list[float]:
+    return [max((evse.max_power_w for evse in situation.setup.evses), default=0.0)]
+
+
+def _bay_free_at(
+    duty: Duty,
+    arrival_at: datetime,
+    by_bay: Mapping[UUID | None, Evse],
+    present: Mapping[UUID, Present],
+) -> Evse | None:
+    """The EVSE of the assigned bay, unless somebody else stands there until later."""
+    evse = None if duty.bay_id is None else by_bay.get(duty.bay_id)
+    if evse is None:
+        return None
+    other = present.get(evse.id)
+    if other is not None and (other.stay is None or other.stay.departure_at > arrival_at):
+        return None
+    return evse
+
+
+def _stay(
+    duty: Duty, vehicle: Vehicle | None, needed_wh: float, soc_pct: float | None, max_w: float
+) -> Stay:
+    target_pct = duty.target_soc_pct
+    if target_pct is None and duty.target_energy_wh is None:
+        target_pct = 100.0
+    return Stay(
+        id=duty.id,
+        arrival_at=duty.arrival_at,
+        departure_at=duty.departure_at,
+        energy_needed_wh=needed_wh,
+        max_power_w=max_w,
+        vehicle_id=duty.vehicle_id,
+        soc_pct=soc_pct,
+        target_soc_pct=target_pct,
+        battery_wh=None if vehicle is None else vehicle.battery_wh,
+        efficiency=1.0 if vehicle is None else vehicle.efficiency,
+        curve=curve_of(vehicle),
+        min_power_w=0.0 if vehicle is None else min(vehicle.min_power_w, max_w),
+        priority=duty.priority,
+        label=duty.external_id if vehicle is None else vehicle.name,
+    )
+
+
+def curve_of(vehicle: Vehicle | None) -> ChargeCurve | None:
+    """None where there is no curve, or one that makes no sense."""
+    if vehicle is None or not vehicle.charge_curve:
+        return None
+    try:
+        return ChargeCurve(vehicle.charge_curve)
+    except Invalid:
+        return None
+
+
+def present_soc_pct(
+    session: LiveSession, vehicle: Vehicle | None, duty: Duty | None, earlier_wh: float
+) -> float | None:
+    """What the charger reports; else the state at arrival and what was delivered since."""
+    if session.soc_pct is not None:
+        return session.soc_pct
+    if vehicle is None or not vehicle.battery_wh:
+        return None
+    if session.soc_start_pct is not None:
+        start_pct, energy_wh = session.soc_start_pct, session.energy_wh
+    else:
+        start_pct = ASSUMED_ARRIVAL_SOC_PCT
+        if duty is not None and duty.soc_arrival_pct is not None:
+            start_pct = duty.soc_arrival_pct
+        energy_wh = session.energy_wh + earlier_wh
+    return min(100.0, start_pct + _soc_gain(vehicle, energy_wh))
+
+
+def _soc_gain(vehicle: Vehicle, energy_wh: float) -> float:
+    assert vehicle.battery_wh
+    return energy_wh * vehicle.efficiency / vehicle.battery_wh * 100.0
+
+
+def energy_needed_wh(
+    duty: Duty, vehicle: Vehicle | None, soc_pct: float | None, delivered_wh: float
+) -> float | None:
+    """Energy at the meter still missing to the target; None when it cannot be known."""
+    if duty.target_energy_wh is not None:
+        return max(0.0, duty.target_energy_wh - delivered_wh)
+    if vehicle is None or not vehicle.battery_wh or soc_pct is None:
+        return None
+    target_pct = 100.0 if duty.target_soc_pct is None else duty.target_soc_pct
+    missing_pct = max(0.0, target_pct - soc_pct)
+    return missing_pct / 100.0 * vehicle.battery_wh / vehicle.efficiency
+
+
+def plan_input(
+    situation: Situation,
+    found: Outlook,
+    *,
+    horizon_s: float,
+    slot_s: int,
+    mode: PlanMode = PlanMode.PEAK,
+    peak_so_far_w: float = 0.0,
+) -> PlanInput:
+    """The planner's input: horizon up to the last departure, at most ``horizon_s``."""
+    last = max((stay.departure_at for stay in found.stays.values()), default=situation.now)
+    end = min(last, situation.now + timedelta(seconds=horizon_s))
+    return PlanInput(
+        site_id=situation.setup.site.id,
+        now=situation.now,
+        horizon_end=max(end, situation.now + timedelta(seconds=slot_s)),
+        tree=situation.setup.tree,
+        stays=tuple(found.stays[key] for key in sorted(found.stays)),
+        slot_s=slot_s,
+        other_load_w=situation.other_load_w,
+        peak_so_far_w=peak_so_far_w,
+        mode=mode,
+    )

@@ -1,0 +1,342 @@
+"""One EVSE as its controller sees it, and which limit it should be sent next. No I/O."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from voltyard.chargers.commands import Command, RemoteStop, SetAvailability
+from voltyard.chargers.model import Evse, Station
+from voltyard.energy.confirm import WATT, Change, FallbackState, Held, sure_end
+from voltyard.energy.ports import LiveSession
+from voltyard.energy.profiles import has_live_layer, settable_w
+from voltyard.energy.watch import Obedience, Step
+
+RETRY_FIRST_S = 10.0
+RETRY_CUT_S = 30.0
+RETRY_LAST_S = 300.0
+FALLBACK_TRIES = 3
+LEAST_PART_W = 2000.0
+VERIFY_NEVER_S = 86_400.0
+SHOWN_TOLERANCE_W = 50.0
+STOP_AGAIN_S = 60.0
+OFF_FOR_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How the dead man's switch is set. ``valid_s`` is about three times ``refresh_s``.
+
+    ``slack_s`` is how much later than stated a charger may end a limit (clock, queues).
+    """
+
+    refresh_s: float = 300.0
+    valid_s: int = 900
+    slack_s: float = 90.0
+    send_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an EVSE should be limited to: ``live_w`` None without a session."""
+
+    live_w: float | None
+    fallback_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Commands of one kind that failed one after the other; ``unsure`` if any went unanswered."""
+
+    count: int
+    last_at: datetime
+    unsure: bool
+
+    def holds_back(self, now: datetime, *, cut: bool) -> bool:
+        """Cuts are tried again soon; the rest waits longer each time."""
+        pause_s = min(RETRY_CUT_S if cut else RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** (self.count - 1))
+        return now < self.last_at + timedelta(seconds=pause_s)
+
+
+@dataclass(slots=True)
+class Outlet:
+    """State of one EVSE, owned by the controller of its site.
+
+    ``heard`` is True once the charger answered or spoke since it last connected; until then it
+    counts as offline. ``commissioned`` is False for a charger that never connected: nothing is
+    known to be there, so it counts as nothing.
+    """
+
+    evse: Evse
+    station: Station
+    held: Held
+    commissioned: bool = True
+    granted_w: float = 0.0
+    connected: bool = False
+    session: LiveSession | None = None
+    target: Target = field(default_factory=lambda: Target(None, 0.0))
+    in_flight: Change | None = None
+    in_flight_for: UUID | None = None
+    refreshed_at: datetime | None = None
+    changed_at: datetime | None = None
+    live_failure: "Failure | None" = None
+    fallback_failure: "Failure | None" = None
+    verify_at: datetime | None = None
+    reinstall: bool = True
+    charging_since: datetime | None = None
+    paused_since: datetime | None = None
+    obedience: Obedience = field(default_factory=Obedience)
+    mismatches: int = 0
+    insisted_at: datetime | None = None
+    off_since: datetime | None = None
+    unsaved: bool = False
+
+    def counted_w(self, now: datetime) -> float:
+        """The most this EVSE may draw as far as anybody knows."""
+        if not self.commissioned:
+            return 0.0
+        ceiling_w = self.held.at(now).ceiling_w
+        return max(ceiling_w, self.obedience.counted_w(self.evse.max_power_w))
+
+    def settable_w(self, power_w: float) -> float:
+        return settable_w(self.evse, self.station.quirks, power_w)
+
+    def forget_expired(self, now: datetime) -> None:
+        self._hold(self.held.at(now))
+
+    def aim(self, live_w: float | None, fallback_active_w: float, fallback_idle_w: float) -> None:
+        """Set the target. The higher fail-safe is for an EVSE that is granted at least that."""
+        idle_w = self.settable_w(fallback_idle_w)
+        if live_w is None:
+            self.target = Target(None, idle_w)
+            return
+        live_w = self.settable_w(live_w)
+        if not has_live_layer(self.station.quirks):
+            self.target = Target(None, max(live_w, 0.0))
+            return
+        active_w = self.settable_w(fallback_active_w)
+        self.target = Target(live_w, active_w if live_w >= active_w else min(idle_w, active_w))
+
+    def next_change(self, now: datetime, timing: Timing) -> Change | None:
+        """The one limit to send now, the most urgent first; None when all is as it should be."""
+        if not self.connected or not self.commissioned or self.in_flight is not None:
+            return None
+        return next(self._wanted(now, timing), None)
+
+    def _wanted(self, now: datetime, timing: Timing) -> Iterator[Change]:
+        target, held = self.target, self.held
+        fallback = Change(target.fallback_w, fallback=True)
+        live: Change | None = None
+        if self.session is not None and target.live_w is not None:
+            until_at = sure_end(now, timing.valid_s, timing.slack_s)
+            live = Change(target.live_w, until_at=until_at)
+        if live is not None and self._cuts(live) and not self._waits(live, now, cut=True):
+            yield live
+        lower = held.fallback_w > target.fallback_w + WATT
+        if (self.reinstall or lower) and not self._waits(fallback, now, cut=lower):
+            yield fallback
+        stale = live is not None and self._live_is_stale(now, timing)
+        if live is not None and stale and not self._waits(live, now, cut=False):
+            yield live
+        higher = held.fallback_w < target.fallback_w - WATT and self._may_raise_fallback()
+        if higher and not stale and not self._waits(fallback, now, cut=False):
+            yield fallback
+
+    def _cuts(self, live: Change) -> bool:
+        now_w = self.held.live_w if self.held.lives else self.held.fallback_w
+        return now_w > live.power_w + WATT
+
+    def _waits(self, change: Change, now: datetime, *, cut: bool) -> bool:
+        failure = self.fallback_failure if change.fallback else self.live_failure
+        return failure is not None and failure.holds_back(now, cut=cut)
+
+    def _live_is_stale(self, now: datetime, timing: Timing) -> bool:
+        assert self.target.live_w is not None
+        held = self.held
+        if not held.is_sure or held.live_w < self.target.live_w - WATT:
+            return True
+        return self._renewal_due(now, timing)
+
+    def _renewal_due(self, now: datetime, timing: Timing) -> bool:
+        if self.refreshed_at is None:
+            return True
+        return now >= self.refreshed_at + timedelta(seconds=timing.refresh_s)
+
+    def _may_raise_fallback(self) -> bool:
+        """Beneath a live limit that is sure; or, without a session, room is asked for it."""
+        if self.target.live_w is None:
+            return True
+        return self.held.is_sure and self.held.live_w >= self.target.fallback_w - WATT
+
+    def sent(self, change: Change) -> None:
+        """From now on both the old and the new limit count."""
+        self.in_flight = change
+        self.in_flight_for = None if self.session is None else self.session.session_id
+        self._hold(change.while_unconfirmed(self.held))
+
+    def confirmed(self, change: Change, now: datetime) -> None:
+        self.in_flight = None
+        self._hold(change.when_confirmed(self.held))
+        if change.fallback:
+            self.reinstall, self.fallback_failure = False, None
+            if not has_live_layer(self.station.quirks):
+                self.granted_w, self.changed_at = change.power_w, now
+            return
+        self.live_failure = None
+        if self._for_another_session():
+            self._drop_limits_of_the_transaction()
+            return
+        self.refreshed_at = now
+        if abs(change.power_w - self.granted_w) > WATT:
+            self.changed_at = now
+        if change.power_w > 0.0 >= self.granted_w:
+            self.charging_since = now
+        elif change.power_w <= 0.0 < self.granted_w:
+            self.paused_since, self.charging_since = now, None
+        self.granted_w = change.power_w
+
+    def _for_another_session(self) -> bool:
+        """A limit of a transaction that ended while it was on its way ended too."""
+        current = None if self.session is None else self.session.session_id
+        return self.in_flight_for != current
+
+    def refused(self, change: Change, before: Held, now: datetime) -> None:
+        """The charger said no: it goes on with what it held before."""
+        self.in_flight = None
+        self._hold(before)
+        if self._for_another_session():
+            self._drop_limits_of_the_transaction()
+        self._failed(change, now, unsure=False)
+
+    def unanswered(self, change: Change, now: datetime) -> None:
+        """Nobody knows: both limits go on counting."""
+        self.in_flight = None
+        self._failed(change, now, unsure=True)
+
+    def _failed(self, change: Change, now: datetime, *, unsure: bool) -> None:
+        known = self.fallback_failure if change.fallback else self.live_failure
+        count = 1 if known is None else known.count + 1
+        failure = Failure(count, now, unsure or (known is not None and known.unsure))
+        if not change.fallback:
+            self.live_failure = failure
+            return
+        self.fallback_failure = failure
+        if count >= FALLBACK_TRIES and not unsure:
+            # A charger that takes no default may give whatever its hardware can.
+            self._hold(Held(self.evse.max_power_w, self.held.lives, FallbackState.FAILED))
+
+    def withdrawn(self, before: Held) -> None:
+        """It was never sent."""
+        self.in_flight = None
+        self._hold(before)
+        self.unsaved = True
+
+    def as_far_as(
+        self, change: Change, free_w: float, now: datetime, timing: Timing
+    ) -> Change | None:
+        """A raise cut down to the room there is; a renewal of what holds when that is due."""
+        ceiling_w = self.held.ceiling_w
+        if change.power_w <= ceiling_w + free_w:
+            return change
+        if change.fallback:
+            return None
+        part = replace(change, power_w=self.settable_w(ceiling_w + free_w))
+        if part.power_w >= max(ceiling_w + LEAST_PART_W, self.evse.min_power_w):
+            return part
+        if self.held.is_sure and self._renewal_due(now, timing):
+            return replace(change, power_w=self.held.live_w)
+        return None
+
+    def _hold(self, held: Held) -> None:
+        self.unsaved = self.unsaved or held != self.held
+        self.held = held
+
+    @property
+    def is_controllable(self) -> bool:
+        """Whether a new limit is likely to reach it and be obeyed."""
+        return self.connected and self.live_failure is None and self.obedience.step < Step.FENCED
+
+    def came_online(self) -> None:
+        self.connected, self.commissioned = True, True
+        self.reinstall, self.refreshed_at, self.verify_at = True, None, None
+        self.live_failure = self.fallback_failure = None
+        self.unsaved = True
+
+    def went_offline(self) -> None:
+        self.connected = False
+
+    def began(self, session: LiveSession, now: datetime) -> None:
+        """A session runs here; the same one again only brings news of it."""
+        if self.session is None or self.session.session_id != session.session_id:
+            self.ended()
+            self.paused_since = now
+        self.session = session
+
+    def ended(self) -> None:
+        """The transaction is over, and a limit that was its own with it."""
+        self.session, self.charging_since, self.paused_since = None, None, None
+        self.granted_w, self.refreshed_at, self.live_failure = 0.0, None, None
+        if self.in_flight is None:
+            self._drop_limits_of_the_transaction()
+
+    def _drop_limits_of_the_transaction(self) -> None:
+        """Only what a charger that is heard said: out of hearing, its transaction may go on."""
+        if self.connected and self.station.quirks.tx_profile:
+            self._hold(self.held.transaction_ended())
+
+    def verification_due(self, now: datetime) -> bool:
+        return (
+            self.connected
+            and self.session is None
+            and self.in_flight is None
+            and self.held.fallback_state is FallbackState.SENT
+            and (self.verify_at is None or now >= self.verify_at)
+        )
+
+    def read_back(self, shown_w: float | None, now: datetime) -> None:
+        """What the charger says its schedule is; None when it cannot tell.
+
+        Installed again when it is higher than it should be; after some tries it counts as shown.
+        """
+        if shown_w is None:
+            self.verify_at = now + timedelta(seconds=VERIFY_NEVER_S)
+            return
+        if shown_w <= self.held.fallback_w + SHOWN_TOLERANCE_W:
+            self.mismatches = 0
+            self._hold(replace(self.held, fallback_state=FallbackState.VERIFIED))
+            return
+        self.mismatches += 1
+        self.reinstall = True
+        if self.mismatches >= FALLBACK_TRIES:
+            worst_w = max(self.held.fallback_w, min(shown_w, self.evse.max_power_w))
+            self._hold(Held(worst_w, self.held.lives, FallbackState.FAILED))
+            self.reinstall = False
+
+    def insistence(self, now: datetime) -> Command | None:
+        """What to do about a charger that ignores its limit, beyond making room for it."""
+        if self.off_since is not None:
+            return self._back_on(now)
+        step = self.obedience.step
+        if step < Step.STOP or self._insisted_recently(now):
+            return None
+        self.insisted_at = now
+        if step is Step.STOP and self.session is not None:
+            return RemoteStop(self.session.transaction_ref)
+        if step is Step.SWITCH_OFF:
+            self.off_since = now
+            return SetAvailability(self.evse.number, operative=False)
+        return None
+
+    def _insisted_recently(self, now: datetime) -> bool:
+        return self.insisted_at is not None and now < self.insisted_at + timedelta(
+            seconds=STOP_AGAIN_S
+        )
+
+    def _back_on(self, now: datetime) -> Command | None:
+        assert self.off_since is not None
+        if self.obedience.step >= Step.FENCED or now < self.off_since + timedelta(
+            seconds=OFF_FOR_S
+        ):
+            return None
+        self.off_since = None
+        return SetAvailability(self.evse.number, operative=True)

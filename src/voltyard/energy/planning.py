@@ -1,0 +1,232 @@
+"""Keeps a site's plan up to date: asks, plans off the loop, stores plan and forecasts."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from voltyard.bus import Bus
+from voltyard.clock import Clock
+from voltyard.energy import planner, store
+from voltyard.energy.events import PlanMade
+from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
+from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode
+from voltyard.energy.ports import (
+    DutySource,
+    LiveSession,
+    RunBlocking,
+    SiteSetup,
+    VehicleSource,
+)
+from voltyard.energy.store import ForecastRow
+from voltyard.fleets.model import Vehicle
+from voltyard.storage.engine import Database
+from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.tenancy import scope
+from voltyard.timetable.model import Duty, DutyState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningSettings:
+    """``plan_s``: longest age of a plan; ``settle_s``: least time between two."""
+
+    plan_s: float = 300.0
+    settle_s: float = 15.0
+    horizon_s: float = 36 * 3600.0
+    slot_s: int = 900
+    mode: PlanMode = PlanMode.PEAK
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningParts:
+    database: Database
+    commits: GroupCommit
+    bus: Bus
+    clock: Clock
+    duties: DutySource
+    vehicles: VehicleSource
+    run_blocking: RunBlocking[Plan]
+    plan: Callable[[PlanInput], Plan] = planner.plan
+
+
+class Planning:
+    """The plan of one site and what it was made from."""
+
+    def __init__(
+        self, site_id: UUID, parts: PlanningParts, settings: PlanningSettings | None = None
+    ) -> None:
+        self.site_id = site_id
+        self.settings = settings or PlanningSettings()
+        self.plan: Plan | None = None
+        self.outlook: Outlook | None = None
+        self.forecasts: dict[UUID, ForecastRow] = {}
+        self.peak_w = 0.0
+        self._parts = parts
+        self._duties: Sequence[Duty] = ()
+        self._vehicles: Mapping[UUID, Vehicle] = {}
+        self._earlier_wh: dict[UUID, float] = {}
+        self._duty_of_session: dict[UUID, UUID] = {}
+        self._wanted = True
+        self._begun_at: datetime | None = None
+        self._under_way = False
+
+    async def start(self, setup: SiteSetup) -> None:
+        """When each duty was first announced late survives a restart."""
+        async with scope.transaction(self._parts.database, scope.of(setup.site.org_id)) as tx:
+            rows = await store.forecasts(tx, self.site_id)
+        self.forecasts = {row.duty_id: row for row in rows}
+
+    def mark(self) -> None:
+        """What the plan rests on has changed."""
+        self._wanted = True
+
+    def delivered(self, duty_id: UUID | None, energy_wh: float) -> None:
+        """A session of a duty ended; a next one goes on from there."""
+        if duty_id is not None:
+            self._earlier_wh[duty_id] = self._earlier_wh.get(duty_id, 0.0) + energy_wh
+
+    def duty_of(self, session_id: UUID) -> UUID | None:
+        """The duty that a session was seen to serve."""
+        return self._duty_of_session.get(session_id)
+
+    def is_due(self, now: datetime) -> bool:
+        if self._under_way:
+            return False
+        if self._begun_at is None:
+            return True
+        age_s = (now - self._begun_at).total_seconds()
+        return age_s >= self.settings.plan_s or (self._wanted and age_s >= self.settings.settle_s)
+
+    def begin(self, now: datetime) -> None:
+        self._under_way, self._wanted, self._begun_at = True, False, now
+
+    async def make(self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]) -> None:
+        """A new plan, stored with its forecasts. A failure leaves the old one in force."""
+        try:
+            await self._refresh(now, setup, sessions)
+            found = outlook(self.situation(now, setup, sessions))
+            given = plan_input(
+                self.situation(now, setup, sessions),
+                found,
+                horizon_s=self.settings.horizon_s,
+                slot_s=self.settings.slot_s,
+                mode=self.settings.mode,
+                peak_so_far_w=self.peak_w,
+            )
+            self._duty_of_session = {
+                present.session.session_id: present.duty.id
+                for present in found.present.values()
+                if present.duty is not None
+            }
+            made = await self._parts.run_blocking(lambda: self._parts.plan(given))
+            self.plan, self.outlook = made, found
+            await self._store(setup, made, found)
+        except Exception:
+            self._wanted = True
+            raise
+        finally:
+            self._under_way = False
+
+    async def _refresh(
+        self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]
+    ) -> None:
+        org_id = setup.site.org_id
+        until_at = now + timedelta(seconds=self.settings.horizon_s)
+        found = await self._parts.duties.duties(org_id, self.site_id, now, until_at)
+        done = {DutyState.DEPARTED, DutyState.CANCELLED}
+        self._duties = sorted(
+            (duty for duty in found if duty.state not in done and duty.departure_at > now),
+            key=lambda duty: duty.id,
+        )
+        ids = {duty.vehicle_id for duty in self._duties if duty.vehicle_id is not None}
+        ids |= {session.vehicle_id for session in sessions if session.vehicle_id is not None}
+        vehicles = await self._parts.vehicles.vehicles(org_id, sorted(ids))
+        self._vehicles = {vehicle.id: vehicle for vehicle in vehicles}
+        known = {duty.id for duty in self._duties}
+        self._earlier_wh = {k: wh for k, wh in self._earlier_wh.items() if k in known}
+
+    def situation(
+        self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]
+    ) -> Situation:
+        """What is true now, with duties and vehicles as last read."""
+        return Situation(
+            now=now,
+            setup=setup,
+            sessions=sessions,
+            duties=[duty for duty in self._duties if duty.departure_at > now],
+            vehicles=self._vehicles,
+            earlier_wh=self._earlier_wh,
+        )
+
+    async def _store(self, setup: SiteSetup, made: Plan, found: Outlook) -> None:
+        org_id = setup.site.org_id
+        rows = [
+            self._row(made, made.forecasts[duty_id])
+            for duty_id in sorted(found.duty_of_stay)
+            if duty_id in made.forecasts
+        ]
+        writes = [store.plan_write(org_id, self.site_id, made.made_at, plan_payload(made))]
+        writes += [self._forecast_write(org_id, row) for row in rows]
+        await self._parts.commits.submit(writes)
+        self.forecasts = {row.duty_id: row for row in rows}
+        missing = sum(row.will_miss for row in rows)
+        await self._parts.bus.publish(
+            PlanMade(org_id, self.site_id, made.made_at, len(made.power_w), missing, made.peak_w)
+        )
+
+    def _row(self, made: Plan, forecast: Forecast) -> ForecastRow:
+        known = self.forecasts.get(forecast.stay_id)
+        first = None if known is None else known.first_missed_at
+        if forecast.will_miss and first is None:
+            first = made.made_at
+        return ForecastRow(
+            duty_id=forecast.stay_id,
+            made_at=made.made_at,
+            ready_at=forecast.ready_at,
+            soc_departure_pct=forecast.soc_at_departure_pct,
+            shortfall_wh=forecast.shortfall_wh,
+            will_miss=forecast.will_miss,
+            first_missed_at=first,
+            reason=reason_payload(forecast),
+        )
+
+    def _forecast_write(self, org_id: UUID, row: ForecastRow) -> Write:
+        return store.forecast_write(org_id, self.site_id, row)
+
+
+def plan_payload(made: Plan) -> dict[str, Any]:
+    """The plan as it is stored: times in ISO, powers in whole watts, by stay and node."""
+    return {
+        "made_at": made.made_at.isoformat(),
+        "bounds": [at.isoformat() for at in made.bounds],
+        "peak_w": round(made.peak_w),
+        "stays": {str(key): [round(w) for w in made.power_w[key]] for key in sorted(made.power_w)},
+        "nodes": {
+            str(key): [round(w) for w in made.node_power_w[key]]
+            for key in sorted(made.node_power_w)
+        },
+        "allotted_wh": {str(key): round(made.allotted_wh[key]) for key in sorted(made.allotted_wh)},
+    }
+
+
+def reason_payload(forecast: Forecast) -> dict[str, Any]:
+    """Why a stay misses: what it waits for, where and when, behind whom, and what would help."""
+    if not forecast.will_miss:
+        return {}
+    return {
+        "waits_for": forecast.waits_for.value,
+        "binding": [
+            {
+                "node_id": str(found.node_id),
+                "from": found.start_at.isoformat(),
+                "until": found.end_at.isoformat(),
+            }
+            for found in forecast.binding
+        ],
+        "ahead": [str(stay_id) for stay_id in forecast.ahead],
+        "fix_w": round(forecast.fix_w),
+    }

@@ -1,0 +1,267 @@
+"""The energy room's door: controllers of all sites, and what console and API may ask of them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from voltyard.bus import Bus
+from voltyard.chargers.events import (
+    EvsesChanged,
+    EvseStatusChanged,
+    StationApproved,
+    StationBooted,
+    StationChanged,
+    StationConnected,
+    StationDisconnected,
+)
+from voltyard.clock import Clock
+from voltyard.energy import store
+from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.overrides import Override
+from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
+from voltyard.energy.store import ForecastRow
+from voltyard.energy.view import SiteView
+from voltyard.energy.watching import Watching
+from voltyard.errors import Forbidden, Invalid, NotFound
+from voltyard.jobs import Leases
+from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted, SessionUpdated
+from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
+from voltyard.storage.engine import Row
+from voltyard.tenancy import audit, scope
+from voltyard.tenancy.model import Permission, Principal
+from voltyard.timetable.events import DutiesChanged
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 30.0
+BUCKETS = 1500
+
+
+class EnergyService:
+    """Runs a controller for every site whose lease this process holds."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        planning: PlanningParts,
+        leases: Leases,
+        watching: Callable[[UUID], Watching],
+        *,
+        control: ControlSettings | None = None,
+        plan: PlanningSettings | None = None,
+    ) -> None:
+        self._parts = parts
+        self._planning = planning
+        self._leases = leases
+        self._watching = watching
+        self._control = control or ControlSettings()
+        self._plan = plan or PlanningSettings()
+        self._controllers: dict[UUID, SiteController] = {}
+
+    @property
+    def clock(self) -> Clock:
+        return self._parts.clock
+
+    def controller(self, site_id: UUID) -> SiteController:
+        """NotFound while no controller of the site runs here."""
+        known = self._controllers.get(site_id)
+        if known is None:
+            raise NotFound("No controller of this site is running.", code="no_controller")
+        return known
+
+    # running
+
+    async def start(self, site_id: UUID) -> SiteController:
+        """A controller ready to tick, without its loop: for those who drive ticks themselves."""
+        planning = Planning(site_id, self._planning, self._plan)
+        made = SiteController(
+            site_id, self._parts, planning, self._watching(site_id), self._control
+        )
+        await made.start()
+        self._controllers[site_id] = made
+        return made
+
+    async def run_site(self, site_id: UUID) -> None:
+        """Own the site while the lease lasts; wait for it while another has it. Until cancelled."""
+        name = f"site:{site_id}"
+        try:
+            while True:
+                if await self._taken(name):
+                    await self._own(site_id, name)
+                await self.clock.sleep(LEASE_S / 3.0)
+        finally:
+            with suppress(asyncio.CancelledError, OSError):
+                await self._leases.give_up(name)
+
+    async def _taken(self, name: str) -> bool:
+        try:
+            return await self._leases.take(name, LEASE_S) is not None
+        except Exception:
+            log.exception("lease %s could not be taken", name)
+            return False
+
+    async def _own(self, site_id: UUID, name: str) -> None:
+        """Run the controller; stop it before the lease ends if it cannot be renewed."""
+        try:
+            controller = await self.start(site_id)
+        except Exception:
+            log.exception("the controller of site %s cannot start", site_id)
+            return
+        running = asyncio.get_running_loop().create_task(controller.run())
+        try:
+            failures = 0
+            while failures < 2 and not running.done():
+                await self.clock.sleep(LEASE_S / 3.0)
+                failures = 0 if await self._taken(name) else failures + 1
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+            self._controllers.pop(site_id, None)
+
+    def subscribe(self, bus: Bus) -> None:
+        """Events only mark controllers; those without a site here are not ours."""
+        bus.subscribe(StationConnected, self._on_connection, name="energy.connected")
+        bus.subscribe(StationDisconnected, self._on_connection, name="energy.disconnected")
+        bus.subscribe(StationBooted, self._on_booted, name="energy.booted")
+        bus.subscribe(EvseStatusChanged, self._on_status, name="energy.status")
+        bus.subscribe(SessionStarted, self._on_session, name="energy.session_started")
+        bus.subscribe(SessionUpdated, self._on_session, name="energy.session_updated")
+        bus.subscribe(SessionEnded, self._on_ended, name="energy.session_ended")
+        bus.subscribe(MeterReported, self._on_meter, name="energy.meter")
+        bus.subscribe(DutiesChanged, self._on_duties, name="energy.duties")
+        for event in (StationApproved, StationChanged, EvsesChanged):
+            bus.subscribe(event, self._on_setup, name=f"energy.{event.__name__}")
+        for changed in (SiteChanged, TreeChanged, LimitChanged):
+            bus.subscribe(changed, self._on_setup, name=f"energy.{changed.__name__}")
+
+    def _known(self, site_id: UUID | None) -> SiteController | None:
+        return None if site_id is None else self._controllers.get(site_id)
+
+    async def _on_connection(self, event: StationConnected | StationDisconnected) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.mark()
+
+    async def _on_booted(self, event: StationBooted) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.rebooted(event.station_id)
+
+    async def _on_status(self, event: EvseStatusChanged) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.status(event.evse_id, event.status, event.error_code)
+
+    async def _on_session(self, event: SessionStarted | SessionUpdated) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.mark_plan()
+
+    async def _on_ended(self, event: SessionEnded) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.session_ended(
+                event.evse_id, event.session_id, event.energy_wh, event.stop_reason
+            )
+
+    async def _on_meter(self, event: MeterReported) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.measured(event.evse_id, event.power_w, event.at)
+
+    async def _on_duties(self, event: DutiesChanged) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.mark_plan()
+
+    async def _on_setup(self, event: Any) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.mark_setup()
+
+    # asking
+
+    def live(self, site_id: UUID) -> SiteView:
+        """The power of a site now, node by node and EVSE by EVSE. NotFound."""
+        return self.controller(site_id).view()
+
+    async def plan(self, org_id: UUID, site_id: UUID) -> Row | None:
+        """``made_at`` and ``payload`` (see planning.plan_payload) of the latest plan."""
+        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+            return await store.plan(tx, site_id)
+
+    async def forecasts(self, org_id: UUID, site_id: UUID) -> Sequence[ForecastRow]:
+        """The latest word on every duty that was ever planned, departed ones included."""
+        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+            return await store.forecasts(tx, site_id)
+
+    async def series(
+        self,
+        org_id: UUID,
+        node_id: UUID,
+        from_at: datetime,
+        until_at: datetime,
+        *,
+        bucket_s: int | None = None,
+    ) -> Sequence[Row]:
+        """Power of a node over a window, at most some 1,500 points unless a bucket is given."""
+        if until_at <= from_at:
+            raise Invalid("The window ends before it begins.", fields={"until": "after from"})
+        window_s = (until_at - from_at).total_seconds()
+        if bucket_s is None:
+            bucket_s = max(60, int(window_s / BUCKETS / 60 + 1) * 60)
+        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+            return await store.samples(tx, node_id, from_at, until_at, bucket_s)
+
+    async def over_limit(
+        self, org_id: UUID, site_id: UUID, from_at: datetime, until_at: datetime
+    ) -> Sequence[Row]:
+        """Samples in which a node measured more than its limit."""
+        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+            return await store.samples_over_limit(tx, site_id, from_at, until_at)
+
+    # telling
+
+    async def emergency_limit(
+        self,
+        who: Principal,
+        site_id: UUID,
+        node_id: UUID,
+        power_w: float,
+        until_at: datetime,
+        *,
+        remote: str = "",
+    ) -> None:
+        """Not more than ``power_w`` at a node until then; obeyed at the next tick, audited.
+
+        Raises Forbidden, NotFound, Invalid. A limit that ended (``until_at`` now) lifts it.
+        """
+        if not who.may(Permission.SITES_WRITE):
+            raise Forbidden("You may not set limits.")
+        controller = self.controller(site_id)
+        setup = controller.board.setup
+        if setup.site.org_id != who.org_id or node_id not in setup.tree.by_id:
+            raise NotFound("There is no such node.")
+        if not 0.0 <= power_w < 1e9:
+            raise Invalid("A limit is 0 or more watts.", fields={"power_w": "0 or more"})
+        override = Override(node_id, power_w, until_at, who.name)
+        async with scope.transaction(self._parts.database, scope.of(who.org_id)) as tx:
+            await controller.overrides.save(tx, who.org_id, override)
+            detail = {"power_w": power_w, "until_at": until_at.isoformat()}
+            await audit.write(
+                tx,
+                who,
+                "limit.override",
+                "node",
+                node_id,
+                detail,
+                at=self.clock.now(),
+                remote=remote,
+            )
+        controller.overrides.put(override)
+        controller.mark()

@@ -1,0 +1,129 @@
+"""Events whose handler failed: kept with the handler's name, and delivered again until it works."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from voltyard.bus import Bus
+from voltyard.clock import Clock
+from voltyard.storage.engine import Database, Row
+from voltyard.storage.groupcommit import Write
+from voltyard.tenancy import scope
+
+log = logging.getLogger(__name__)
+
+_NAMESPACE = UUID("5d1f4b3a-1a55-4f6c-9a35-0f3e5c7f2b10")
+RETRY_FIRST_S = 10.0
+RETRY_LAST_S = 3600.0
+MAX_ATTEMPTS = 20
+"""After these (about half a day) an event stays in the table but is not tried any more."""
+
+
+def log_write(event: Any) -> Write:
+    """The event as a row of the log, for the commit of what it tells."""
+    return Write(
+        "event_log",
+        {
+            "org_id": event.org_id,
+            "at": event.at,
+            "kind": type(event).__name__,
+            "payload": msgspec.to_builtins(event),
+        },
+    )
+
+
+class EventRetries:
+    """Keeps failed deliveries in ``event_retries``; ``Bus`` is given this as its retry store."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def keep(self, event: object, handler: str, error: str) -> None:
+        """Store one failed delivery. Never raises: the bus goes on whatever happens here."""
+        org_id = getattr(event, "org_id", None)
+        if not isinstance(org_id, UUID):
+            log.error("%s has no organisation; its delivery is not retried", type(event).__name__)
+            return
+        try:
+            await self._insert(event, org_id, handler, error)
+        except Exception:
+            log.exception("a failed delivery of %s could not be kept", type(event).__name__)
+
+    async def _insert(self, event: object, org_id: UUID, handler: str, error: str) -> None:
+        payload = msgspec.json.encode(event).decode()
+        kind = type(event).__name__
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            await tx.execute(
+                "INSERT INTO event_retries (event_key, org_id, handler, kind, payload, attempts,"
+                " next_at, error) VALUES (:key, :org_id, :handler, :kind,"
+                " CAST(:payload AS jsonb), 1, :next_at, :error)"
+                " ON CONFLICT (event_key, handler) DO UPDATE SET error = excluded.error",
+                {
+                    "key": uuid5(_NAMESPACE, f"{kind} {payload}"),
+                    "org_id": org_id,
+                    "handler": handler,
+                    "kind": kind,
+                    "payload": payload,
+                    "next_at": self._clock.now() + timedelta(seconds=RETRY_FIRST_S),
+                    "error": error,
+                },
+            )
+
+    async def redeliver(self, bus: Bus, limit: int = 100) -> int:
+        """Try what is due; how many deliveries succeeded."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            rows = await tx.all(
+                "SELECT event_key, handler, kind, payload, attempts FROM event_retries"
+                " WHERE next_at <= :now AND attempts < :most ORDER BY next_at, event_key, handler"
+                " LIMIT :limit",
+                {"now": self._clock.now(), "most": MAX_ATTEMPTS, "limit": limit},
+            )
+        types = bus.events()
+        done = 0
+        for row in rows:
+            done += await self._redeliver(bus, types, row)
+        return done
+
+    async def _redeliver(self, bus: Bus, types: dict[str, type], row: Row) -> bool:
+        key = {"key": row["event_key"], "handler": row["handler"]}
+        try:
+            event_type = types.get(row["kind"])
+            if event_type is None:
+                raise LookupError(f"nobody listens to {row['kind']} any more")
+            event: object = msgspec.convert(row["payload"], event_type, strict=False)
+            await bus.redeliver(event, row["handler"])
+        except Exception as error:
+            log.warning("%s failed again on %s", row["handler"], row["kind"], exc_info=True)
+            await self._later(key, row["attempts"], repr(error))
+            return False
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await tx.execute(
+                "DELETE FROM event_retries WHERE event_key = :key AND handler = :handler", key
+            )
+        return True
+
+    async def _later(self, key: dict[str, Any], attempts: int, error: str) -> None:
+        pause_s = min(RETRY_LAST_S, RETRY_FIRST_S * 2.0**attempts)
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await tx.execute(
+                "UPDATE event_retries SET attempts = attempts + 1, next_at = :next_at,"
+                " error = :error WHERE event_key = :key AND handler = :handler",
+                {
+                    **key,
+                    "next_at": self._clock.now() + timedelta(seconds=pause_s),
+                    "error": error,
+                },
+            )
+
+    async def waiting(self) -> Sequence[Row]:
+        """Deliveries that still fail, oldest first, at most 500."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            return await tx.all(
+                "SELECT org_id, handler, kind, attempts, next_at, error FROM event_retries"
+                " ORDER BY next_at LIMIT 500"
+            )
