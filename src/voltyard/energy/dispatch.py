@@ -6,7 +6,7 @@ import numpy as np
 
 from voltyard.energy.compiled import compiled
 from voltyard.energy.flow import Bools, Ints, Network
-from voltyard.energy.taper import Floats
+from voltyard.energy.taper import Floats, Vehicles, able
 
 STICKY_S = 3600.0
 """A charging vehicle keeps its turn until another is this much more urgent."""
@@ -25,12 +25,18 @@ class Preferences(NamedTuple):
 
 @compiled
 def share(
-    net: Network, wishes: Preferences, present_s: Floats, need: Ints, sticky_s: float
+    net: Network,
+    cars: Vehicles,
+    wishes: Preferences,
+    present_s: Floats,
+    need: Ints,
+    sticky_s: float,
 ) -> None:
     """Fill the empty network slot by slot, least laxity first; ``need`` is reduced in place.
 
     Laxity is the time left beyond what the need takes at full power. A slot's total is bounded by
-    the root's capacity, so the caller sets that to the planned profile.
+    the root's capacity, so the caller sets that to the planned profile. No vehicle is given more
+    than its charge curve takes after what it was given before.
     """
     stays, slots = present_s.shape
     ahead = np.zeros(stays, dtype=np.int64)
@@ -38,6 +44,7 @@ def share(
         ahead[stay] = net.stay_cap[stay].sum()
     running = wishes.running.copy()
     key = np.empty(stays)
+    given_wh = np.zeros(stays)
     for slot in range(slots):
         for stay in range(stays):
             key[stay] = np.inf
@@ -52,7 +59,8 @@ def share(
         for stay in np.argsort(key):
             if key[stay] == np.inf:
                 break
-            amount = min(need[stay], net.stay_cap[stay, slot])
+            able_wh = able(cars, stay, given_wh[stay], present_s[stay, slot])
+            amount = min(need[stay], net.stay_cap[stay, slot], np.int64(able_wh))
             node = net.node_of_stay[stay]
             while node >= 0:
                 amount = min(amount, net.cap[node, slot] - net.used[node, slot])
@@ -62,6 +70,7 @@ def share(
             if running[stay]:
                 net.taken[stay, slot] = amount
                 need[stay] -= amount
+                given_wh[stay] += amount
                 node = net.node_of_stay[stay]
                 while node >= 0:
                     net.used[node, slot] += amount

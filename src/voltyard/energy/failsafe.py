@@ -77,9 +77,7 @@ def failsafe_levels(
     }
 
 
-def _fill_evenly(
-    room: Headroom, evses: Sequence[FailsafeEvse], level_w: dict[UUID, float]
-) -> None:
+def _fill_evenly(room: Headroom, evses: Sequence[FailsafeEvse], level_w: dict[UUID, float]) -> None:
     """Raise all together until a node binds or an EVSE is at its most; then go on without it."""
     rising = [evse for evse in evses if level_w[evse.evse_id] < evse.max_power_w]
     while rising:

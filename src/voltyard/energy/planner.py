@@ -67,6 +67,7 @@ def _readiness(problem: Problem) -> Readiness:
 def _overload(problem: Problem) -> Readiness:
     """Group by group, the most important first; each keeps what it got."""
     flow.clear(problem.net)
+    problem.net.stay_cap[:] = problem.ready_cap
     proven = True
     for priority in sorted({stay.priority for stay in problem.stays}):
         members = np.array(
@@ -221,7 +222,7 @@ def _share(problem: Problem, readiness: Readiness, profile: Ints) -> None:
     flow.clear(net)
     net.cap[0] = profile
     need = readiness.allotted.copy()
-    dispatch.share(net, wishes, problem.present_s, need, dispatch.STICKY_S)
+    dispatch.share(net, problem.cars, wishes, problem.present_s, need, dispatch.STICKY_S)
     flow.augment(net, problem.work, need)
     assert not need.any(), "a profile that carried every need once carries it again"
     net.cap[0] = problem.root_cap

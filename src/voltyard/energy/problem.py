@@ -23,7 +23,8 @@ from voltyard.sites.model import ElectricalTree, Node
 class Problem:
     """A plan's question as arrays. Rows are stays or kept nodes, columns are slots.
 
-    ``gentle_cap`` is the stays' capacity when they must be done ``ready_before_s`` early. Nodes
+    ``gentle_cap`` is the stays' capacity when they must be done ``ready_before_s`` early,
+    ``ready_cap`` when they are content with being just ready (taper then bites later). Nodes
     that cannot bind (one EVSE with one vehicle at a time) are folded into their vehicles.
     """
 
@@ -40,6 +41,7 @@ class Problem:
     present_s: Floats
     full_cap: Ints
     gentle_cap: Ints
+    ready_cap: Ints
     root_cap: Ints
     base_w: Floats
 
@@ -85,6 +87,7 @@ def compile_problem(given: PlanInput) -> Problem:
         present_s=present_s,
         full_cap=full_cap,
         gentle_cap=gentle_cap,
+        ready_cap=_stay_cap(cars, present_s, ready.astype(np.float64), own_w),
         root_cap=net.cap[0].copy(),
         base_w=base_w,
     )

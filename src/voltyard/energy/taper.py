@@ -134,7 +134,7 @@ def follow(
             able_wh[stay] = 0.0
             if present_s[stay, slot] <= 0.0 or planned_wh + behind_wh[stay] <= 0.0:
                 continue
-            able_wh[stay] = _able(cars, stay, energy_wh[stay], present_s[stay, slot])
+            able_wh[stay] = able(cars, stay, energy_wh[stay], present_s[stay, slot])
             _release(net, room_wh, stay, slot, max(0.0, planned_wh - able_wh[stay]))
         for position in range(order.shape[0]):
             stay = order[position]
@@ -155,7 +155,8 @@ def follow(
 
 
 @compiled
-def _able(cars: Vehicles, stay: int, energy_wh: float, seconds: float) -> float:
+def able(cars: Vehicles, stay: int, energy_wh: float, seconds: float) -> float:
+    """Energy a stay takes at most in a slot, after ``energy_wh`` since now."""
     if not cars.has_curve[stay]:
         return float(cars.max_w[stay] * seconds / 3600.0)
     soc_pct = cars.soc_pct[stay] + energy_wh * cars.pct_per_wh[stay]
