@@ -98,14 +98,22 @@ def augment(net: Network, work: Scratch, need: Ints) -> int:
     """
     total = 0
     while reach(net, work, need):
-        work.arc[:] = 0
-        for stay in range(need.shape[0]):
-            while need[stay] > 0:
-                pushed = _push(net, work, stay, need[stay])
-                if pushed == 0:
-                    break
-                need[stay] -= pushed
-                total += pushed
+        total += _block(net, work, need)
+    return total
+
+
+@compiled
+def _block(net: Network, work: Scratch, need: Ints) -> int:
+    """Push along shortest paths until every one is blocked; the Wh pushed."""
+    total = 0
+    work.arc[:] = 0
+    for stay in range(need.shape[0]):
+        while need[stay] > 0:
+            pushed = _push(net, work, stay, need[stay])
+            if pushed == 0:
+                break
+            need[stay] -= pushed
+            total += pushed
     return total
 
 
@@ -337,10 +345,15 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     missing = need.sum()
     net.is_open[:] = False
     for position in range(order.shape[0]):
+        slot = order[position]
+        net.is_open[slot] = True
+        # Slots opened before take no more: only the new one leads out.
+        while missing > 0 and net.used[0, slot] < net.cap[0, slot]:
+            if not reach(net, work, need):
+                break
+            missing -= _block(net, work, need)
         if missing <= 0:
             break
-        net.is_open[order[position]] = True
-        missing -= augment(net, work, need)
     net.is_open[:] = True
     return int(missing)
 

@@ -16,7 +16,7 @@ from voltyard.energy import dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
-from voltyard.energy.problem import Problem, compile_problem, step_values
+from voltyard.energy.problem import Problem, compile_problem, ready_cap, step_values
 from voltyard.energy.taper import Floats
 from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
@@ -67,7 +67,7 @@ def _readiness(problem: Problem) -> Readiness:
 def _overload(problem: Problem) -> Readiness:
     """Group by group, the most important first; each keeps what it got."""
     flow.clear(problem.net)
-    problem.net.stay_cap[:] = problem.ready_cap
+    problem.net.stay_cap[:] = ready_cap(problem)
     proven = True
     for priority in sorted({stay.priority for stay in problem.stays}):
         members = np.array(

@@ -1,7 +1,7 @@
 """From what the site knows to the arrays of a flow problem: slots, capacities, needs."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -23,8 +23,8 @@ from voltyard.sites.model import ElectricalTree, Node
 class Problem:
     """A plan's question as arrays. Rows are stays or kept nodes, columns are slots.
 
-    ``gentle_cap`` is the stays' capacity when they must be done ``ready_before_s`` early,
-    ``ready_cap`` when they are content with being just ready (taper then bites later). Nodes
+    ``gentle_cap`` is the stays' capacity when they must be done ``ready_before_s`` early.
+    ``own_w`` is the limit of the stay's own EVSE. Nodes
     that cannot bind (one EVSE with one vehicle at a time) are folded into their vehicles.
     """
 
@@ -41,7 +41,7 @@ class Problem:
     present_s: Floats
     full_cap: Ints
     gentle_cap: Ints
-    ready_cap: Ints
+    own_w: Floats
     root_cap: Ints
     base_w: Floats
 
@@ -49,7 +49,8 @@ class Problem:
 def compile_problem(given: PlanInput) -> Problem:
     """Raises ``Invalid`` when a stay names an EVSE or node that the tree does not have."""
     bounds = slot_bounds(given.now, given.horizon_end, given.slot_s)
-    stays = tuple(stay for stay in given.stays if stay.energy_needed_wh > 0.0)
+    # Served in order of departure, few vehicles have to be moved again.
+    stays = tuple(sorted(_in_need(given.stays), key=lambda s: (s.departure_at, s.id.int)))
     places = [_place(given.tree, stay) for stay in stays]
     limits_w, base_w = _limits(given, bounds)
     kept, folded = _kept_nodes(given.tree, stays, places)
@@ -87,10 +88,16 @@ def compile_problem(given: PlanInput) -> Problem:
         present_s=present_s,
         full_cap=full_cap,
         gentle_cap=gentle_cap,
-        ready_cap=_stay_cap(cars, present_s, ready.astype(np.float64), own_w),
+        own_w=own_w,
         root_cap=net.cap[0].copy(),
         base_w=base_w,
     )
+
+
+def ready_cap(problem: Problem) -> Ints:
+    """The stays' capacity when just ready is enough: tapering then bites later."""
+    ready_wh = problem.ready.astype(np.float64)
+    return _stay_cap(problem.cars, problem.present_s, ready_wh, problem.own_w)
 
 
 _TOLERANCE_USED = 0.9
@@ -123,6 +130,10 @@ def step_values(
             weights = [span.total_seconds() for span in spans]
             result[slot] = float(np.average([s.value for s in inside], weights=weights))
     return result
+
+
+def _in_need(stays: Iterable[Stay]) -> Iterable[Stay]:
+    return (stay for stay in stays if stay.energy_needed_wh > 0.0)
 
 
 def _place(tree: ElectricalTree, stay: Stay) -> Node:

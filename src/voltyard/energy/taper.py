@@ -15,7 +15,7 @@ from voltyard.energy.model import Stay
 Floats = NDArray[np.float64]
 TABLE_POINTS = 201
 _STEP_PCT = 100.0 / (TABLE_POINTS - 1)
-_SUBSTEP_S = 60.0
+_SUBSTEP_S = 90.0
 _LEAST_W = 50.0
 
 
