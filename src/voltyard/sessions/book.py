@@ -1,0 +1,301 @@
+"""The book of sessions: memory in front, database behind, one commit per message, events after."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from voltyard.bus import Bus
+from voltyard.chargers.model import Evse
+from voltyard.clock import Clock
+from voltyard.sessions import store
+from voltyard.sessions.events import (
+    SessionEnded,
+    SessionQuarantined,
+    SessionStarted,
+    SessionUpdated,
+)
+from voltyard.sessions.fold import GRACE, REGISTER_FLAGS, REPAIRED_ENDS, Tracked
+from voltyard.sessions.index import Index
+from voltyard.sessions.live import LiveBoard
+from voltyard.sessions.model import Flag, MeterReading, Session, SessionState
+from voltyard.sessions.ports import Outlets
+from voltyard.sessions.register import Point, Register
+from voltyard.storage.engine import Database
+from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.tenancy import scope
+
+TRANSACTION_ID_BLOCK = 100
+LOOK_BACK = timedelta(days=30)
+LIFETIME_MIN_WH = 1_000.0
+UNKNOWN_POWER_W = 1_000_000.0
+
+SessionEvent = SessionStarted | SessionUpdated | SessionEnded | SessionQuarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A session and what it was before the message; None if the message made it."""
+
+    tracked: Tracked
+    before: Session | None
+
+
+class Book:
+    """Finds and keeps sessions. Nothing is published, shown or answered before its commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        commits: GroupCommit,
+        bus: Bus,
+        clock: Clock,
+        outlets: Outlets,
+        live: LiveBoard,
+    ) -> None:
+        self.index = Index()
+        self._database = database
+        self._commits = commits
+        self._bus = bus
+        self._clock = clock
+        self._outlets = outlets
+        self._live = live
+        self._ids: deque[int] = deque()
+        self._register_wh: dict[UUID, float] = {}
+
+    async def load(self) -> None:
+        """At start: open sessions with their readings, and where each register stood."""
+        since = self._clock.now() - LOOK_BACK
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            for session in await store.newest_of_evses(tx, since):
+                self._remember_register(session)
+            running = await store.open_sessions(tx)
+            points = await store.points(tx, [session.id for session in running])
+        for session in running:
+            self.index.put(self._restored(session, points[session.id]))
+        self._live.load(running)
+
+    async def find(self, station_id: UUID, ref: str) -> Tracked | None:
+        """By the charger's reference; from the database if it is long over."""
+        known = self.index.by_ref(station_id, ref)
+        return known or await self._fetch(station_id, ref=ref)
+
+    async def find_start(
+        self, station_id: UUID, start_key: str, message_key: str
+    ) -> Tracked | None:
+        """By the content of its start, else by the message that carried it."""
+        known = self.index.by_start(station_id, start_key) or self.index.by_message(
+            station_id, message_key
+        )
+        if known is not None:
+            return known
+        return await self._fetch(station_id, start_key=start_key, start_message=message_key)
+
+    async def get(self, session_id: UUID) -> Tracked | None:
+        known = self.index.get(session_id)
+        if known is not None:
+            return known
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            session = await store.one(tx, session_id)
+        return (
+            None
+            if session is None
+            else await self._fetch(session.station_id, ref=session.transaction_ref)
+        )
+
+    async def transaction_id(self, station_id: UUID) -> str:
+        """A reference of ours for a 1.6 transaction, never one this station has used."""
+        while True:
+            if not self._ids:
+                async with scope.transaction(self._database, scope.SYSTEM) as tx:
+                    self._ids.extend(await store.transaction_ids(tx, TRANSACTION_ID_BLOCK))
+            ref = str(self._ids.popleft())
+            if await self.find(station_id, ref) is None:
+                return ref
+
+    def new(self, session: Session, evse: Evse | None) -> Tracked:
+        """A session that has just begun, findable from now on."""
+        tracked = Tracked(session, self._register(session.evse_id, evse))
+        self.index.put(tracked)
+        return tracked
+
+    async def save(
+        self,
+        changes: Sequence[Change],
+        writes: Sequence[Write] = (),
+        reading: MeterReading | None = None,
+    ) -> None:
+        """Commit, then show and publish. If refused, memory forgets what was not kept."""
+        rows = list(writes)
+        events: list[SessionEvent] = []
+        after = [(change.tracked, change.tracked.session) for change in changes]
+        for change in changes:
+            rows.extend(self._rows(change))
+            events.extend(self._events(change))
+        rows.extend(
+            store.event_write(event.org_id, event.at, event)
+            for event in events
+            if not isinstance(event, SessionUpdated)
+        )
+        for tracked, _ in after:
+            tracked.in_flight += 1
+        try:
+            await self._commits.submit(rows)
+        except BaseException:
+            for tracked, _ in after:
+                tracked.unsaved = True
+                self.index.drop(tracked)
+            raise
+        finally:
+            for tracked, _ in after:
+                tracked.in_flight -= 1
+        for place, (_, session) in enumerate(after, start=1):
+            self._remember_register(session)
+            self._live.session_changed(session, reading if place == len(after) else None)
+        await self._bus.publish(*events)
+
+    def _rows(self, change: Change) -> list[Write]:
+        tracked, before = change.tracked, change.before
+        session = tracked.session
+        if before is not None and not tracked.unsaved:
+            if before == session:
+                return [store.full_write(session)] if tracked.in_flight else []
+            if _only_progress(before, session):
+                return [store.progress_write(session)]
+        tracked.unsaved = False
+        self.index.put(tracked)
+        return [store.full_write(session)]
+
+    def _events(self, change: Change) -> list[SessionEvent]:
+        before, session = change.before, change.tracked.session
+        now = self._clock.now()
+        place = (session.org_id, session.site_id, session.station_id, session.evse_id, session.id)
+        events: list[SessionEvent] = []
+        if before is None:
+            events.append(SessionStarted(*place, session.vehicle_id, session.started_at))
+        if session.state is SessionState.QUARANTINED and (
+            before is None or before.state is not SessionState.QUARANTINED
+        ):
+            events.append(
+                SessionQuarantined(
+                    session.org_id,
+                    session.site_id,
+                    session.station_id,
+                    session.id,
+                    " ".join(session.flags),
+                    now,
+                )
+            )
+        if not session.open and (before is None or before.open):
+            events.append(
+                SessionEnded(
+                    *place,
+                    session.vehicle_id,
+                    session.energy_wh,
+                    session.stop_reason,
+                    session.ended_at or now,
+                )
+            )
+        elif before is not None and _told(before) != _told(session):
+            events.append(SessionUpdated(*place, session.vehicle_id, session.charging_state, now))
+        return events
+
+    async def _fetch(
+        self,
+        station_id: UUID,
+        *,
+        ref: str | None = None,
+        start_key: str | None = None,
+        start_message: str | None = None,
+    ) -> Tracked | None:
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            session = await store.find(
+                tx, station_id, ref=ref, start_key=start_key, start_message=start_message
+            )
+            if session is None:
+                return None
+            points = (await store.points(tx, [session.id]))[session.id]
+        known = self.index.get(session.id)
+        if known is not None:
+            return known
+        tracked = self._restored(session, points)
+        self.index.put(tracked)
+        return tracked
+
+    def _restored(self, session: Session, points: Sequence[Point]) -> Tracked:
+        evse = None if session.evse_id is None else self._outlets.evse(session.evse_id)
+        register = self._register(session.evse_id, evse)
+        for point in points:
+            register.add(point)
+        seen_at = session.last_reading_at or session.started_at
+        last_seq = session.last_seq_no
+        gap = Flag.SEQUENCE_GAP.value in session.flags
+        tracked = Tracked(
+            session,
+            register,
+            start_seen=Flag.START_UNSEEN.value not in session.flags,
+            stop_seen=not session.open and session.stop_reason not in REPAIRED_ENDS,
+            heard_at=self._clock.now(),
+            token_at=session.started_at,
+            state_rank=(seen_at, -1 if last_seq is None else last_seq),
+            soc_start_rank=(session.started_at, 0),
+            soc_rank=(seen_at, 0),
+            power_rank=(seen_at, 0),
+            sequence=_heard(last_seq, gap=gap),
+            repairs=[known for known in session.repairs if known.what not in REGISTER_FLAGS],
+            unsaved=False,
+        )
+        if tracked.stop_seen and session.ended_at is not None:
+            register.cut((session.ended_at + GRACE).timestamp())
+        tracked.noted = register.measured.notes
+        return tracked
+
+    def _register(self, evse_id: UUID | None, evse: Evse | None) -> Register:
+        power_w = UNKNOWN_POWER_W if evse is None else evse.max_power_w
+        prior_wh = None if evse_id is None else self._register_wh.get(evse_id)
+        return Register(power_w, prior_wh)
+
+    def _remember_register(self, session: Session) -> None:
+        """A register that did not start near zero counts over all sessions."""
+        if session.evse_id is None or session.open:
+            return
+        start_wh, last_wh = session.meter_start_wh, session.meter_last_wh
+        if start_wh is not None and last_wh is not None and start_wh >= LIFETIME_MIN_WH:
+            self._register_wh[session.evse_id] = last_wh
+        else:
+            self._register_wh.pop(session.evse_id, None)
+
+
+def _heard(last_seq: int | None, *, gap: bool) -> set[int]:
+    """Sequence numbers taken as heard after a restart: all, or with a gap only the last."""
+    return set() if last_seq is None else set(range(last_seq if gap else 0, last_seq + 1))
+
+
+def _only_progress(before: Session, after: Session) -> bool:
+    """Whether no more changed than what ``progress_write`` writes."""
+    return after == replace(
+        before,
+        energy_wh=after.energy_wh,
+        meter_start_wh=after.meter_start_wh,
+        meter_last_wh=after.meter_last_wh,
+        soc_start_pct=after.soc_start_pct,
+        soc_last_pct=after.soc_last_pct,
+        power_w=after.power_w,
+        last_reading_at=after.last_reading_at,
+        started_at=after.started_at,
+    )
+
+
+def _told(session: Session) -> tuple[object, ...]:
+    """What a change of which is worth an event; energy only once the session is over."""
+    return (
+        session.vehicle_id,
+        session.duty_id,
+        session.charging_state,
+        session.id_token,
+        session.flags,
+        session.state,
+        session.ended_at,
+        None if session.open else session.energy_wh,
+    )

@@ -1,0 +1,86 @@
+"""Whether two messages mean the same: repeated starts, stops without an id, tokens asked before."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from voltyard.sessions.fold import Tracked
+from voltyard.sessions.model import (
+    Authorisation,
+    AuthorisationStatus,
+    Flag,
+    Phase,
+    Session,
+    TransactionReport,
+)
+from voltyard.sessions.tokens import clean, key, storable
+
+RETRY_WINDOW = timedelta(hours=24)
+
+
+def storable_report(report: TransactionReport) -> TransactionReport:
+    """Without what no database holds; the token in its clean form."""
+    ref = report.transaction_ref
+    return replace(
+        report,
+        id_token=None if report.id_token is None else clean(report.id_token),
+        transaction_ref=None if ref is None else storable(ref),
+        message_key=storable(report.message_key),
+        stop_reason=None if report.stop_reason is None else storable(report.stop_reason),
+    )
+
+
+def start_key_of(report: TransactionReport) -> str:
+    """The content of a 1.6 start. A clock that lies dates nothing: the message id stands in."""
+    token = key(report.id_token.value) if report.id_token else ""
+    meter = next((part.energy_wh for part in report.readings if part.energy_wh is not None), None)
+    when = report.at.isoformat() if report.at.year >= 2015 else f"message {report.message_key}"
+    return f"{report.evse_number}|{token}|{meter}|{when}"
+
+
+def same_start(session: Session, start_key: str, report: TransactionReport) -> bool:
+    """The same content; or the same message, connector, token and meter, only dated anew."""
+    if session.start_key == start_key:
+        return True
+    same_but_time = session.start_key.rsplit("|", 1)[0] == start_key.rsplit("|", 1)[0]
+    recent = abs(report.at - session.started_at) <= RETRY_WINDOW
+    return session.start_message == report.message_key and same_but_time and recent
+
+
+def may_mean(tracked: Tracked, report: TransactionReport) -> bool:
+    """Whether a message without a usable id fits the only running session."""
+    session = tracked.session
+    token = report.id_token
+    named = token is not None and token.value != "" and session.id_token is not None
+    if named and token and key(token.value) != key(session.id_token or ""):
+        return False
+    readings = [part.energy_wh for part in report.readings if part.energy_wh is not None]
+    enough = not readings or max(readings) >= (session.meter_start_wh or 0.0)
+    return report.at >= session.started_at and enough
+
+
+def known_authorisation(session: Session, report: TransactionReport) -> Authorisation | None:
+    """What was already answered about this token."""
+    token = report.id_token
+    if token is None or session.authorisation is None or session.id_token is None:
+        return None
+    if key(token.value) != key(session.id_token):
+        return None
+    return Authorisation(AuthorisationStatus(session.authorisation), session.vehicle_id)
+
+
+def note_authorisation(
+    tracked: Tracked, report: TransactionReport, authorisation: Authorisation | None
+) -> None:
+    """Note the answer, and the vehicle, if the session's own token was asked about."""
+    session = tracked.session
+    token = report.id_token
+    if authorisation is None or token is None or report.phase is Phase.ENDED:
+        return
+    if token.value and session.id_token != token.value:
+        return
+    vehicle_id = session.vehicle_id
+    if authorisation.vehicle_id is not None and Flag.VEHICLE_ASSIGNED.value not in session.flags:
+        vehicle_id = authorisation.vehicle_id
+    tracked.session = replace(
+        session, authorisation=authorisation.status.value, vehicle_id=vehicle_id
+    )

@@ -1,0 +1,44 @@
+"""What sessions need of other rooms; wired by the composition root."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from voltyard.chargers.model import Evse, Station, StationRef
+from voltyard.fleets.model import Token, Vehicle
+from voltyard.sessions.model import IdToken
+
+
+class TokenDirectory(Protocol):
+    async def lookup(self, org_id: UUID, token: IdToken) -> tuple[Token | None, Vehicle | None]:
+        """The token of that value, whatever its case, and the vehicle it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SitePolicy:
+    """``unknown_token`` is ``accept`` or ``reject``."""
+
+    unknown_token: str = "accept"
+
+
+class SitePolicies(Protocol):
+    async def policy(self, site_id: UUID) -> SitePolicy: ...
+
+
+class Outlets(Protocol):
+    """Stations and EVSEs from memory; ``ChargerService`` is one."""
+
+    def station(self, station_id: UUID) -> Station | None: ...
+
+    def evse(self, evse_id: UUID) -> Evse | None: ...
+
+    def outlet(self, station_id: UUID, number: int) -> Evse | None: ...
+
+    def outlets(self, station_id: UUID) -> Sequence[Evse]: ...
+
+    def evses(self) -> Sequence[Evse]: ...
+
+    def is_connected(self, station_id: UUID) -> bool: ...
+
+    async def ensure_evse(self, station: StationRef, number: int) -> Evse | None: ...

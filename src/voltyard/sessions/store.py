@@ -1,0 +1,233 @@
+"""All SQL of sessions and their meter values."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from voltyard.sessions.model import (
+    MeterReading,
+    MeterSample,
+    Repair,
+    Session,
+    SessionFilter,
+    SessionState,
+)
+from voltyard.sessions.register import Point, Source
+from voltyard.storage.engine import Row, Tx
+from voltyard.storage.groupcommit import Write
+
+_COLUMNS = (
+    "id, org_id, site_id, station_id, evse_id, connector_number, transaction_ref, state,"
+    " start_key, start_message, started_at, ended_at, id_token, id_token_kind, vehicle_id, duty_id,"
+    " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
+    " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs"
+)
+
+
+async def open_sessions(tx: Tx) -> list[Session]:
+    rows = await tx.all(f"SELECT {_COLUMNS} FROM sessions WHERE ended_at IS NULL")
+    return [_session(row) for row in rows]
+
+
+async def newest_of_evses(tx: Tx, since: datetime) -> list[Session]:
+    """The last ended session of each EVSE: what its register and late messages hang on."""
+    rows = await tx.all(
+        f"SELECT DISTINCT ON (evse_id) {_COLUMNS} FROM sessions"
+        " WHERE ended_at IS NOT NULL AND evse_id IS NOT NULL AND started_at >= :since"
+        " ORDER BY evse_id, started_at DESC",
+        {"since": since},
+    )
+    return [_session(row) for row in rows]
+
+
+async def find(
+    tx: Tx,
+    station_id: UUID,
+    *,
+    ref: str | None = None,
+    start_key: str | None = None,
+    start_message: str | None = None,
+) -> Session | None:
+    """By the charger's reference or by what was kept of its start."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM sessions WHERE station_id = :station_id AND"
+        " (transaction_ref = :ref OR start_key = :start_key OR start_message = :start_message)"
+        " ORDER BY started_at DESC LIMIT 1",
+        {
+            "station_id": station_id,
+            "ref": ref,
+            "start_key": start_key,
+            "start_message": start_message,
+        },
+    )
+    return None if row is None else _session(row)
+
+
+async def points(tx: Tx, session_ids: Sequence[UUID]) -> dict[UUID, list[Point]]:
+    """The register readings of sessions, as they were reported."""
+    found: dict[UUID, list[Point]] = {session_id: [] for session_id in session_ids}
+    rows = await tx.all(
+        "SELECT session_id, at, energy_wh, power_w, context FROM meter_values"
+        " WHERE session_id = ANY(:ids) AND energy_wh IS NOT NULL ORDER BY session_id, at",
+        {"ids": list(session_ids)},
+    )
+    for row in rows:
+        source = _SOURCES.get(row["context"], Source.SAMPLE)
+        point = Point(row["at"].timestamp(), source, row["energy_wh"], row["power_w"])
+        found[row["session_id"]].append(point)
+    return found
+
+
+_SOURCES = {"begin": Source.BEGIN, "end": Source.END}
+
+
+async def transaction_ids(tx: Tx, count: int) -> list[int]:
+    rows = await tx.all(
+        "SELECT nextval('transaction_ids') AS id FROM generate_series(1, :count)",
+        {"count": count},
+    )
+    return [row["id"] for row in rows]
+
+
+async def one(tx: Tx, session_id: UUID) -> Session | None:
+    row = await tx.one(f"SELECT {_COLUMNS} FROM sessions WHERE id = :id", {"id": session_id})
+    return None if row is None else _session(row)
+
+
+async def page(tx: Tx, wanted: SessionFilter, *, limit: int, offset: int) -> list[Session]:
+    """Newest start first."""
+    where, params = _conditions(wanted)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM sessions WHERE {where}"
+        " ORDER BY started_at DESC, id LIMIT :limit OFFSET :offset",
+        {**params, "limit": limit, "offset": offset},
+    )
+    return [_session(row) for row in rows]
+
+
+async def count(tx: Tx, wanted: SessionFilter) -> int:
+    where, params = _conditions(wanted)
+    row = await tx.one(f"SELECT count(*) AS n FROM sessions WHERE {where}", params)
+    assert row is not None
+    return int(row["n"])
+
+
+async def batch(
+    tx: Tx, wanted: SessionFilter, *, after: Session | None, size: int
+) -> list[Session]:
+    """Oldest start first, a batch at a time by key (no growing offset)."""
+    where, params = _conditions(wanted)
+    if after is not None:
+        where += " AND (started_at, id) > (:last_at, :last_id)"
+        params |= {"last_at": after.started_at, "last_id": after.id}
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM sessions WHERE {where} ORDER BY started_at, id LIMIT :size",
+        {**params, "size": size},
+    )
+    return [_session(row) for row in rows]
+
+
+async def curve(tx: Tx, session_id: UUID, *, limit: int) -> list[MeterSample]:
+    rows = await tx.all(
+        "SELECT at, power_w, energy_wh, soc_pct, offered_w, context FROM meter_values"
+        " WHERE session_id = :id ORDER BY at LIMIT :limit",
+        {"id": session_id, "limit": limit},
+    )
+    return [MeterSample(**row) for row in rows]
+
+
+def full_write(session: Session) -> Write:
+    """The whole row: right whatever of it was written before."""
+    row = {name: getattr(session, name) for name in _COLUMNS.replace(" ", "").split(",")}
+    row["state"] = session.state.value
+    return Write("sessions", row, ("id",))
+
+
+def progress_write(session: Session) -> Write:
+    """What a meter reading changes."""
+    row = {
+        "id": session.id,
+        "energy_wh": session.energy_wh,
+        "meter_start_wh": session.meter_start_wh,
+        "meter_last_wh": session.meter_last_wh,
+        "soc_start_pct": session.soc_start_pct,
+        "soc_last_pct": session.soc_last_pct,
+        "power_w": session.power_w,
+        "last_reading_at": session.last_reading_at,
+        "started_at": session.started_at,
+    }
+    return Write("sessions", row, ("id",), update=True)
+
+
+def reading_write(
+    org_id: UUID,
+    station_id: UUID,
+    evse_id: UUID | None,
+    session_id: UUID | None,
+    reading: MeterReading,
+) -> Write:
+    current = reading.current_a or (None, None, None)
+    row = {
+        "at": reading.at,
+        "org_id": org_id,
+        "station_id": station_id,
+        "evse_id": evse_id,
+        "session_id": session_id,
+        "power_w": reading.power_w,
+        "energy_wh": reading.energy_wh,
+        "soc_pct": reading.soc_pct,
+        "current_l1_a": current[0],
+        "current_l2_a": current[1],
+        "current_l3_a": current[2],
+        "voltage_v": reading.voltage_v,
+        "offered_w": reading.offered_w,
+        "context": reading.context,
+    }
+    return Write("meter_values", row)
+
+
+def event_write(org_id: UUID, at: datetime, event: object) -> Write:
+    payload = msgspec.to_builtins(event)
+    row = {"org_id": org_id, "at": at, "kind": type(event).__name__, "payload": payload}
+    return Write("event_log", row)
+
+
+def _conditions(wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
+    state = None if wanted.state is None else wanted.state.value
+    parts = {
+        "site_id = :site_id": ("site_id", wanted.site_id),
+        "station_id = :station_id": ("station_id", wanted.station_id),
+        "evse_id = :evse_id": ("evse_id", wanted.evse_id),
+        "vehicle_id = :vehicle_id": ("vehicle_id", wanted.vehicle_id),
+        "duty_id = :duty_id": ("duty_id", wanted.duty_id),
+        "state = :state": ("state", state),
+        "(flags <> '{}') = :flagged": ("flagged", wanted.flagged),
+        "started_at >= :from_at": ("from_at", wanted.from_at),
+        "started_at < :until_at": ("until_at", wanted.until_at),
+        "(id_token ILIKE :text OR transaction_ref ILIKE :text)": ("text", _like(wanted.text)),
+    }
+    used = {sql: pair for sql, pair in parts.items() if pair[1] is not None}
+    return " AND ".join(["true", *used]), dict(used.values())
+
+
+def _like(text: str) -> str | None:
+    if not text:
+        return None
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _session(row: Row) -> Session:
+    values: dict[str, Any] = dict(row)
+    values["state"] = SessionState(row["state"])
+    values["flags"] = tuple(row["flags"])
+    values["repairs"] = tuple(_repair(entry) for entry in row["repairs"])
+    return Session(**values)
+
+
+def _repair(entry: Mapping[str, Any]) -> Repair:
+    at = datetime.fromisoformat(entry["at"])
+    return Repair(entry["what"], at, entry.get("was"), entry.get("now"))
