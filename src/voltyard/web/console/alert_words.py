@@ -1,0 +1,66 @@
+"""What an alert says to a person: a title, and one sentence with its facts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from voltyard.alerts.model import Alert
+from voltyard.web.console.words import _
+from voltyard.web.i18n import translations
+
+TITLES: Mapping[str, str] = {
+    "charger_offline": _("Charger offline"),
+    "evse_faulted": _("Outlet faulted"),
+    "not_started": _("Plugged in, but not charging"),
+    "soc_not_progressing": _("State of charge does not rise"),
+    "unknown_vehicle": _("Unknown vehicle"),
+    "unknown_station": _("A new charger waits for approval"),
+    "limit_near": _("Close to the limit"),
+    "limit_exceeded": _("Over the limit"),
+    "limit_ignored": _("Charger ignores its limit"),
+    "failsafe_missing": _("Fail-safe limit is missing"),
+    "duty_at_risk": _("Departure at risk"),
+    "duty_not_plugged_in": _("Vehicle is not plugged in"),
+    "session_stopped_early": _("Charging stopped early"),
+}
+DETAILS: Mapping[str, str] = {
+    "charger_offline": _("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
+    "evse_faulted": _("%(evse)s reports a fault: %(error)s."),
+    "not_started": _("%(vehicle)s at %(evse)s has power available but takes none."),
+    "soc_not_progressing": _("%(vehicle)s at %(evse)s draws power, but its charge does not rise."),
+    "unknown_vehicle": _("%(vehicle)s at %(evse)s is not a known vehicle; it charges last."),
+    "unknown_station": _("%(station)s knocked for the first time."),
+    "limit_near": _("%(node)s is close to its limit of %(limit_kw)s kW."),
+    "limit_exceeded": _("%(node)s is over its limit of %(limit_kw)s kW."),
+    "limit_ignored": _("%(evse)s draws more than the %(granted_kw)s kW it was granted."),
+    "failsafe_missing": _("%(evse)s did not take its fail-safe; %(counted_kw)s kW are held back."),
+    "duty_at_risk": _("%(duty)s will be %(shortfall_kwh)s kWh short at %(departure)s."),
+    "duty_not_plugged_in": _("%(duty)s departs at %(departure)s and is not plugged in."),
+    "session_stopped_early": _("%(duty)s stopped charging before it was ready: %(reason)s."),
+}
+
+
+def told(alert: Alert, locale: str) -> tuple[str, str]:
+    """Title and sentence in a locale; an unknown kind is made readable."""
+    say = translations(locale).gettext
+    title = TITLES.get(alert.kind)
+    if title is None:
+        return alert.kind.replace("_", " ").capitalize(), ""
+    detail = say(DETAILS[alert.kind])
+    return say(title), detail % _Facts(alert.params)
+
+
+class _Facts(dict[str, str]):
+    """The alert's params as shown: kW and kWh for W and Wh, a dash for what is unknown."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        super().__init__({key: str(value) for key, value in params.items() if value is not None})
+        for key, value in params.items():
+            for unit in ("wh", "w"):
+                if isinstance(value, int | float) and key.endswith(f"_{unit}"):
+                    self[f"{key.removesuffix(unit)}k{unit}"] = f"{value / 1000:.0f}"
+        if "departure_at" in params:
+            self["departure"] = f"{datetime.fromisoformat(params['departure_at']):%H:%M} UTC"
+
+    def __missing__(self, key: str) -> str:
+        return "–"

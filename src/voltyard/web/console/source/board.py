@@ -1,0 +1,378 @@
+"""The depot board, the load chart and the tree: what is live at a site."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+from voltyard.chargers.model import EvseStatus
+from voltyard.energy.store import ForecastRow
+from voltyard.energy.view import NodePower
+from voltyard.energy.view import SiteView as PowerView
+from voltyard.errors import NotFound
+from voltyard.fleets.model import Vehicle
+from voltyard.sessions.live import EvseLive
+from voltyard.sites.limits import limit_w
+from voltyard.sites.model import Bay, Node, NodeLimit, Site
+from voltyard.tenancy.model import Principal
+from voltyard.timetable.model import Duty
+from voltyard.web.console import views as v
+from voltyard.web.console.source.parts import Source, outlook_of
+
+DEPARTURES_SHOWN = 8
+DRAWING_W = 500.0
+NEWEST = timedelta(minutes=4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything a board is made of, read once."""
+
+    site: Site
+    power: PowerView | None
+    duties: Mapping[UUID, Duty]
+    forecasts: Mapping[UUID, ForecastRow]
+    vehicles: Mapping[UUID, Vehicle]
+    lives: Mapping[UUID, EvseLive]
+    stations: Mapping[UUID, str]
+    nodes: Mapping[str, str]
+    now: datetime
+
+
+class BoardSource(Source):
+    """``board``, ``load``, ``load_now`` and ``tree`` of ``ConsoleData``."""
+
+    async def board(self, who: Principal, site_id: UUID) -> v.BoardView:
+        scene = await self._scene(who, site_id)
+        areas = await self.rooms.sites.areas(who, site_id)
+        bays = await self.rooms.sites.bays(who, site_id)
+        tiles = self._tiles(scene, bays)
+        order: dict[UUID | None, int] = {area.id: place for place, area in enumerate(areas)}
+        tiles.sort(key=lambda tile: (order.get(tile.area_id, len(order)), tile.bay, tile.outlet))
+        shown = [v.AreaView(area.id, area.name) for area in areas]
+        if any(tile.area_id is None for tile in tiles):
+            shown.append(v.AreaView(None, ""))
+        view = await self.site_view(who, scene.site)
+        return v.BoardView(view, scene.now, tuple(shown), tuple(tiles), self._head(scene, tiles))
+
+    async def site_view(self, who: Principal, site: Site) -> v.SiteView:
+        stations = [
+            view
+            for view in self.rooms.chargers.list_stations(who.org_id)
+            if view.station.site_id == site.id
+        ]
+        evses = sum(len(view.evses) for view in stations)
+        return v.SiteView(site.id, site.name, site.timezone, evses, len(stations))
+
+    async def load(
+        self, who: Principal, site_id: UUID, since: datetime, until: datetime
+    ) -> v.LoadSeries:
+        await self.site_of(who, site_id)
+        return await self._series(who, site_id, since, until)
+
+    async def load_now(self, who: Principal, site_id: UUID) -> v.LoadSeries:
+        now = self.now()
+        await self.site_of(who, site_id)
+        return await self._series(who, site_id, now - NEWEST, now)
+
+    async def tree(self, who: Principal, site_id: UUID) -> v.TreeView:
+        site = await self.site_of(who, site_id)
+        nodes = await self.rooms.sites.nodes(who, site_id)
+        power = self.rooms.energy.view(who.org_id, site_id)
+        powers = {node.node_id: node for node in power.nodes} if power else {}
+        evses = {evse.id: evse.station_id for evse in self.evses_of_site(who, site_id)}
+        view = await self.site_view(who, site)
+        shown = tuple(_node(node, nodes, powers.get(node.id), evses) for node in _in_order(nodes))
+        return v.TreeView(view, self.now(), shown)
+
+    async def _scene(self, who: Principal, site_id: UUID) -> _Scene:
+        site = await self.site_of(who, site_id)
+        now = self.now()
+        duties = await self.duties_between(
+            who, site_id, now - timedelta(hours=1), now + timedelta(hours=24)
+        )
+        return _Scene(
+            site=site,
+            power=self.rooms.energy.view(who.org_id, site_id),
+            duties={duty.id: duty for duty in duties},
+            forecasts=await self.forecasts_by_duty(who, site_id),
+            vehicles=await self.vehicles_by_id(who),
+            lives={live.evse_id: live for live in self.rooms.live.site(site_id)},
+            stations={key: s.identity for key, s in self.stations_by_id(who).items()},
+            nodes={str(node.id): node.name for node in await self.rooms.sites.nodes(who, site_id)},
+            now=now,
+        )
+
+    def _tiles(self, scene: _Scene, bays: list[Bay]) -> list[v.BoardTile]:
+        by_id = {bay.id: bay for bay in bays}
+        tiles = [_tile(scene, live, by_id) for live in scene.lives.values()]
+        taken = {live.bay_id for live in scene.lives.values()}
+        tiles += [
+            v.BoardTile(f"bay-{bay.id}", bay.name, bay.area_id, v.TileState.EMPTY)
+            for bay in bays
+            if bay.id not in taken
+        ]
+        return tiles
+
+    def _head(self, scene: _Scene, tiles: list[v.BoardTile]) -> v.BoardHead:
+        root = scene.power.root if scene.power else None
+        power_w = sum(tile.power_w or 0.0 for tile in tiles)
+        limit_w = root.limit_w if root else None
+        open_duties = [d for d in scene.duties.values() if d.departure_at > scene.now]
+        states = [(duty, _outlook(scene, duty)) for duty in open_duties]
+        charging = sum(tile.state is v.TileState.CHARGING for tile in tiles)
+        return v.BoardHead(
+            power_w=power_w,
+            limit_w=limit_w,
+            plan_w=root.plan_w if root else None,
+            reserved_w=root.reserved_w if root else 0.0,
+            duties=len(open_duties),
+            duties_ready=sum(state is v.Outlook.READY for _, state in states),
+            duties_on_time=sum(state is v.Outlook.ON_TIME for _, state in states),
+            evses=len(scene.lives),
+            charging=charging,
+            offline=sum(tile.state is v.TileState.OFFLINE for tile in tiles),
+            faulted=sum(tile.state is v.TileState.FAULTED for tile in tiles),
+            over_limit=limit_w is not None and power_w > limit_w,
+            at_risk=tuple(_risk(scene, d) for d, state in states if state is v.Outlook.AT_RISK),
+            out_of_reach=_out_of_reach(scene, tiles, self._since(scene)),
+            departures=tuple(
+                _departure(scene, duty, state) for duty, state in states[:DEPARTURES_SHOWN]
+            ),
+        )
+
+    def _since(self, scene: _Scene) -> Mapping[UUID, datetime | None]:
+        return {
+            live.station_id: station.last_seen_at
+            for live in scene.lives.values()
+            if (station := self.rooms.chargers.station(live.station_id)) is not None
+        }
+
+    async def _series(
+        self, who: Principal, site_id: UUID, since: datetime, until: datetime
+    ) -> v.LoadSeries:
+        """Past minutes as sampled; ahead of now the plan's slots under the limits to come."""
+        now = self.now()
+        try:
+            tree = await self.rooms.sites.tree(site_id)
+        except NotFound:
+            return v.LoadSeries(now, (), (), (), (), ())
+        samples = await self.rooms.energy.series(
+            who.org_id, site_id, tree.root.id, since, max(since, min(until, now))
+        )
+        columns: list[tuple[int, Any, Any, Any, Any]] = [
+            (int(s.at.timestamp()), s.measured_w, s.plan_w, s.limit_w, s.reserved_w)
+            for s in samples
+        ]
+        plan = self.rooms.energy.plan(who.org_id, site_id)
+        if plan is not None and until > now:
+            for start_at, power_w in zip(
+                plan.bounds, plan.node_power_w.get(tree.root.id, ()), strict=False
+            ):
+                if now < start_at < until:
+                    allowed_w = _limit_at(tree.root, start_at, tree.zone)
+                    columns.append((int(start_at.timestamp()), None, power_w, allowed_w, None))
+        columns = _thinned(columns)
+        parts = list(zip(*columns, strict=True)) or [(), (), (), (), ()]
+        return v.LoadSeries(now, parts[0], parts[1], parts[2], parts[3], parts[4])
+
+
+def _thinned(columns: list[tuple[int, Any, Any, Any, Any]]) -> list[tuple[int, Any, Any, Any, Any]]:
+    """At most 2,000 columns, one an instant, by time."""
+    unique = {column[0]: column for column in columns}
+    ordered = [unique[at] for at in sorted(unique)]
+    step = -(-len(ordered) // 2000) or 1
+    return ordered[::step]
+
+
+def _limit_at(node: Node, at: datetime, zone: Any) -> float | None:
+
+    allowed_w = limit_w(node, at, zone)
+    return allowed_w if isfinite(allowed_w) else None
+
+
+def tile_state(live: EvseLive, granted_w: float | None, ready: bool) -> v.TileState:
+    """What a dispatcher calls it: first what is wrong, then what it does."""
+    if not live.online:
+        return v.TileState.OFFLINE
+    if live.status is EvseStatus.FAULTED:
+        return v.TileState.FAULTED
+    if live.status in {EvseStatus.UNAVAILABLE, EvseStatus.RESERVED}:
+        return v.TileState.BLOCKED
+    if live.session is not None and live.session.open:
+        if (live.power_w or 0.0) > DRAWING_W:
+            return v.TileState.CHARGING
+        return v.TileState.READY if ready else v.TileState.WAITING
+    if live.plugged:
+        return v.TileState.READY if ready else v.TileState.PLUGGED
+    return v.TileState.FREE
+
+
+def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTile:
+    bay = bays.get(live.bay_id) if live.bay_id else None
+    duty = scene.duties.get(live.duty_id) if live.duty_id else None
+    vehicle = scene.vehicles.get(live.vehicle_id) if live.vehicle_id else None
+    forecast = scene.forecasts.get(duty.id) if duty else None
+    outlook = outlook_of(duty, forecast, live.soc_pct)
+    power = scene.power.evses.get(live.evse_id) if scene.power else None
+    granted_w = power.granted_w if power else None
+    session = live.session
+    unknown = session is not None and session.open and vehicle is None
+    name = vehicle.name if vehicle else (live.id_token if unknown else None)
+    present = session is not None and (session.open or live.plugged)
+    return v.BoardTile(
+        key=f"evse-{live.evse_id}",
+        bay=bay.name if bay else live.name,
+        area_id=bay.area_id if bay else None,
+        state=tile_state(live, granted_w, outlook is v.Outlook.READY),
+        evse_id=live.evse_id,
+        station_id=live.station_id,
+        station=scene.stations.get(live.station_id, ""),
+        outlet=str(live.number),
+        vehicle=name if present else None,
+        soc_pct=live.soc_pct if present else None,
+        target_soc_pct=duty.target_soc_pct if duty and present else None,
+        power_w=live.power_w if live.online else None,
+        granted_w=granted_w,
+        ready_at=forecast.ready_at if forecast and present else None,
+        departs_at=duty.departure_at if duty and present else None,
+        outlook=outlook if present else v.Outlook.NONE,
+        shortfall_wh=forecast.shortfall_wh if forecast and present else 0.0,
+        session_id=session.id if session and present else None,
+        duty_id=duty.id if duty and present else None,
+        note="unknown_vehicle" if unknown else (live.error_code or ""),
+    )
+
+
+def _outlook(scene: _Scene, duty: Duty) -> v.Outlook:
+    live = _live_of(scene, duty)
+    return outlook_of(duty, scene.forecasts.get(duty.id), live.soc_pct if live else None)
+
+
+def _live_of(scene: _Scene, duty: Duty) -> EvseLive | None:
+    return next((live for live in scene.lives.values() if live.duty_id == duty.id), None)
+
+
+def vehicle_name(duty: Duty, vehicles: Mapping[UUID, Vehicle]) -> str:
+    vehicle = vehicles.get(duty.vehicle_id) if duty.vehicle_id else None
+    return vehicle.name if vehicle else (duty.vehicle_class or duty.external_id)
+
+
+def _risk(scene: _Scene, duty: Duty) -> v.RiskRow:
+    forecast = scene.forecasts.get(duty.id)
+    live = _live_of(scene, duty)
+    reason = dict(forecast.reason) if forecast else {}
+    return v.RiskRow(
+        duty_id=duty.id,
+        vehicle=vehicle_name(duty, scene.vehicles),
+        departs_at=duty.departure_at,
+        shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
+        bay=live.name if live else "",
+        ready_at=forecast.ready_at if forecast else None,
+        cause=_cause(reason, scene.nodes),
+        remedy=_remedy(reason),
+    )
+
+
+def _cause(reason: Mapping[str, Any], nodes: Mapping[str, str]) -> str:
+    """The names of the nodes that bind, or that time itself is short."""
+    found = [nodes.get(str(entry.get("node_id"))) for entry in reason.get("binding", ())]
+    unique = list(dict.fromkeys(name for name in found if name))
+    return ", ".join(unique[:3])
+
+
+def _remedy(reason: Mapping[str, Any]) -> str:
+    fix_w = reason.get("fix_w") or 0.0
+    return f"+{fix_w / 1000:.0f} kW" if fix_w > 0 else ""
+
+
+def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:
+    live = _live_of(scene, duty)
+    forecast = scene.forecasts.get(duty.id)
+    return v.DepartureRow(
+        duty_id=duty.id,
+        vehicle=vehicle_name(duty, scene.vehicles),
+        departs_at=duty.departure_at,
+        bay=live.name if live else "",
+        soc_pct=live.soc_pct if live else None,
+        target_soc_pct=duty.target_soc_pct,
+        outlook=outlook,
+        shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
+    )
+
+
+def _out_of_reach(
+    scene: _Scene, tiles: list[v.BoardTile], since: Mapping[UUID, datetime | None]
+) -> tuple[v.OfflineRow, ...]:
+    """Stations that are offline or faulted, with the power held back for them."""
+    rows: dict[UUID, v.OfflineRow] = {}
+    for tile in tiles:
+        if tile.state not in {v.TileState.OFFLINE, v.TileState.FAULTED} or not tile.station_id:
+            continue
+        power = scene.power.evses.get(tile.evse_id) if scene.power and tile.evse_id else None
+        before = rows.get(tile.station_id)
+        held_w = (before.reserved_w if before else 0.0) + (power.counted_w if power else 0.0)
+        rows[tile.station_id] = v.OfflineRow(
+            tile.station_id,
+            tile.station,
+            since.get(tile.station_id),
+            held_w,
+            tile.state is v.TileState.FAULTED,
+            tile.note,
+        )
+    return tuple(sorted(rows.values(), key=lambda row: row.station))
+
+
+def _in_order(nodes: list[Node]) -> list[Node]:
+    """Depth first, so that a table reads like a tree."""
+    children: dict[UUID | None, list[Node]] = {}
+    for node in nodes:
+        children.setdefault(node.parent_id, []).append(node)
+    ordered: list[Node] = []
+    waiting = list(children.get(None, ()))
+    while waiting:
+        node = waiting.pop(0)
+        ordered.append(node)
+        waiting = children.get(node.id, []) + waiting
+    return ordered
+
+
+def _node(
+    node: Node,
+    nodes: list[Node],
+    power: NodePower | None,
+    stations: Mapping[UUID, UUID],
+) -> v.NodeView:
+    parents = {n.id: n.parent_id for n in nodes}
+    depth, at = 0, node.parent_id
+    while at is not None:
+        depth, at = depth + 1, parents.get(at)
+    measured_w = power.measured_w if power and power.measured_w is not None else 0.0
+    return v.NodeView(
+        id=node.id,
+        kind=node.kind,
+        name=node.name,
+        depth=depth,
+        power_w=measured_w,
+        limit_w=power.limit_w if power else None,
+        reserved_w=power.reserved_w if power else 0.0,
+        plan_w=power.plan_w if power else None,
+        station_id=stations.get(node.evse_id) if node.evse_id else None,
+        limits=tuple(limit_view(index, limit) for index, limit in enumerate(node.limits)),
+    )
+
+
+def limit_view(index: int, limit: NodeLimit) -> v.LimitView:
+    return v.LimitView(
+        index=index,
+        power_w=limit.power_w,
+        current_a=limit.current_a,
+        source=limit.source,
+        from_time=limit.from_time.strftime("%H:%M") if limit.from_time else "",
+        to_time=limit.to_time.strftime("%H:%M") if limit.to_time else "",
+        valid_from=limit.valid_from.isoformat() if limit.valid_from else "",
+        valid_to=limit.valid_to.isoformat() if limit.valid_to else "",
+        weekdays=tuple(sorted(limit.weekdays)),
+    )
