@@ -23,6 +23,7 @@ _LONGEST_BACKOFF_S = 120.0
 _BOOT_RETRY_S = 60.0
 _TIMEOUTS_UNTIL_DEAD = 2
 _MOST_KEPT = 5000
+_LOOK_AT_INTERVAL_S = 60.0
 
 
 class Offline(VoltyardError):
@@ -262,7 +263,7 @@ class Uplink:
             if idle_s >= interval_s - 1e-6:
                 self.notify("Heartbeat", {})
                 idle_s = 0.0
-            await self.clock.sleep(interval_s - idle_s)
+            await self.clock.sleep(min(interval_s - idle_s, _LOOK_AT_INTERVAL_S))
 
     async def _send_all(self, rpc: Rpc) -> None:
         while True:

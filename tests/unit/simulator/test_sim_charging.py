@@ -1,5 +1,7 @@
 """A plug-in from authorisation to the last message, in both versions."""
 
+from itertools import pairwise
+
 import pytest
 from sim_world import BUS, CARD, V16, V201, World, bus, flat_profile, play, set_profile, station
 
@@ -85,7 +87,7 @@ def test_energy_integrates_exactly_through_the_taper() -> None:
         await world.after(4 * 3600)
         trace = charger.evse(1).trace
         metered_wh = 0.0
-        for (at, power_w), (until, _) in zip(trace, trace[1:], strict=False):
+        for (at, power_w), (until, _) in pairwise(trace):
             metered_wh += power_w * (until - at).total_seconds() / 3600.0
         assert trace[-1][1] == 0.0
         assert charger.energy_wh(1) == pytest.approx(90_000.0, abs=1e-3)

@@ -203,9 +203,7 @@ def test_a_composite_schedule_merges_purposes_and_marks_every_change() -> None:
     made = store(
         profile(10e3),
         profile(50e3, purpose="TxProfile", number=2, schedule={"duration": 600}),
-        profile(
-            [(0.0, 200e3), (300.0, 30e3)], evse=0, purpose="ChargePointMaxProfile", number=3
-        ),
+        profile([(0.0, 200e3), (300.0, 30e3)], evse=0, purpose="ChargePointMaxProfile", number=3),
     )
     made_up = composite(made, [CIRCUIT], 150e3, start_at=T0, duration_s=900, unit="W")
     assert made_up.periods == ((0, 50e3), (300, 30e3), (600, 10e3))
