@@ -1,0 +1,420 @@
+"""One charger's connection, whatever carries it: calls in and calls out, each on its own.
+
+Incoming calls are answered in order, each after the domain returned (so after its commit). They
+wait in a bounded inbox; when it is full a further call is answered with a CALLERROR and nothing
+else is lost. Answers to our own calls never wait behind calls.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine
+from datetime import datetime
+from itertools import count
+from typing import Any, Protocol
+
+import msgspec
+
+from voltyard.chargers.commands import Command, CommandResult
+from voltyard.chargers.model import Station, StationRef, StationState
+from voltyard.clock import Clock
+from voltyard.errors import (
+    ChargerOffline,
+    ChargerRefused,
+    Forbidden,
+    Invalid,
+    Unauthenticated,
+    VoltyardError,
+)
+from voltyard.ocpp import framing
+from voltyard.ocpp.framing import Call, CallError, CallRejected, CallResult, Unreadable
+from voltyard.ocpp.journal import HIDDEN, Journal
+from voltyard.ocpp.outbox import Outbox, Pending
+from voltyard.ocpp.ports import Chargers, Sessions
+from voltyard.ocpp.routing import Dialect, Entry, Exchange, Outgoing
+
+log = logging.getLogger(__name__)
+
+INBOX_MAX = 256
+INBOX_MAX_BYTES = 2 * 1024 * 1024
+ASIDES_MAX = 64
+PREDECESSOR_WAIT_S = 10.0
+_BOOT = "BootNotification"
+_BEFORE_ACCEPTED = frozenset({_BOOT, "NotifyReport"})
+_encode = msgspec.json.Encoder().encode
+
+
+class Transport(Protocol):
+    """What carries text frames to one charger."""
+
+    @property
+    def remote(self) -> str: ...
+
+    async def send(self, frame: bytes) -> None:
+        """Waits while the peer does not read; raises ChargerOffline when it is gone."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye and go, without waiting for the peer. Idempotent."""
+
+
+class Spawner(Protocol):
+    """Runs a coroutine in the background; it is cancelled when the server closes."""
+
+    def __call__(self, work: Coroutine[Any, Any, None], /) -> asyncio.Task[None]: ...
+
+
+class Connection:
+    """Implements ``StationLink``."""
+
+    def __init__(
+        self,
+        station: Station,
+        dialect: Dialect,
+        transport: Transport,
+        chargers: Chargers,
+        sessions: Sessions,
+        clock: Clock,
+        spawn: Spawner,
+    ) -> None:
+        self._station = station.ref
+        self._dialect = dialect
+        self._transport = transport
+        self._chargers = chargers
+        self._sessions = sessions
+        self._clock = clock
+        self._spawn = spawn
+        self._journal = Journal(chargers, station.ref)
+        self._accepted = station.state is StationState.APPROVED
+        self._triggered: set[str] = set()
+        self._inbox: deque[tuple[Call, datetime, float]] = deque()
+        self._inbox_bytes = 0
+        self._asides = 0
+        self._worker: asyncio.Task[None] | None = None
+        self._announced = False
+        self._goodbye: str | None = None
+        self._predecessor: asyncio.Task[None] | None = None
+        self._ids = count(1)
+        self._id_prefix = f"{int(clock.now().timestamp() * 1000):x}-"
+        self._outbox = Outbox(clock, transport.send, self._start_outbox, self._log_call)
+        self.last_heard_s = clock.monotonic_s()
+
+    @property
+    def station(self) -> StationRef:
+        return self._station
+
+    @property
+    def version(self) -> str:
+        return self._dialect.version
+
+    @property
+    def remote(self) -> str:
+        return self._transport.remote
+
+    @property
+    def closed(self) -> bool:
+        return self._goodbye is not None
+
+    async def open(self, predecessor: "Connection | None" = None) -> None:
+        """Tell the domain; calls that came meanwhile are handled from now on."""
+        if predecessor is not None:
+            self._predecessor = predecessor._worker
+            predecessor.replaced()
+        await self._chargers.connected(self)
+        self._announced = True
+        self._start_worker()
+
+    async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
+        """See ``StationLink.send``. A command that takes several calls stops at the first error."""
+        calls, combine = self._dialect.express(command, self._clock.now())
+        results = [await self._call(outgoing, timeout_s) for outgoing in calls]
+        return combine(results)
+
+    async def _call(self, outgoing: Outgoing, timeout_s: float) -> CommandResult:
+        message_id = f"{self._id_prefix}{next(self._ids)}"
+        payload = _encode(outgoing.request)
+        pending = Pending(
+            message_id,
+            outgoing.action,
+            framing.call(message_id, outgoing.action, payload),
+            timeout_s,
+            outgoing.replaces,
+            outgoing.secret,
+        )
+        if outgoing.triggers is not None:
+            self._triggered.add(outgoing.triggers)
+        answer = await self._outbox.call(pending)
+        try:
+            response = outgoing.reader.read(answer, self._dialect.words, self._flag)
+        except CallRejected as error:
+            self._flag("answer_unreadable", f"{outgoing.action}: {error.description}")
+            raise ChargerRefused(
+                "the charger's answer makes no sense", detail=error.description
+            ) from None
+        result = outgoing.answer(response)
+        return CommandResult(result.status, result.word, result.detail, pending.latency_ms)
+
+    async def close(self, reason: str) -> None:
+        """Close now; pending calls fail, a call being handled is finished but not answered."""
+        self.lost(reason)
+        self._transport.close(1001, reason)
+
+    async def finish(self, timeout_s: float, reason: str) -> None:
+        """Graceful: answer what has arrived, then close."""
+        worker = self._worker
+        if worker is not None and not self.closed:
+            await self._wait(worker, timeout_s)
+        await self.close(reason)
+
+    def lost(self, reason: str) -> None:
+        """The transport is gone (or is to go). Idempotent."""
+        if self._goodbye is None:
+            self._end(reason)
+            self._spawn(self._announce_loss(reason))
+
+    def replaced(self) -> None:
+        """A new connection of the same charger stands; the domain learns it from that one."""
+        reason = "replaced by a new connection"
+        if self._goodbye is None:
+            self._end(reason)
+        self._transport.close(1001, reason)
+
+    def _end(self, reason: str) -> None:
+        self._goodbye = reason
+        self._inbox.clear()
+        self._inbox_bytes = 0
+        self._outbox.close(reason)
+
+    async def _announce_loss(self, reason: str) -> None:
+        try:
+            await self._chargers.disconnected(self, reason)
+        except Exception:
+            log.exception("%s: telling of the disconnection failed", self._station.identity)
+
+    def received(self, data: bytes) -> None:
+        """One text frame from the charger. Never raises, never waits."""
+        if self._goodbye is not None:
+            return
+        self.last_heard_s = self._clock.monotonic_s()
+        frame = framing.parse(data, self._dialect.words)
+        if isinstance(frame, Call):
+            self._accept_call(frame, len(data))
+        elif isinstance(frame, CallResult):
+            self._accept_result(frame)
+        elif isinstance(frame, CallError):
+            self._accept_error(frame)
+        else:
+            self._accept_unreadable(frame, data)
+
+    def _accept_call(self, call: Call, size: int) -> None:
+        at = self._clock.now()
+        self._journal.note(
+            at, "in", "call", call.message_id, call.action, bytes(call.payload), flags=call.flags
+        )
+        for name in call.flags:
+            self._flag(name, call.action)
+        if len(self._inbox) >= INBOX_MAX or self._inbox_bytes + size > INBOX_MAX_BYTES:
+            self._flag("inbox_full", call.action)
+            reply = self._error_reply(
+                call, at, self.last_heard_s, self._dialect.words.generic, "too many calls waiting"
+            )
+            self._reply_aside(reply)
+            return
+        self._inbox.append((call, at, self.last_heard_s))
+        self._inbox_bytes += size
+        self._start_worker()
+
+    def _start_worker(self) -> None:
+        if self._worker is None and self._inbox and self._announced:
+            self._worker = self._spawn(self._work())
+
+    async def _work(self) -> None:
+        """Answer what is in the inbox, in order; ends when it is empty."""
+        try:
+            await self._after_predecessor()
+            while self._inbox:
+                call, at, heard_s = self._inbox.popleft()
+                reply = await self._answer(call, at, heard_s)
+                await self._reply(reply)
+                if not self._inbox:
+                    self._inbox_bytes = 0
+        finally:
+            self._worker = None
+
+    async def _after_predecessor(self) -> None:
+        """What the replaced connection was still handling comes first, for a while."""
+        predecessor, self._predecessor = self._predecessor, None
+        if predecessor is not None and not predecessor.done():
+            await self._wait(predecessor, PREDECESSOR_WAIT_S)
+
+    async def _wait(self, task: asyncio.Task[None], timeout_s: float) -> None:
+        try:
+            async with self._clock.timeout(timeout_s):
+                await asyncio.wait([task])
+        except TimeoutError:
+            log.warning("%s: a message takes long to handle", self._station.identity)
+
+    async def _answer(self, call: Call, at: datetime, heard_s: float) -> bytes:
+        words = self._dialect.words
+        exchange = Exchange(self._chargers, self._sessions, self._station, call.message_id, at)
+        try:
+            response = await self._handle(call, exchange)
+            payload = _encode(response)
+        except CallRejected as error:
+            word, description = error.word, error.description
+        except (Unauthenticated, Forbidden) as error:
+            word, description = words.security, error.message
+        except Invalid as error:
+            word, description = words.property, error.message
+        except VoltyardError as error:
+            log.warning("%s: %s: %r", self._station.identity, call.action, error)
+            word, description = words.internal, "the message could not be handled"
+        except Exception:
+            log.exception("%s: %s failed", self._station.identity, call.action)
+            word, description = words.internal, "the message could not be handled"
+        else:
+            self._log_answer(call, "result", payload, heard_s, None, tuple(exchange.flags))
+            return framing.result(call.id_json, payload)
+        return self._error_reply(call, at, heard_s, word, description, tuple(exchange.flags))
+
+    async def _handle(self, call: Call, exchange: Exchange) -> Any:
+        entry = self._entry(call.action)
+        if not self._accepted and call.action not in _BEFORE_ACCEPTED | self._triggered:
+            raise CallRejected(self._dialect.words.security, "the station is not accepted yet")
+        request = entry.reader.read(call.payload, self._dialect.words, exchange.flag)
+        response = await entry.handler(exchange, request)
+        if call.action == _BOOT:
+            self._accepted = getattr(response, "status", "") == "Accepted"
+        return response
+
+    def _entry(self, action: str) -> Entry:
+        entry = self._dialect.routes.get(action)
+        if entry is not None:
+            return entry
+        words = self._dialect.words
+        if action in self._dialect.known_actions:
+            self._flag("action_unsupported", action)
+            raise CallRejected(words.unsupported_action, f"{action} is not supported here")
+        self._flag("action_unknown", action)
+        raise CallRejected(words.unknown_action, f"{action} is not known")
+
+    def _error_reply(
+        self,
+        call: Call,
+        at: datetime,
+        heard_s: float,
+        word: str,
+        description: str,
+        flags: tuple[str, ...] = (),
+    ) -> bytes:
+        self._log_answer(call, "error", description.encode(), heard_s, word, flags)
+        return framing.error(call.id_json, word, description)
+
+    async def _reply(self, reply: bytes) -> None:
+        """An answer that cannot be delivered is dropped: the charger asks again."""
+        if self._goodbye is not None:
+            return
+        try:
+            await self._transport.send(reply)
+        except ChargerOffline as error:
+            self.lost(error.detail or error.message)
+
+    def _reply_aside(self, reply: bytes) -> None:
+        """Out of order, for what never reached the inbox; of very many, some stay unanswered."""
+        if self._asides < ASIDES_MAX:
+            self._asides += 1
+            self._spawn(self._reply(reply)).add_done_callback(self._aside_done)
+
+    def _aside_done(self, task: asyncio.Task[None]) -> None:
+        self._asides -= 1
+
+    def _accept_result(self, frame: CallResult) -> None:
+        pending = self._outbox.awaited(frame.message_id)
+        if pending is None:
+            self._foreign_answer(frame.message_id, bytes(frame.payload))
+            return
+        self._log_outcome(pending, "result", bytes(frame.payload), None)
+        self._outbox.answer(pending, frame.payload)
+
+    def _accept_error(self, frame: CallError) -> None:
+        pending = self._outbox.awaited(frame.message_id)
+        if pending is None:
+            self._foreign_answer(frame.message_id, frame.word.encode())
+            return
+        self._log_outcome(pending, "error", frame.description.encode(), frame.word)
+        self._outbox.refuse(pending, frame.word, frame.description)
+
+    def _foreign_answer(self, message_id: str, payload: bytes) -> None:
+        """Late, or to nothing we asked: never answered."""
+        self._flag("answer_unexpected", message_id[:64])
+        self._journal.note(
+            self._clock.now(),
+            "in",
+            "late",
+            message_id[:64],
+            "",
+            payload,
+            flags=("answer_unexpected",),
+        )
+
+    def _accept_unreadable(self, frame: Unreadable, data: bytes) -> None:
+        self._flag("frame_unreadable", frame.reason)
+        now = self._clock.now()
+        self._journal.note(
+            now, "in", "unreadable", "", "", data[:4096], error_code=frame.word or None
+        )
+        if frame.reply is not None:
+            self._journal.note(now, "out", "error", "", "", frame.reply, error_code=frame.word)
+            self._reply_aside(frame.reply)
+
+    def _start_outbox(self) -> None:
+        self._spawn(self._outbox.run())
+
+    def _flag(self, name: str, detail: str) -> None:
+        self._chargers.flag(self._station, name, detail[:200])
+
+    def _log_call(self, pending: Pending) -> None:
+        payload = HIDDEN if pending.secret else _payload_of(pending.frame, pending.action)
+        self._journal.note(
+            self._clock.now(), "out", "call", pending.message_id, pending.action, payload
+        )
+
+    def _log_answer(
+        self,
+        call: Call,
+        kind: str,
+        payload: bytes,
+        heard_s: float,
+        word: str | None,
+        flags: tuple[str, ...],
+    ) -> None:
+        latency_ms = (self._clock.monotonic_s() - heard_s) * 1000.0
+        self._journal.note(
+            self._clock.now(),
+            "out",
+            kind,
+            call.message_id,
+            call.action,
+            payload,
+            error_code=word,
+            latency_ms=latency_ms,
+            flags=flags,
+        )
+
+    def _log_outcome(self, pending: Pending, kind: str, payload: bytes, word: str | None) -> None:
+        latency_ms = (self._clock.monotonic_s() - pending.sent_s) * 1000.0
+        self._journal.note(
+            self._clock.now(),
+            "in",
+            kind,
+            pending.message_id,
+            pending.action,
+            payload,
+            error_code=word,
+            latency_ms=latency_ms,
+        )
+
+
+def _payload_of(frame: bytes, action: str) -> bytes:
+    """The payload inside a call we wrote: ``[2,"id","Action",payload]``."""
+    marker = b'"%b",' % action.encode()
+    return frame[frame.index(marker) + len(marker) : -1]

@@ -1,0 +1,236 @@
+"""OCPP-J frames: read and written once, with the error words of each OCPP version (OCPP-J §4)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+CALL, RESULT, ERROR = 2, 3, 4
+MESSAGE_ID_SPEC = 36
+MESSAGE_ID_MAX = 128
+MESSAGE_MAX_BYTES = 256 * 1024
+DESCRIPTION_MAX = 255
+UNREADABLE_ID = b'"-1"'
+_ACTION_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWords:
+    """How one OCPP version spells its RPC error codes; None where it has no such word.
+
+    OCPP-J 1.6 table 7 (its misspelling kept by erratum 5.1), OCPP-J 2.0.1 table 8.
+    """
+
+    format: str
+    pdu: str
+    occurrence: str
+    frame: str | None
+    message_type: str | None
+    property: str = "PropertyConstraintViolation"
+    type: str = "TypeConstraintViolation"
+    unknown_action: str = "NotImplemented"
+    unsupported_action: str = "NotSupported"
+    security: str = "SecurityError"
+    internal: str = "InternalError"
+    generic: str = "GenericError"
+
+
+WORDS_16 = ErrorWords(
+    format="FormationViolation",
+    pdu="FormationViolation",
+    occurrence="OccurenceConstraintViolation",
+    frame=None,
+    message_type=None,
+)
+WORDS_201 = ErrorWords(
+    format="FormatViolation",
+    pdu="ProtocolError",
+    occurrence="OccurrenceConstraintViolation",
+    frame="RpcFrameworkError",
+    message_type="MessageTypeNotSupported",
+)
+
+
+class CallRejected(Exception):
+    """Answer this call with a CALLERROR of ``word``."""
+
+    def __init__(self, word: str, description: str) -> None:
+        super().__init__(description)
+        self.word = word
+        self.description = description
+
+
+@dataclass(slots=True)
+class Call:
+    """``id_json`` is the message id as it was written, for the answer."""
+
+    message_id: str
+    id_json: bytes
+    action: str
+    payload: msgspec.Raw
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class CallResult:
+    message_id: str
+    payload: msgspec.Raw
+
+
+@dataclass(slots=True)
+class CallError:
+    message_id: str
+    word: str
+    description: str
+
+
+@dataclass(slots=True)
+class Unreadable:
+    """No usable frame. ``reply`` is the CALLERROR to answer with, None to stay silent."""
+
+    reason: str
+    word: str = ""
+    reply: bytes | None = None
+
+
+Inbound = Call | CallResult | CallError | Unreadable
+
+_decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+_EMPTY = msgspec.Raw(b"{}")
+_ID_OF_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]){1,36}")')
+
+
+def parse(data: bytes, words: ErrorWords) -> Inbound:
+    """Read one text frame. Never raises; a frame of no use comes back as ``Unreadable``.
+
+    An answer is never answered: only what may be a call gets a ``reply``. NUL characters, which
+    no store takes, are left out.
+    """
+    if len(data) > MESSAGE_MAX_BYTES:
+        return _refuse(data, words, words.format, f"longer than {MESSAGE_MAX_BYTES} bytes")
+    stripped = b"\\u0000" in data
+    if stripped:
+        data = data.replace(b"\\u0000", b"")
+    try:
+        parts = _decode_parts(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return _refuse(data, words, words.format, f"not a JSON array: {error}")
+    kind = bytes(parts[0]) if parts else b""
+    if kind == b"2" or kind == b'"2"':
+        return _call(parts, words, ("nul_character",) if stripped else ())
+    if kind == b"3" or kind == b'"3"':
+        return _result(parts)
+    if kind == b"4" or kind == b'"4"':
+        return _error(parts)
+    return _other_kind(parts, kind, words)
+
+
+def _call(parts: list[msgspec.Raw], words: ErrorWords, flags: tuple[str, ...]) -> Inbound:
+    if len(parts) < 2:
+        return _no_id(words, "a call without message id")
+    id_json = bytes(parts[1])
+    message_id = _message_id(id_json)
+    if message_id is None or len(message_id) > MESSAGE_ID_MAX:
+        return _no_id(words, "the message id cannot be read")
+    if len(message_id) > MESSAGE_ID_SPEC:
+        flags += ("message_id_long",)
+    if id_json[:1] != b'"':
+        flags += ("message_id_not_text",)
+    if bytes(parts[0]) != b"2":
+        flags += ("message_type_not_number",)
+    action = _text(parts[2]) if len(parts) > 2 else None
+    if not action or len(action) > _ACTION_MAX:
+        return _frame_error(id_json, words, "the action cannot be read")
+    payload = parts[3] if len(parts) > 3 else _EMPTY
+    if len(parts) != 4:
+        flags += ("call_elements",)
+    if bytes(payload) == b"null":
+        payload = _EMPTY
+    return Call(message_id, id_json, action, payload, flags)
+
+
+def _result(parts: list[msgspec.Raw]) -> Inbound:
+    message_id = _message_id(bytes(parts[1])) if len(parts) > 1 else None
+    if message_id is None:
+        return Unreadable("an answer without message id")
+    payload = parts[2] if len(parts) > 2 else _EMPTY
+    return CallResult(message_id, _EMPTY if bytes(payload) == b"null" else payload)
+
+
+def _error(parts: list[msgspec.Raw]) -> Inbound:
+    message_id = _message_id(bytes(parts[1])) if len(parts) > 1 else None
+    if message_id is None:
+        return Unreadable("an error without message id")
+    word = _text(parts[2]) if len(parts) > 2 else None
+    description = _text(parts[3]) if len(parts) > 3 else None
+    return CallError(message_id, (word or "")[:64], (description or "")[:DESCRIPTION_MAX])
+
+
+def _other_kind(parts: list[msgspec.Raw], kind: bytes, words: ErrorWords) -> Unreadable:
+    reason = f"message type {kind[:20].decode('utf-8', 'replace') or 'missing'}"
+    if not kind.isdigit():
+        return _no_id(words, reason)
+    if words.message_type is None:
+        return Unreadable(reason)
+    id_json = bytes(parts[1]) if len(parts) > 1 else b""
+    message_id = _message_id(id_json)
+    usable = message_id is not None and len(message_id) <= MESSAGE_ID_MAX
+    reply = error(id_json if usable else UNREADABLE_ID, words.message_type, reason)
+    return Unreadable(reason, words.message_type, reply)
+
+
+def _refuse(data: bytes, words: ErrorWords, word: str, reason: str) -> Unreadable:
+    """Broken JSON or too long: answered only if its beginning says that it is a call."""
+    found = _ID_OF_CALL.match(data[:256])
+    if found is not None:
+        return Unreadable(reason, word, error(found.group(1), word, reason))
+    if data.lstrip()[:16].replace(b" ", b"")[:3] in (b"[3,", b"[4,"):
+        return Unreadable(reason)
+    return _no_id(words, reason)
+
+
+def _no_id(words: ErrorWords, reason: str) -> Unreadable:
+    """OCPP-J 2.0.1 §4.2.3 answers with id "-1"; 1.6 knows no answer without an id."""
+    if words.frame is None:
+        return Unreadable(reason)
+    return Unreadable(reason, words.frame, error(UNREADABLE_ID, words.frame, reason))
+
+
+def _frame_error(id_json: bytes, words: ErrorWords, reason: str) -> Unreadable:
+    word = words.frame or words.format
+    return Unreadable(reason, word, error(id_json, word, reason))
+
+
+def _message_id(id_json: bytes) -> str | None:
+    """The id as text; a bare number counts, because some chargers write it so."""
+    if id_json[:1] != b'"':
+        text = id_json.decode("ascii", "replace")
+        return text if re.fullmatch(r"-?\d{1,36}", text) else None
+    try:
+        return _decode_text(id_json) or None
+    except msgspec.MsgspecError:
+        return None
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        return _decode_text(raw)
+    except msgspec.MsgspecError:
+        return None
+
+
+def call(message_id: str, action: str, payload: bytes) -> bytes:
+    return b"[2,%b,%b,%b]" % (_encode(message_id), _encode(action), payload)
+
+
+def result(id_json: bytes, payload: bytes) -> bytes:
+    return b"[3,%b,%b]" % (id_json, payload)
+
+
+def error(id_json: bytes, word: str, description: str, details: Any = None) -> bytes:
+    """A CALLERROR; the description is cut to 255 characters, details default to ``{}``."""
+    tail = (word, description[:DESCRIPTION_MAX], details or {})
+    return b"[4,%b,%b" % (id_json, _encode(tail)[1:])

@@ -1,0 +1,135 @@
+"""From an action to its handler, and from a command to its calls: what each OCPP version fills."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from voltyard.chargers.commands import Command, CommandResult
+from voltyard.chargers.model import StationRef
+from voltyard.ocpp.framing import ErrorWords
+from voltyard.ocpp.instants import read_instant
+from voltyard.ocpp.ports import Chargers, Sessions
+from voltyard.ocpp.wire import Reader, Wire
+
+_DETAIL_MAX = 200
+
+
+class Exchange:
+    """One call from a charger while it is handled: who asks, when it came, what was odd."""
+
+    __slots__ = ("chargers", "flags", "message_id", "received_at", "sessions", "station")
+
+    def __init__(
+        self,
+        chargers: Chargers,
+        sessions: Sessions,
+        station: StationRef,
+        message_id: str,
+        received_at: datetime,
+    ) -> None:
+        self.chargers = chargers
+        self.sessions = sessions
+        self.station = station
+        self.message_id = message_id
+        self.received_at = received_at
+        self.flags: list[str] = []
+
+    def flag(self, name: str, detail: str = "") -> None:
+        """Note an oddity that does not stop the message."""
+        self.flags.append(name)
+        self.chargers.flag(self.station, name, detail[:_DETAIL_MAX])
+
+    def instant(self, text: str | None) -> datetime:
+        at, flags = read_instant(text, self.received_at)
+        for name in flags:
+            self.flag(name, text or "")
+        return at
+
+
+Handler = Callable[[Exchange, Any], Awaitable[Wire]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of a version's table: an action a charger may call and who answers it."""
+
+    action: str
+    request: type[Wire]
+    response: type[Wire]
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A route made ready: its reader built once."""
+
+    route: Route
+    reader: Reader
+    handler: Handler
+
+
+def table(routes: Iterable[Route]) -> Mapping[str, Entry]:
+    return {route.action: Entry(route, Reader(route.request), route.handler) for route in routes}
+
+
+Answer = Callable[[Any], CommandResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One call to a charger.
+
+    ``replaces`` names what it makes obsolete in the queue; ``secret`` keeps its payload out of
+    the message log.
+    """
+
+    action: str
+    request: Wire
+    reader: Reader
+    answer: Answer
+    replaces: tuple[object, ...] | None = None
+    secret: bool = False
+    triggers: str | None = None
+
+
+Expressed = tuple[Sequence[Outgoing], Callable[[Sequence[CommandResult]], CommandResult]]
+
+
+def single(outgoing: Outgoing) -> Expressed:
+    """A command that takes one call."""
+    return (outgoing,), lambda results: results[0]
+
+
+class Dialect(Protocol):
+    """One OCPP version: its words, its routes and how it expresses commands."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def words(self) -> ErrorWords: ...
+
+    @property
+    def routes(self) -> Mapping[str, Entry]: ...
+
+    @property
+    def known_actions(self) -> frozenset[str]:
+        """Actions the version has and we do not answer: NotSupported, not NotImplemented."""
+
+    def express(self, command: Command, now: datetime) -> Expressed:
+        """The calls that carry a command; raises Invalid when this version has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A Dialect put together from a version's parts."""
+
+    version: str
+    words: ErrorWords
+    routes: Mapping[str, Entry]
+    known_actions: frozenset[str]
+    expression: Callable[[Command, datetime], Expressed] = field(repr=False)
+
+    def express(self, command: Command, now: datetime) -> Expressed:
+        return self.expression(command, now)

@@ -1,0 +1,184 @@
+"""OCPP 1.6 transactions and meter values from a charger."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar
+
+from voltyard.ocpp.metering import ENERGY_IMPORT, Sample, read_samples
+from voltyard.ocpp.routing import Exchange
+from voltyard.ocpp.tokens import token_16
+from voltyard.ocpp.v16.core import IdTagInfo, id_tag_info
+from voltyard.ocpp.wire import Instant, Natural, Str20, Wire, Word
+from voltyard.sessions.model import (
+    Authorisation,
+    AuthorisationStatus,
+    MeterReading,
+    Phase,
+    TransactionReport,
+)
+
+
+class SampledValue(Wire):
+    value: str | float
+    context: Word | None = None
+    format: Word | None = None
+    measurand: Word | None = None
+    phase: Word | None = None
+    location: Word | None = None
+    unit: Word | None = None
+
+
+class MeterValue(Wire):
+    sampled_value: list[SampledValue]
+    timestamp: Instant | None = None
+
+
+class StartTransaction(Wire):
+    expected: ClassVar[tuple[str, ...]] = ("idTag", "meterStart")
+
+    connector_id: Natural
+    id_tag: Str20 | None = None
+    meter_start: float | None = None
+    timestamp: Instant | None = None
+    reservation_id: int | None = None
+
+
+class StartTransactionResponse(Wire):
+    id_tag_info: IdTagInfo
+    transaction_id: int
+
+
+async def start(exchange: Exchange, request: StartTransaction) -> StartTransactionResponse:
+    """Connector 0 is no outlet: the domain is left to find which one it was."""
+    if request.connector_id == 0:
+        exchange.flag("start_on_connector_0")
+    at = exchange.instant(request.timestamp)
+    token = None if request.id_tag is None else token_16(request.id_tag)
+    ack = await exchange.sessions.report(
+        exchange.station,
+        TransactionReport(
+            phase=Phase.STARTED,
+            at=at,
+            message_key=exchange.message_id,
+            evse_number=request.connector_id or None,
+            connector_number=1,
+            id_token=token,
+            readings=_register(exchange, request.meter_start, at, "begin"),
+        ),
+    )
+    authorisation = ack.authorisation or Authorisation(AuthorisationStatus.ACCEPTED)
+    return StartTransactionResponse(
+        id_tag_info=id_tag_info(authorisation), transaction_id=int(ack.transaction_ref)
+    )
+
+
+class StopTransaction(Wire):
+    expected: ClassVar[tuple[str, ...]] = ("meterStop",)
+
+    transaction_id: int
+    id_tag: Str20 | None = None
+    meter_stop: float | None = None
+    timestamp: Instant | None = None
+    reason: Word | None = None
+    transaction_data: list[MeterValue] | None = None
+
+
+class StopTransactionResponse(Wire):
+    id_tag_info: IdTagInfo | None = None
+
+
+async def stop(exchange: Exchange, request: StopTransaction) -> StopTransactionResponse:
+    """Always confirmed once it is stored, whatever its id: a charger repeats it otherwise."""
+    if request.reason is not None and request.reason not in STOP_REASONS:
+        exchange.flag("reason_unknown", request.reason)
+    at = exchange.instant(request.timestamp)
+    readings = (
+        *read_meter_values(exchange, request.transaction_data or ()),
+        *_register(exchange, request.meter_stop, at, "end"),
+    )
+    ack = await exchange.sessions.report(
+        exchange.station,
+        TransactionReport(
+            phase=Phase.ENDED,
+            at=at,
+            message_key=exchange.message_id,
+            transaction_ref=str(request.transaction_id),
+            id_token=token_16(request.id_tag) if request.id_tag else None,
+            readings=readings,
+            stop_reason=request.reason or "Local",
+        ),
+    )
+    if request.id_tag is None or ack.authorisation is None:
+        return StopTransactionResponse()
+    return StopTransactionResponse(id_tag_info=id_tag_info(ack.authorisation))
+
+
+STOP_REASONS = frozenset(
+    {
+        "EmergencyStop",
+        "EVDisconnected",
+        "HardReset",
+        "Local",
+        "Other",
+        "PowerLoss",
+        "Reboot",
+        "Remote",
+        "SoftReset",
+        "UnlockCommand",
+        "DeAuthorized",
+    }
+)
+
+
+class MeterValues(Wire):
+    connector_id: Natural
+    meter_value: list[MeterValue]
+    transaction_id: int | None = None
+
+
+class MeterValuesResponse(Wire):
+    pass
+
+
+async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesResponse:
+    readings = tuple(read_meter_values(exchange, request.meter_value))
+    if not readings:
+        return MeterValuesResponse()
+    reference = None if request.transaction_id is None else str(request.transaction_id)
+    await exchange.sessions.meter(exchange.station, request.connector_id, reference, readings)
+    return MeterValuesResponse()
+
+
+def read_meter_values(
+    exchange: Exchange, values: "list[MeterValue] | tuple[()]"
+) -> Iterator[MeterReading]:
+    for value in values:
+        at = exchange.instant(value.timestamp)
+        reading = read_samples(_samples(value), at, exchange.flag)
+        if reading is not None:
+            yield reading
+
+
+def _samples(value: MeterValue) -> Iterator[Sample]:
+    """Signed data is no number and is left to the meter's own channel."""
+    for sampled in value.sampled_value:
+        if sampled.format != "SignedData":
+            yield Sample(
+                sampled.value,
+                sampled.measurand or ENERGY_IMPORT,
+                sampled.unit,
+                sampled.phase,
+                sampled.location,
+                sampled.context,
+            )
+
+
+def _register(
+    exchange: Exchange, energy_wh: float | None, at: datetime, context: str
+) -> tuple[MeterReading, ...]:
+    if energy_wh is None:
+        return ()
+    if energy_wh < 0:
+        exchange.flag("energy_negative", f"{energy_wh:g}")
+        return ()
+    return (MeterReading(at=at, energy_wh=float(energy_wh), context=context),)

@@ -1,0 +1,86 @@
+"""Building blocks of OCPP 2.0.1 messages used by several blocks."""
+
+from typing import Literal
+
+from voltyard.ocpp.routing import Exchange
+from voltyard.ocpp.tokens import KIND_FROM_201, KIND_TO_201, token_201
+from voltyard.ocpp.wire import Natural, Str8, Str20, Str36, Str50, Str512, Wire, Word
+from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken, TokenKind
+
+
+class Wire201(Wire, kw_only=True):
+    """Every object of 2.0.1 may carry ``customData``, which we pass over."""
+
+    custom_data: object = None
+
+
+class StatusInfo(Wire201):
+    reason_code: Str20
+    additional_info: Str512 | None = None
+
+
+class Evse(Wire201):
+    id: Natural
+    connector_id: Natural | None = None
+
+
+class Component(Wire201):
+    name: Str50
+    instance: Str50 | None = None
+    evse: Evse | None = None
+
+
+class Variable(Wire201):
+    name: Str50
+    instance: Str50 | None = None
+
+
+class AdditionalInfo(Wire201):
+    additional_id_token: Str36
+    type: Str50
+
+
+class IdTokenWire(Wire201):
+    id_token: Str36
+    type: Word
+    additional_info: list[AdditionalInfo] | None = None
+
+
+class MessageContent(Wire201):
+    format: Literal["ASCII", "HTML", "URI", "UTF8"]
+    content: Str512
+    language: Str8 | None = None
+
+
+class IdTokenInfo(Wire201):
+    status: Word
+    cache_expiry_date_time: str | None = None
+    charging_priority: int | None = None
+    evse_id: list[int] | None = None
+    group_id_token: IdTokenWire | None = None
+    personal_message: MessageContent | None = None
+
+
+AUTHORISATION_STATUS = {
+    AuthorisationStatus.ACCEPTED: "Accepted",
+    AuthorisationStatus.BLOCKED: "Blocked",
+    AuthorisationStatus.EXPIRED: "Expired",
+    AuthorisationStatus.INVALID: "Invalid",
+    AuthorisationStatus.CONCURRENT: "ConcurrentTx",
+}
+
+
+def id_token_info(authorisation: Authorisation) -> IdTokenInfo:
+    return IdTokenInfo(status=AUTHORISATION_STATUS[authorisation.status])
+
+
+def read_token(exchange: Exchange, wire: IdTokenWire) -> IdToken:
+    kind = KIND_FROM_201.get(wire.type)
+    if kind is None:
+        exchange.flag("token_type_unknown", wire.type)
+        kind = TokenKind.RFID
+    return token_201(wire.id_token, kind)
+
+
+def write_token(token: IdToken) -> IdTokenWire:
+    return IdTokenWire(id_token=token.value, type=KIND_TO_201[token.kind])

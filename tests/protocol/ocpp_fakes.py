@@ -1,0 +1,176 @@
+"""The domain behind the OCPP port, in memory: what the ports promise and nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from voltyard.chargers.commands import StationLink
+from voltyard.chargers.model import (
+    Admission,
+    Admitted,
+    BootInfo,
+    BootReply,
+    BootStatus,
+    ConfigRow,
+    Frame,
+    Station,
+    StationRef,
+    StationState,
+    StatusReport,
+)
+from voltyard.clock import Clock
+from voltyard.sessions.model import (
+    Authorisation,
+    AuthorisationStatus,
+    IdToken,
+    MeterReading,
+    Phase,
+    TransactionAck,
+    TransactionReport,
+)
+
+
+@dataclass
+class FakeChargers:
+    clock: Clock
+    passwords: dict[str, str | None] = field(default_factory=dict)
+    state: StationState = StationState.APPROVED
+    boot_status: BootStatus = BootStatus.ACCEPTED
+    busy: bool = False
+    data_known: bool = True
+    fail: Exception | None = None
+    stations: dict[str, Station] = field(default_factory=dict)
+    links: dict[UUID, StationLink] = field(default_factory=dict)
+    boots: list[BootInfo] = field(default_factory=list)
+    heartbeats: int = 0
+    statuses: list[StatusReport] = field(default_factory=list)
+    rows: list[ConfigRow] = field(default_factory=list)
+    report_complete: bool = False
+    data: list[tuple[str, str | None, str | None]] = field(default_factory=list)
+    flags: list[tuple[str, str]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    offered: list[Sequence[str]] = field(default_factory=list)
+    ended: list[tuple[StationLink, str]] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    departed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def flag_names(self) -> set[str]:
+        return {name for name, _ in self.flags}
+
+    @property
+    def link(self) -> StationLink:
+        return next(iter(self.links.values()))
+
+    async def linked(self) -> StationLink:
+        await self.arrived.wait()
+        return self.link
+
+    async def admit(
+        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+    ) -> Admitted:
+        self.offered.append(tuple(subprotocols))
+        if self.busy:
+            return Admitted(Admission.BUSY, retry_after_s=17)
+        if self.passwords and identity not in self.passwords:
+            return Admitted(Admission.UNKNOWN)
+        wanted = self.passwords.get(identity)
+        if wanted is not None and wanted != password:
+            return Admitted(Admission.UNAUTHORISED)
+        if identity not in self.stations:
+            self.stations[identity] = Station(uuid4(), uuid4(), None, identity, self.state)
+        return Admitted(Admission.ACCEPT, self.stations[identity])
+
+    async def connected(self, link: StationLink) -> None:
+        former = self.links.get(link.station.id)
+        self.links[link.station.id] = link
+        self.arrived.set()
+        if former is not None:
+            await former.close("replaced")
+
+    async def disconnected(self, link: StationLink, reason: str) -> None:
+        self.ended.append((link, reason))
+        if self.links.get(link.station.id) is link:
+            del self.links[link.station.id]
+            self.arrived.clear()
+        self.departed.set()
+
+    async def booted(self, station: StationRef, info: BootInfo) -> BootReply:
+        self._maybe_fail()
+        self.boots.append(info)
+        return BootReply(self.boot_status, 300, self.clock.now())
+
+    async def heartbeat(self, station: StationRef) -> datetime:
+        self._maybe_fail()
+        self.heartbeats += 1
+        return self.clock.now()
+
+    async def status(self, station: StationRef, report: StatusReport) -> None:
+        self.statuses.append(report)
+
+    async def configuration_reported(
+        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
+    ) -> None:
+        self.rows.extend(rows)
+        self.report_complete = complete
+
+    async def data_received(
+        self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
+    ) -> bool:
+        self.data.append((vendor_id, message_id, data))
+        return self.data_known
+
+    def flag(self, station: StationRef, flag: str, detail: str) -> None:
+        self.flags.append((flag, detail))
+
+    def frame(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def _maybe_fail(self) -> None:
+        if self.fail is not None:
+            raise self.fail
+
+
+@dataclass
+class FakeSessions:
+    """``gate``, when set, holds every report back until it is opened (a slow commit)."""
+
+    status: AuthorisationStatus = AuthorisationStatus.ACCEPTED
+    fail: Exception | None = None
+    gate: asyncio.Event | None = None
+    tokens: list[IdToken] = field(default_factory=list)
+    reports: list[TransactionReport] = field(default_factory=list)
+    metered: list[tuple[int, str | None, tuple[MeterReading, ...]]] = field(default_factory=list)
+    next_id: int = 1001
+
+    async def authorise(
+        self, station: StationRef, evse_number: int | None, token: IdToken
+    ) -> Authorisation:
+        self.tokens.append(token)
+        return Authorisation(self.status)
+
+    async def report(self, station: StationRef, report: TransactionReport) -> TransactionAck:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.fail is not None:
+            raise self.fail
+        self.reports.append(report)
+        authorisation = Authorisation(self.status) if report.id_token is not None else None
+        if report.transaction_ref is not None:
+            return TransactionAck(report.transaction_ref, authorisation)
+        assert report.phase is Phase.STARTED
+        reference, self.next_id = str(self.next_id), self.next_id + 1
+        return TransactionAck(reference, authorisation)
+
+    async def meter(
+        self,
+        station: StationRef,
+        evse_number: int,
+        transaction_ref: str | None,
+        readings: Sequence[MeterReading],
+    ) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        self.metered.append((evse_number, transaction_ref, tuple(readings)))
