@@ -19,15 +19,16 @@ from voltyard.bus import Bus
 from voltyard.chargers.commands import ReadCompositeSchedule
 from voltyard.chargers.model import EvseStatus
 from voltyard.clock import Clock, ticks
-from voltyard.energy import store
 from voltyard.energy.allocator import Allocation
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT, Change, Held
+from voltyard.energy.drops import Drops
 from voltyard.energy.events import GrantsChanged
 from voltyard.energy.failsafe import FailsafeLevel
 from voltyard.energy.granting import GrantInput, fallback_levels, targets
 from voltyard.energy.headroom import Headroom
 from voltyard.energy.inputs import outlook
+from voltyard.energy.ledger import Ledger
 from voltyard.energy.outlet import Outlet, Timing
 from voltyard.energy.overrides import Overrides
 from voltyard.energy.planning import Planning
@@ -38,9 +39,6 @@ from voltyard.energy.view import SiteView, site_view
 from voltyard.energy.watch import Rules
 from voltyard.energy.watching import Watching
 from voltyard.errors import VoltyardError
-from voltyard.storage.engine import Database
-from voltyard.storage.groupcommit import GroupCommit
-from voltyard.tenancy import scope
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +52,7 @@ class ControlSettings:
 
     tick_s: float = 5.0
     calm_s: float = 30.0
-    lead_s: float = 120.0
+    lead_s: float = 240.0
     commit_timeout_s: float = 5.0
     dead_band_w: float = 2000.0
     verify_horizon_s: int = 60
@@ -66,8 +64,7 @@ class ControlSettings:
 class Parts:
     """What every controller of a process shares."""
 
-    database: Database
-    commits: GroupCommit
+    ledger: Ledger
     bus: Bus
     clock: Clock
     links: Links
@@ -90,7 +87,7 @@ class SiteController:
         self.settings = settings or ControlSettings()
         self.planning = planning
         self.watching = watching
-        self.overrides = Overrides(site_id)
+        self.overrides = Overrides()
         self.allocation: Allocation | None = None
         self._parts = parts
         self._clock = parts.clock
@@ -98,6 +95,8 @@ class SiteController:
         self._board: Board | None = None
         self._levels: Mapping[UUID, FailsafeLevel] | None = None
         self._granted: set[UUID] = set()
+        self._drops = Drops()
+        self._timing = self.settings.timing
         self._dirty = True
         self._reload = False
         self._pass_due_at: datetime | None = None
@@ -109,12 +108,11 @@ class SiteController:
 
     async def start(self) -> None:
         """Load the site and every stored ceiling. Nobody counts as heard before it is."""
-        async with scope.transaction(self._parts.database, scope.SYSTEM) as tx:
-            grants = {row.evse_id: row for row in await store.grants(tx, self.site_id)}
-            await self.overrides.load(tx)
+        grants = await self._parts.ledger.grants(self.site_id)
+        self.overrides.load(await self._parts.ledger.overrides(self.site_id))
         setup = await self._parts.sites.setup(self.site_id)
         self._board = Board(setup, self.settings.rules)
-        self.board.install(setup, grants)
+        self.board.install(setup, {row.evse_id: row for row in grants})
         self.board.resume(self._parts.live.running(self.site_id))
         await self.planning.start(setup)
         await self.watching.start(setup)
@@ -214,9 +212,8 @@ class SiteController:
     async def _load_setup(self) -> None:
         self._reload = False
         setup = await self._parts.sites.setup(self.site_id)
-        async with scope.transaction(self._parts.database, scope.SYSTEM) as tx:
-            grants = {row.evse_id: row for row in await store.grants(tx, self.site_id)}
-        self.board.install(setup, grants)
+        grants = await self._parts.ledger.grants(self.site_id)
+        self.board.install(setup, {row.evse_id: row for row in grants})
         self._levels = None
 
     def _setup(self, now: datetime) -> SiteSetup:
@@ -233,6 +230,9 @@ class SiteController:
         self.mark()
 
     async def _pass(self, now: datetime, setup: SiteSetup) -> None:
+        beyond = now + timedelta(seconds=self.settings.lead_s)
+        end_by = self._drops.after(setup.tree, beyond)
+        self._timing = replace(self.settings.timing, end_by=end_by)
         sessions = self._parts.live.running(self.site_id)
         found = outlook(self.planning.situation(now, setup, sessions))
         if self._levels is None:
@@ -294,7 +294,7 @@ class SiteController:
                 room.take(outlet.evse.id, outlet.counted_w(now), wiring)
         chosen: list[tuple[Outlet, Change]] = []
         for outlet in self._by_turn():
-            change = outlet.next_change(now, self.settings.timing)
+            change = outlet.next_change(now, self._timing)
             if change is None:
                 continue
             if adds_w(change, outlet.held) > WATT:
@@ -302,7 +302,7 @@ class SiteController:
                     continue
                 wiring = self.board.wirings[outlet.evse.id]
                 free_w = room.room(outlet.evse.id, wiring)
-                change = outlet.as_far_as(change, free_w, now, self.settings.timing)
+                change = outlet.as_far_as(change, free_w, now, self._timing)
                 if change is None:
                     continue
                 room.take(outlet.evse.id, max(0.0, adds_w(change, outlet.held)), wiring)
@@ -322,10 +322,11 @@ class SiteController:
         """Store every changed ceiling; False when the database does not take it in time."""
         rows = self.board.take_unsaved(now)
         org_id = self.board.setup.site.org_id
-        writes = [store.grant_write(org_id, self.site_id, row) for row in rows]
+        if not rows:
+            return True
         try:
             async with self._clock.timeout(self.settings.commit_timeout_s):
-                await self._parts.commits.submit(writes)
+                await self._parts.ledger.save(org_id, self.site_id, rows)
         except (SQLAlchemyError, PostgresError, VoltyardError, OSError, TimeoutError) as error:
             log.error("ceilings of site %s not stored, no raises: %s", self.site_id, error)
             for row in rows:
@@ -349,7 +350,7 @@ class SiteController:
                 quirks,
                 change.power_w,
                 now=now,
-                valid_s=self.settings.timing.valid_s,
+                valid_s=self._timing.valid_from(now),
                 transaction_ref=outlet.session.transaction_ref,
             )
         self._sender.send(link, command, lambda answer: self._answered(item, answer))
@@ -368,7 +369,7 @@ class SiteController:
         if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:
             self._granted.add(outlet.evse.id)
             self.mark()
-        elif outlet.next_change(now, self.settings.timing) is not None:
+        elif outlet.next_change(now, self._timing) is not None:
             self.mark()
 
     # does it hold the fail-safe, does it obey

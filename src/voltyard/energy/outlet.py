@@ -34,6 +34,15 @@ class Timing:
     valid_s: int = 900
     slack_s: float = 90.0
     send_timeout_s: float = 30.0
+    end_by: datetime | None = None
+    """When live limits must be over for sure: something on site allows less from then on."""
+
+    def valid_from(self, now: datetime) -> int:
+        """How long a live limit sent now may last."""
+        if self.end_by is None:
+            return self.valid_s
+        left_s = (self.end_by - now).total_seconds() - self.slack_s
+        return max(1, min(self.valid_s, int(left_s)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,7 @@ class Outlet:
         fallback = Change(target.fallback_w, fallback=True)
         live: Change | None = None
         if self.session is not None and target.live_w is not None:
-            until_at = sure_end(now, timing.valid_s, timing.slack_s)
+            until_at = sure_end(now, timing.valid_from(now), timing.slack_s)
             live = Change(target.live_w, until_at=until_at)
         if live is not None and self._cuts(live) and not self._waits(live, now, cut=True):
             yield live
@@ -160,7 +169,12 @@ class Outlet:
     def _renewal_due(self, now: datetime, timing: Timing) -> bool:
         if self.refreshed_at is None:
             return True
-        return now >= self.refreshed_at + timedelta(seconds=timing.refresh_s)
+        if now >= self.refreshed_at + timedelta(seconds=timing.refresh_s):
+            return True
+        ends_at = self.held.live_until
+        lead_s = timing.slack_s + timing.refresh_s / 2.0
+        early = ends_at is not None and now >= ends_at - timedelta(seconds=lead_s)
+        return early and now >= self.refreshed_at + timedelta(seconds=timing.refresh_s / 5.0)
 
     def _may_raise_fallback(self) -> bool:
         """Beneath a live limit that is sure; or, without a session, room is asked for it."""

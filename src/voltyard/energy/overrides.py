@@ -1,6 +1,6 @@
 """Limits set by hand or by a grid operator for a while, on top of a site's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from voltyard.energy.ports import SiteSetup
 from voltyard.sites.model import ElectricalTree, Node, NodeLimit
-from voltyard.storage.engine import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +23,13 @@ class Override:
 class Overrides:
     """The overrides of one site, obeyed from the next tick."""
 
-    def __init__(self, site_id: UUID) -> None:
-        self._site_id = site_id
+    def __init__(self) -> None:
         self._by_node: dict[UUID, Override] = {}
         self._seen: Mapping[UUID, Override] = MappingProxyType({})
         self._applied: tuple[SiteSetup, SiteSetup] | None = None
 
-    async def load(self, tx: Tx) -> None:
-        rows = await tx.all(
-            "SELECT node_id, power_w, until_at, set_by FROM limit_overrides"
-            " WHERE site_id = :site_id ORDER BY node_id",
-            {"site_id": self._site_id},
-        )
-        self._by_node = {row["node_id"]: Override(**row) for row in rows}
-
-    async def save(self, tx: Tx, org_id: UUID, override: Override) -> None:
-        await tx.execute(
-            "INSERT INTO limit_overrides (node_id, org_id, site_id, power_w, until_at, set_by)"
-            " VALUES (:node_id, :org_id, :site_id, :power_w, :until_at, :set_by)"
-            " ON CONFLICT (node_id) DO UPDATE SET power_w = excluded.power_w,"
-            " until_at = excluded.until_at, set_by = excluded.set_by",
-            {
-                "node_id": override.node_id,
-                "org_id": org_id,
-                "site_id": self._site_id,
-                "power_w": override.power_w,
-                "until_at": override.until_at,
-                "set_by": override.set_by,
-            },
-        )
+    def load(self, found: Iterable[Override]) -> None:
+        self._by_node = {override.node_id: override for override in found}
 
     def put(self, override: Override) -> None:
         self._by_node[override.node_id] = override

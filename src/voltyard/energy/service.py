@@ -55,6 +55,7 @@ class EnergyService:
         plan: PlanningSettings | None = None,
     ) -> None:
         self._parts = parts
+        self._database = planning.database
         self._planning = planning
         self._leases = leases
         self._watching = watching
@@ -192,12 +193,12 @@ class EnergyService:
 
     async def plan(self, org_id: UUID, site_id: UUID) -> Row | None:
         """``made_at`` and ``payload`` (see planning.plan_payload) of the latest plan."""
-        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.plan(tx, site_id)
 
     async def forecasts(self, org_id: UUID, site_id: UUID) -> Sequence[ForecastRow]:
         """The latest word on every duty that was ever planned, departed ones included."""
-        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.forecasts(tx, site_id)
 
     async def series(
@@ -215,14 +216,14 @@ class EnergyService:
         window_s = (until_at - from_at).total_seconds()
         if bucket_s is None:
             bucket_s = max(60, int(window_s / BUCKETS / 60 + 1) * 60)
-        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.samples(tx, node_id, from_at, until_at, bucket_s)
 
     async def over_limit(
         self, org_id: UUID, site_id: UUID, from_at: datetime, until_at: datetime
     ) -> Sequence[Row]:
         """Samples in which a node measured more than its limit."""
-        async with scope.transaction(self._parts.database, scope.of(org_id)) as tx:
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.samples_over_limit(tx, site_id, from_at, until_at)
 
     # telling
@@ -250,8 +251,8 @@ class EnergyService:
         if not 0.0 <= power_w < 1e9:
             raise Invalid("A limit is 0 or more watts.", fields={"power_w": "0 or more"})
         override = Override(node_id, power_w, until_at, who.name)
-        async with scope.transaction(self._parts.database, scope.of(who.org_id)) as tx:
-            await controller.overrides.save(tx, who.org_id, override)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            await store.save_override(tx, who.org_id, site_id, node_id, power_w, until_at, who.name)
             detail = {"power_w": power_w, "until_at": until_at.isoformat()}
             await audit.write(
                 tx,

@@ -159,3 +159,36 @@ async def samples_over_limit(
         " ORDER BY at, node_id LIMIT 1000",
         {"site_id": site_id, "from_at": from_at, "until_at": until_at},
     )
+
+
+async def overrides(tx: Tx, site_id: UUID) -> list[Row]:
+    return await tx.all(
+        "SELECT node_id, power_w, until_at, set_by FROM limit_overrides"
+        " WHERE site_id = :site_id ORDER BY node_id",
+        {"site_id": site_id},
+    )
+
+
+async def save_override(
+    tx: Tx,
+    org_id: UUID,
+    site_id: UUID,
+    node_id: UUID,
+    power_w: float,
+    until_at: datetime,
+    set_by: str,
+) -> None:
+    await tx.execute(
+        "INSERT INTO limit_overrides (node_id, org_id, site_id, power_w, until_at, set_by)"
+        " VALUES (:node_id, :org_id, :site_id, :power_w, :until_at, :set_by)"
+        " ON CONFLICT (node_id) DO UPDATE SET power_w = excluded.power_w,"
+        " until_at = excluded.until_at, set_by = excluded.set_by",
+        {
+            "node_id": node_id,
+            "org_id": org_id,
+            "site_id": site_id,
+            "power_w": power_w,
+            "until_at": until_at,
+            "set_by": set_by,
+        },
+    )

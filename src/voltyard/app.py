@@ -1,0 +1,371 @@
+"""Composition root: builds every part and wires them; nobody but the command line imports it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from voltyard.alerts.service import AlertService
+from voltyard.bus import Bus
+from voltyard.chargers.passwords import Passwords
+from voltyard.chargers.passwords import in_place as station_in_place
+from voltyard.chargers.passwords import in_thread as station_in_thread
+from voltyard.chargers.service import ChargerService, ChargerSettings, Home
+from voltyard.clock import Clock
+from voltyard.config import Settings
+from voltyard.energy.control import ControlSettings, Parts
+from voltyard.energy.ledger import Ledger
+from voltyard.energy.planning import PlanningParts, PlanningSettings
+from voltyard.energy.service import EnergyService
+from voltyard.energy.sources import LiveSessions, SiteSetups
+from voltyard.energy.watching import Watching
+from voltyard.eventlog import EventRetries
+from voltyard.fleets.service import FleetService
+from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
+from voltyard.ocpp.memory import MemoryServer
+from voltyard.sessions.model import Session
+from voltyard.sessions.service import SessionService
+from voltyard.simulator import furnish
+from voltyard.simulator.depot import DepotSpec
+from voltyard.simulator.host import StoredSession
+from voltyard.sites.events import SiteChanged
+from voltyard.sites.service import SiteService
+from voltyard.storage import partitions
+from voltyard.storage.blocking import BlockingDatabase
+from voltyard.storage.engine import Database, Tx
+from voltyard.storage.groupcommit import GroupCommit
+from voltyard.tenancy import audit, passwords
+from voltyard.tenancy.access import system_principal
+from voltyard.tenancy.model import Principal, Role
+from voltyard.tenancy.service import NewUser, TenancyService
+from voltyard.timetable.service import DutyFilter, TimetableService
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Core:
+    """Every room but sockets and HTTP, wired. ``start`` once, then ``close`` or ``crash``."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    commits: GroupCommit
+    bus: Bus
+    retries: EventRetries
+    leases: Leases
+    jobs: Jobs
+    tenancy: TenancyService
+    sites: SiteService
+    fleets: FleetService
+    timetable: TimetableService
+    chargers: ChargerService
+    sessions: SessionService
+    alerts: AlertService
+    energy: EnergyService
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    controlled: set[UUID] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """Load what is stored, then begin to write, plan and control."""
+        await partitions.make_ahead(self.database, self.clock.now().date())
+        self.spawn(self.commits.run(), "commits")
+        await self.chargers.load()
+        await self.sessions.load()
+        await self.alerts.load()
+        for site in await self.sites.all():
+            self._control(site.id)
+        for task in self._periodic():
+            self.spawn(run_periodic(self.leases, self.clock, task), task.name)
+        self.spawn(self.jobs.run(), "jobs")
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def crash(self) -> None:
+        """Die as by ``kill -9``: what was not committed is gone."""
+        for task in list(self.tasks):
+            task.cancel()
+
+    async def close(self) -> None:
+        """Finish: what waits for its commit is committed."""
+        await self.chargers.close()
+        await self.commits.close()
+        await _cancelled(self.tasks)
+        await self.database.close()
+
+    async def on_site(self, event: SiteChanged) -> None:
+        if not event.deleted:
+            self._control(event.site_id)
+
+    def _control(self, site_id: UUID) -> None:
+        if site_id not in self.controlled:
+            self.controlled.add(site_id)
+            self.spawn(self.energy.run_site(site_id), f"site {site_id}")
+
+    def _periodic(self) -> Sequence[Periodic]:
+        return (
+            Periodic("partitions", 6 * 3600.0, self._make_partitions),
+            Periodic("retention", 24 * 3600.0, self._drop_partitions),
+            Periodic("sessions", 60.0, self.sessions.sweep),
+            Periodic("departures", 30.0, self.timetable.close_overdue),
+            Periodic("events", 15.0, lambda: self.retries.redeliver(self.bus)),
+            Periodic("chargers", 60.0, self._maintain),
+            Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
+        )
+
+    async def _make_partitions(self) -> None:
+        await partitions.make_ahead(self.database, self.clock.now().date())
+
+    async def _drop_partitions(self) -> None:
+        keep = {
+            "ocpp_frames": self.settings.keep_frames_days,
+            "meter_values": self.settings.keep_meter_values_days,
+            "power_samples": self.settings.keep_power_samples_days,
+        }
+        await partitions.drop_old(self.database, self.clock.now().date(), keep)
+
+    async def _maintain(self) -> None:
+        self.chargers.maintain()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s ended: %r", task.get_name(), task.exception())
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    waiting = list(tasks)
+    for task in waiting:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def build_core(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    holder: str,
+    inline: bool = False,
+    commit_window_s: float | None = None,
+) -> Core:
+    """Wire the rooms. ``inline`` runs long computations on the loop, for virtual time."""
+    window_s = settings.commit_window_ms / 1000.0 if commit_window_s is None else commit_window_s
+    commits = GroupCommit(database, clock, window_s=window_s)
+    retries = EventRetries(database, clock)
+    bus = Bus(retries)
+    leases = Leases(database, clock, holder)
+    book = passwords.PasswordBook(passwords.in_place if inline else passwords.in_thread)
+    tenancy = TenancyService(database, clock, book)
+    sites = SiteService(database, bus, clock)
+    fleets = FleetService(database, bus, clock)
+    timetable = TimetableService(database, bus, clock, sites=sites, vehicles=fleets)
+    note = _audit(clock)
+    chargers = ChargerService(
+        database,
+        commits,
+        bus,
+        clock,
+        audit=note,
+        home=_home(tenancy, sites),
+        settings=ChargerSettings(
+            allow_no_password=settings.allow_no_password,
+            auto_approve=settings.auto_approve,
+            heartbeat_s=settings.heartbeat_s,
+        ),
+        passwords=Passwords(station_in_place if inline else station_in_thread),
+    )
+    sessions = SessionService(
+        database,
+        commits,
+        bus,
+        clock,
+        outlets=chargers,
+        tokens=fleets,
+        policies=sites,
+        audit=note,
+    )
+    timetable.sessions = sessions
+    timetable.listen()
+    alerts = AlertService(database, bus, clock)
+    energy = _energy(
+        settings, database, commits, bus, clock, leases,
+        sites, chargers, sessions, timetable, fleets, alerts, inline=inline,
+    )  # fmt: skip
+    energy.subscribe(bus)
+    core = Core(
+        settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
+        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy,
+    )  # fmt: skip
+    bus.subscribe(SiteChanged, core.on_site, name="app.site")
+    return core
+
+
+def _energy(
+    settings: Settings,
+    database: Database,
+    commits: GroupCommit,
+    bus: Bus,
+    clock: Clock,
+    leases: Leases,
+    sites: SiteService,
+    chargers: ChargerService,
+    sessions: SessionService,
+    timetable: TimetableService,
+    fleets: FleetService,
+    alerts: AlertService,
+    *,
+    inline: bool,
+) -> EnergyService:
+    parts = Parts(
+        ledger=Ledger(database, commits),
+        bus=bus,
+        clock=clock,
+        links=chargers,
+        live=LiveSessions(sessions.live),
+        sites=SiteSetups(sites, chargers),
+    )
+    planning = PlanningParts(
+        database=database,
+        commits=commits,
+        bus=bus,
+        clock=clock,
+        duties=timetable,
+        vehicles=fleets,
+        run_blocking=_inline if inline else asyncio.to_thread,
+    )
+    return EnergyService(
+        parts,
+        planning,
+        leases,
+        lambda site_id: Watching(site_id, commits, alerts),
+        control=ControlSettings(tick_s=settings.tick_s),
+        plan=PlanningSettings(plan_s=settings.plan_s),
+    )
+
+
+async def _inline(work: Callable[[], T]) -> T:
+    return work()
+
+
+def _audit(clock: Clock) -> Callable[..., Awaitable[None]]:
+    async def note(
+        tx: Tx, who: Principal, action: str, kind: str, object_id: str, detail: Mapping[str, Any]
+    ) -> None:
+        await audit.write(tx, who, action, kind, object_id, detail, at=clock.now())
+
+    return note
+
+
+def _home(tenancy: TenancyService, sites: SiteService) -> Callable[[], Awaitable[Home | None]]:
+    """Unknown stations are held by the organisation that was there first."""
+
+    async def home() -> Home | None:
+        organisations = await tenancy.organisations()
+        if not organisations:
+            return None
+        first = organisations[0]
+        mine = [site for site in await sites.all() if site.org_id == first.id]
+        return Home(first.id, mine[0].id if len(mine) == 1 else None)
+
+    return home
+
+
+SIMULATED = Settings(heartbeat_s=900, tick_s=10.0)
+SIMULATED_WINDOW_S = 0.5
+
+
+class SimulatedHost:
+    """``simulator.host.Host``: the core with pipes in memory instead of sockets."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._memory = MemoryServer(core.chargers, core.sessions, core.clock)
+
+    @property
+    def acceptor(self) -> MemoryServer:
+        return self._memory
+
+    async def start(self) -> None:
+        await self.core.start()
+
+    async def furnish(self, depots: Sequence[DepotSpec]) -> Mapping[str, UUID]:
+        who = await first_organisation(self.core)
+        return {depot.name: await furnish.furnish(rooms(self.core), who, depot) for depot in depots}
+
+    async def sessions(self) -> Sequence[StoredSession]:
+        found: list[Session] = []
+        for organisation in await self.core.tenancy.organisations():
+            while True:
+                page = await self.core.sessions.page(organisation.id, limit=1000, offset=len(found))
+                found += page.sessions
+                if len(found) >= page.total:
+                    break
+        return [self._stored(session) for session in found]
+
+    async def announced(self) -> Mapping[str, datetime]:
+        first: dict[str, datetime] = {}
+        for site in await self.core.sites.all():
+            rows = await self.core.energy.forecasts(site.org_id, site.id)
+            wanted = DutyFilter(site_id=site.id, limit=10_000)
+            duties, _ = await self.core.timetable.find(site.org_id, wanted)
+            names = {duty.id: duty.external_id for duty in duties}
+            for row in rows:
+                if row.first_missed_at is not None and row.duty_id in names:
+                    first[names[row.duty_id]] = row.first_missed_at
+        return first
+
+    def _stored(self, session: Session) -> StoredSession:
+        station = self.core.chargers.station(session.station_id)
+        evse = self.core.chargers.evse(session.evse_id) if session.evse_id else None
+        return StoredSession(
+            station=station.identity if station else "",
+            evse_number=evse.number if evse else None,
+            transaction_ref=session.transaction_ref,
+            state=session.state.value,
+            energy_wh=session.energy_wh,
+            flags=session.flags,
+        )
+
+    def crash(self) -> None:
+        self.core.crash()
+
+    async def close(self) -> None:
+        await self._memory.close()
+        await self.core.close()
+
+
+async def build_host(database_url: str, clock: Clock) -> SimulatedHost:
+    """A host on virtual time: the database seems instantaneous, plans are made inline."""
+    core = build_core(
+        SIMULATED,
+        BlockingDatabase(database_url),
+        clock,
+        holder="simulated",
+        inline=True,
+        commit_window_s=SIMULATED_WINDOW_S,
+    )
+    return SimulatedHost(core)
+
+
+def rooms(core: Core) -> furnish.Rooms:
+    return furnish.Rooms(core.sites, core.chargers, core.fleets, core.timetable)
+
+
+async def first_organisation(core: Core, password: str = "not a person's password") -> Principal:
+    """The organisation of a simulation, made if there is none; acting as voltyard itself."""
+    organisations = await core.tenancy.organisations()
+    if organisations:
+        return system_principal(organisations[0].id)
+    admin = NewUser("admin@example.com", "Demo Admin", Role.ADMIN, password)
+    made, _ = await core.tenancy.create_organisation("Stadtwerke Demo", admin)
+    return system_principal(made.id)
