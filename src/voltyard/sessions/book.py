@@ -1,5 +1,7 @@
 """The book of sessions: memory in front, database behind, one commit per message, events after."""
 
+import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +27,8 @@ from voltyard.sessions.register import Point, Register
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.tenancy import scope
+
+log = logging.getLogger(__name__)
 
 TRANSACTION_ID_BLOCK = 100
 LOOK_BACK = timedelta(days=30)
@@ -63,6 +67,7 @@ class Book:
         self._live = live
         self._ids: deque[int] = deque()
         self._register_wh: dict[UUID, float] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """At start: open sessions with their readings, and where each register stood."""
@@ -126,34 +131,60 @@ class Book:
         writes: Sequence[Write] = (),
         reading: MeterReading | None = None,
     ) -> None:
-        """Commit, then show and publish. If refused, memory forgets what was not kept."""
+        """Commit, then show and publish, even if the caller is cancelled meanwhile (a lost link).
+
+        If the database refuses, memory forgets what was not kept, and the caller is told.
+        """
         rows = list(writes)
         events: list[SessionEvent] = []
         after = [(change.tracked, change.tracked.session) for change in changes]
         for change in changes:
             rows.extend(self._rows(change))
             events.extend(self._events(change))
+            change.tracked.in_flight += 1
         rows.extend(
             store.event_write(event.org_id, event.at, event)
             for event in events
             if not isinstance(event, SessionUpdated)
         )
-        for tracked, _ in after:
-            tracked.in_flight += 1
+        task = asyncio.get_running_loop().create_task(
+            self._commit_and_tell(rows, after, events, reading)
+        )
+        self._under_way.add(task)
+        task.add_done_callback(self._finished)
+        await asyncio.shield(task)
+
+    async def drained(self) -> None:
+        """When every commit that was under way is done."""
+        while self._under_way:
+            await asyncio.wait(tuple(self._under_way))
+
+    async def _commit_and_tell(
+        self,
+        rows: Sequence[Write],
+        after: Sequence[tuple[Tracked, Session]],
+        events: Sequence[SessionEvent],
+        reading: MeterReading | None,
+    ) -> None:
+        kept = False
         try:
             await self._commits.submit(rows)
-        except BaseException:
-            for tracked, _ in after:
-                tracked.unsaved = True
-                self.index.drop(tracked)
-            raise
+            kept = True
         finally:
             for tracked, _ in after:
                 tracked.in_flight -= 1
+                if not kept:
+                    tracked.unsaved = True
+                    self.index.drop(tracked)
         for place, (_, session) in enumerate(after, start=1):
             self._remember_register(session)
             self._live.session_changed(session, reading if place == len(after) else None)
         await self._bus.publish(*events)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("a message about a session was not kept: %s", task.exception())
 
     def _rows(self, change: Change) -> list[Write]:
         tracked, before = change.tracked, change.before

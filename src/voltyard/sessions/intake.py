@@ -76,7 +76,7 @@ class Intake:
         report = storable_report(report)
         evse = await self._evse(station, report.evse_number)
         ref = report.transaction_ref
-        if ref is None or ref in NO_REFERENCE:
+        if ref is None or (report.seq_no is None and ref in NO_REFERENCE):
             if report.phase is Phase.STARTED:
                 return await self._start(station, evse, replace(report, transaction_ref=None))
             return await self._without_reference(station, evse, report)
@@ -356,10 +356,10 @@ class Intake:
         if report.phase is Phase.STARTED:
             return
         session = tracked.session
-        if report.seq_no is not None:
+        ref = session.transaction_ref
+        if report.seq_no is not None or not ref.lstrip("-").isdigit():
             tracked.repair(Flag.START_UNSEEN, session.started_at)
             return
-        ref = session.transaction_ref
         foreign = self._book.index.known_elsewhere(session.station_id, ref)
         flag = Flag.FOREIGN_TRANSACTION if foreign else Flag.UNKNOWN_TRANSACTION
         tracked.repair(flag, session.started_at, ref)

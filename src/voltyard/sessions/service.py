@@ -78,6 +78,10 @@ class SessionService(SessionReads):
         """At start, after the chargers and before the first connection."""
         await self._book.load()
 
+    async def close(self) -> None:
+        """Wait for commits that are under way; close the group commit after this."""
+        await self._book.drained()
+
     async def authorise(
         self, station: StationRef, evse_number: int | None, token: IdToken
     ) -> Authorisation:
