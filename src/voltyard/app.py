@@ -18,7 +18,7 @@ from voltyard.chargers.service import ChargerService, ChargerSettings, Home
 from voltyard.clock import Clock
 from voltyard.config import Settings
 from voltyard.energy.control import ControlSettings, Parts
-from voltyard.energy.ledger import Ledger
+from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
 from voltyard.energy.service import EnergyService
 from voltyard.energy.sources import LiveSessions, SiteSetups
@@ -227,7 +227,7 @@ def _energy(
     inline: bool,
 ) -> EnergyService:
     parts = Parts(
-        ledger=Ledger(database, commits),
+        ledger=StoredLedger(database, commits),
         bus=bus,
         clock=clock,
         links=chargers,
