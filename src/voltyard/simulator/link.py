@@ -14,10 +14,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from voltyard.clock import Clock
-from voltyard.errors import VoltyardError
+from voltyard.errors import NotFound, TooMany, Unauthenticated, VoltyardError
 
 BasicAuth = tuple[str, str]
 
+_HTTP_STATUS: dict[type[VoltyardError], int] = {Unauthenticated: 401, NotFound: 404, TooMany: 503}
 _MOST_FRAMES_UNDERWAY = 10_000
 _MOST_ABANDONED = 256
 
@@ -115,7 +116,10 @@ class MemoryLink:
         up, down = _Pipe(self, self._clock), _Pipe(self, self._clock)
         near = MemoryConnection(incoming=down, outgoing=up)
         far = MemoryConnection(incoming=up, outgoing=down)
-        chosen = await self.acceptor.accept(identity, subprotocols, basic_auth, far)
+        try:
+            chosen = await self.acceptor.accept(identity, subprotocols, basic_auth, far)
+        except tuple(_HTTP_STATUS) as error:
+            raise LinkRefused(_HTTP_STATUS[type(error)], error.message) from error
         near.subprotocol = far.subprotocol = chosen
         self._open = {c: None for c in self._open if not c.closed}
         self._open[near] = None
