@@ -57,6 +57,7 @@ STATUS = {
     TooMany: 429,
 }
 LIVE_REFUSED = 4401
+UI_STATE = "voltyard_ui"
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -70,10 +71,12 @@ def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouter
         return make_lobby(request, deps, guard)
 
     async def provide_ui(request: AnyRequest) -> Ui:
-        return await make_ui(request, deps, guard)
+        ui = await make_ui(request, deps, guard)
+        request.scope["state"][UI_STATE] = ui
+        return ui
 
-    async def on_error(request: AnyRequest, error: VoltyardError) -> Response[Any]:
-        return await error_page(request, deps, guard, error)
+    def on_error(request: AnyRequest, error: VoltyardError) -> Response[Any]:
+        return error_page(request, deps, guard, error)
 
     @websocket("/live")
     async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
@@ -104,30 +107,26 @@ def _gzip(app: Any) -> Any:
 def _on_http_error(deps: Deps, guard: FormGuard) -> Any:
     """Bad addresses and over-long bodies, told by a page like any other failure."""
 
-    async def handle(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    def handle(request: AnyRequest, error: HTTPException) -> Response[Any]:
         kind = {404: NotFound, 405: NotFound, 413: Invalid, 403: Forbidden}
         told = kind.get(error.status_code, Invalid)("This could not be understood.")
-        return await error_page(request, deps, guard, told)
+        return error_page(request, deps, guard, told)
 
     return handle
 
 
-async def error_page(
+def error_page(
     request: AnyRequest, deps: Deps, guard: FormGuard, error: VoltyardError
 ) -> Response[Any]:
     """What went wrong, in a page of the console; the log-in page when nobody is signed in."""
+    lobby = make_lobby(request, deps, guard)
     if isinstance(error, Unauthenticated):
-        lobby = make_lobby(request, deps, guard)
-        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        response = lobby.go("/login", next=None if back == "/" else back)
         if request.headers.get("hx-request"):
             return Response("", status_code=204, headers={"hx-redirect": "/login"})
-        return response
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return lobby.go("/login", next=None if back == "/" else back)
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    try:
-        page: Lobby = await make_ui(request, deps, guard)
-    except Unauthenticated:
-        page = make_lobby(request, deps, guard)
+    page: Lobby = request.scope["state"].get(UI_STATE) or lobby
     return page.page(
         "error.html", status=status, error=error, status_code=status, message=error.message
     )

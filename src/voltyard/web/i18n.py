@@ -1,7 +1,7 @@
 """Words, numbers and times as people of a place write them."""
 
 import gettext
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -135,17 +135,16 @@ def _babel_locale(locale: str) -> Locale:
     return Locale.parse("en_GB" if locale == "en" else locale)
 
 
-def ago(
-    now: datetime, at: datetime | None, say: Callable[..., str], plural: Callable[..., str]
-) -> str:
+def ago(now: datetime, at: datetime | None, words: gettext.NullTranslations) -> str:
     """How long ago, coarsely: "3 min ago"."""
     if at is None:
-        return say("never")
+        return words.gettext("never")
     seconds = max(0, int((now - at).total_seconds()))
     if seconds < 60:
-        return plural("%(num)s s ago", "%(num)s s ago", seconds)
+        return words.gettext("%(num)s s ago") % {"num": seconds}
     if seconds < 3600:
-        return plural("%(num)s min ago", "%(num)s min ago", seconds // 60)
+        return words.gettext("%(num)s min ago") % {"num": seconds // 60}
     if seconds < 86_400:
-        return plural("%(num)s h ago", "%(num)s h ago", seconds // 3600)
-    return plural("%(num)s day ago", "%(num)s days ago", seconds // 86_400)
+        return words.gettext("%(num)s h ago") % {"num": seconds // 3600}
+    days = seconds // 86_400
+    return words.ngettext("%(num)s day ago", "%(num)s days ago", days) % {"num": days}

@@ -117,15 +117,14 @@ class Lobby:
 
     def context(self) -> dict[str, Any]:
         """What every template may use."""
-        env = environment(self.locale)
-        say, plural = env.globals["gettext"], env.globals["ngettext"]
+        words = translations(self.locale)
         now = self.deps.data.now()
         return {
             "ui": self,
             "fmt": self.formats,
             "words": self.words,
             "now": now,
-            "ago": lambda at: ago(now, at, say, plural),  # type: ignore[arg-type]
+            "ago": lambda at: ago(now, at, words),
             "locale": self.locale,
             "locales": LOCALES,
             "theme": self.theme,
