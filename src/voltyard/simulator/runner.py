@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from voltyard.clock import Clock, seeded
-from voltyard.simulator import oracle, promises
+from voltyard.simulator import promises
 from voltyard.simulator.demo import demo_depot, lower_limit
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.fleet import StayResult
 from voltyard.simulator.host import Host
 from voltyard.simulator.loop import run_virtual
 from voltyard.simulator.night import Crash, NightResult, run_night
+from voltyard.simulator.physics import possible
 from voltyard.simulator.spice import spice_ev
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.migrate import migrate
@@ -117,7 +118,7 @@ def summarise(night: NightResult, wall_s: float) -> Summary:
     return Summary(
         duties=len(night.stays),
         ready=sum(stay.ready for stay in night.stays),
-        physically_ready_max=sum(oracle.best(depot, night.stays) for depot in night.depots),
+        physically_ready_max=sum(possible(depot, night.stays).ready_max for depot in night.depots),
         late=[_late(stay) for stay in late],
         limit_violations=sum(len(checked.exceedances) for checked in truths),
         max_site_power_w=round(max(checked.root_peak_w for checked in truths), 1),

@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from voltyard.fleets.model import Vehicle
+from voltyard.sessions.model import Session
 from voltyard.sites.model import Bay, Site
 from voltyard.tenancy.model import Principal
 
@@ -22,7 +23,5 @@ class Sites(Protocol):
 
 
 class Sessions(Protocol):
-    async def attach(
-        self, session_id: UUID, *, vehicle_id: UUID | None = None, duty_id: UUID | None = None
-    ) -> None:
-        """Say whose session it is; committed on return."""
+    async def attach(self, session_id: UUID, *, duty_id: UUID | None = ...) -> Session:
+        """Say which duty it serves; committed on return."""
