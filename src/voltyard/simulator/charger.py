@@ -77,7 +77,7 @@ class Charger:
         self.profiles = ProfileStore(one_default_level=spec.protocol != "ocpp1.6")
         self.evses = [Evse(evse) for evse in spec.evses]
         self.stage = PowerStage(
-            spec, self.evses, self.profiles, clock, self.mischief, self.report_all
+            spec, self.evses, self.profiles, clock, self.mischief, self.report_all, self.spawn
         )
         self.serving = Serving(self)
         self.dialect = dialect(self)
@@ -96,6 +96,8 @@ class Charger:
         self.operative = True
         self.trusts_profiles = True
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed = asyncio.Event()
+        self._failures: list[BaseException] = []
 
     # What the test harness reads.
 
@@ -133,6 +135,7 @@ class Charger:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.uplink.run())
                 group.create_task(self._clock_aligned())
+                group.create_task(self._fail_with_a_task())
                 for fault in self.plan.faults:
                     group.create_task(ordeals.suffer(self, fault))
         finally:
@@ -271,11 +274,24 @@ class Charger:
             evse.stale_soc_pct = None
         return round(soc_pct, 1)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that lives no longer than the charger."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failures.append(error)
+            self._failed.set()
+
+    async def _fail_with_a_task(self) -> None:
+        """An error in any of its tasks is an error of the simulator: it must not pass unseen."""
+        await self._failed.wait()
+        raise self._failures[0]
 
     # Inside.
 

@@ -1,7 +1,6 @@
 """A simulated station that speaks OCPP 2.0.1. Clauses in comments are of part 2 of its text."""
 
 from collections.abc import Callable, Mapping
-from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +9,12 @@ from voltyard.simulator import ordeals
 from voltyard.simulator.charger import Charger
 from voltyard.simulator.evse import Evse, Sample, Status, StopReason, Token, Transaction
 from voltyard.simulator.meter import Reading, readings
-from voltyard.simulator.profiles import PURPOSES, Profile, Purpose
+from voltyard.simulator.profiles import PURPOSES
+from voltyard.simulator.reports201 import Reports201
 from voltyard.simulator.rpc import Payload, Refusal, Reply
 from voltyard.simulator.serving import Availability
 from voltyard.simulator.uplink import Kept
-from voltyard.simulator.variables201 import DeviceModel, Row
+from voltyard.simulator.variables201 import Row
 from voltyard.units import iso_z
 
 _REASONS: Mapping[StopReason, tuple[str, str]] = {
@@ -39,7 +39,6 @@ _CONNECTOR_STATUS: Mapping[Status, str] = {
     Status.FAULTED: "Faulted",
 }
 _CHARGING_STATES = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
-_REPORT_ROWS = 10
 _BOOT_REASONS = {"PowerUp", "Triggered", "RemoteReset", "ScheduledReset"}
 
 
@@ -50,7 +49,7 @@ class Dialect201:
 
     def __init__(self, charger: Charger) -> None:
         self._charger = charger
-        self._model: DeviceModel | None = None
+        self.reports = Reports201(charger)
         self._reset_when_idle = False
         self._handlers: Mapping[str, Callable[[Payload], Reply]] = {
             "RequestStartTransaction": self._request_start,
@@ -58,28 +57,18 @@ class Dialect201:
             "GetTransactionStatus": self._transaction_status,
             "SetChargingProfile": self._set_profile,
             "ClearChargingProfile": self._clear_profile,
-            "GetChargingProfiles": self._get_profiles,
+            "GetChargingProfiles": self.reports.charging_profiles,
             "GetCompositeSchedule": self._composite,
             "TriggerMessage": self._trigger,
             "Reset": self._reset,
             "UnlockConnector": self._unlock,
             "ChangeAvailability": self._availability,
-            "GetVariables": lambda p: Reply(
-                {"getVariableResult": self.model.get(p["getVariableData"])}
-            ),
-            "SetVariables": lambda p: Reply(
-                {"setVariableResult": self.model.set(p["setVariableData"])}
-            ),
-            "GetBaseReport": self._base_report,
+            "GetVariables": self.reports.get_variables,
+            "SetVariables": self.reports.set_variables,
+            "GetBaseReport": self.reports.base,
             "DataTransfer": self._data_transfer,
             "ClearCache": lambda _: Reply({"status": "Accepted"}),
         }
-
-    @property
-    def model(self) -> DeviceModel:
-        if self._model is None:
-            self._model = DeviceModel(self._charger)
-        return self._model
 
     def boot_payload(self, reason: str) -> Payload:
         spec = self._charger.spec
@@ -252,34 +241,6 @@ class Dialect201:
         self._charger.stage.update()
         return Reply({"status": "Accepted" if cleared else "Unknown"})
 
-    def _get_profiles(self, payload: Payload) -> Reply:
-        """K09: the profiles that match, one ReportChargingProfiles per EVSE."""
-        criteria, evse = payload["chargingProfile"], payload.get("evseId")
-        found = [
-            profile
-            for profile in self._charger.profiles.profiles
-            if _matches(profile, criteria) and evse in (None, profile.evse)
-        ]
-        if not found:
-            return Reply({"status": "NoProfiles"})
-        request_id = int(payload["requestId"])
-        return Reply({"status": "Accepted"}, lambda: self._report_profiles(request_id, found))
-
-    def _report_profiles(self, request_id: int, found: list[Profile]) -> None:
-        numbers = sorted({profile.evse for profile in found})
-        for number in numbers:
-            rows = [p.wire for p in found if p.evse == number]
-            self._charger.uplink.notify(
-                "ReportChargingProfiles",
-                {
-                    "requestId": request_id,
-                    "chargingLimitSource": "CSO",
-                    "evseId": number,
-                    "chargingProfile": rows,
-                    "tbc": number != numbers[-1],
-                },
-            )
-
     def _composite(self, payload: Payload) -> Reply:
         number = int(payload["evseId"])
         try:
@@ -381,28 +342,6 @@ class Dialect201:
         )
         return Reply({"status": answer.value}, self._charger.report_all)
 
-    def _base_report(self, payload: Payload) -> Reply:
-        base = payload["reportBase"]
-        if base == "SummaryInventory":
-            return Reply({"status": "NotSupported"})
-        rows = self.model.report(writable_only=base == "ConfigurationInventory")
-        request_id = int(payload["requestId"])
-        return Reply({"status": "Accepted"}, lambda: self._notify_report(request_id, rows))
-
-    def _notify_report(self, request_id: int, rows: list[Row]) -> None:
-        parts = ceil(len(rows) / _REPORT_ROWS)
-        for part in range(parts):
-            self._charger.uplink.notify(
-                "NotifyReport",
-                {
-                    "requestId": request_id,
-                    "generatedAt": iso_z(self._charger.stage.device_now()),
-                    "seqNo": part,
-                    "tbc": part < parts - 1,
-                    "reportData": rows[part * _REPORT_ROWS : (part + 1) * _REPORT_ROWS],
-                },
-            )
-
     def _data_transfer(self, payload: Payload) -> Reply:
         known = payload["vendorId"] == self._charger.spec.vendor
         return Reply({"status": "UnknownMessageId" if known else "UnknownVendorId"})
@@ -421,18 +360,6 @@ class Dialect201:
 
 def _token(token: Token) -> Row:
     return {"idToken": token.value[:36], "type": token.kind}
-
-
-def _matches(profile: Profile, criteria: Mapping[str, Any]) -> bool:
-    """Whether a GetChargingProfiles criterion (K09) selects the profile."""
-    ids, level = criteria.get("chargingProfileId"), criteria.get("stackLevel")
-    purpose = criteria.get("chargingProfilePurpose")
-    wanted: Purpose | None = PURPOSES.get(purpose) if purpose is not None else profile.purpose
-    return (
-        (ids is None or profile.id in ids)
-        and level in (None, profile.stack_level)
-        and profile.purpose is wanted
-    )
 
 
 def _sampled(row: Reading, why: Sample) -> Row:

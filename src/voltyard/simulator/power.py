@@ -4,10 +4,11 @@ Profiles, the station's own maximum, sharing between outlets and the vehicles' a
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
+from typing import Any
 
 from voltyard.clock import Clock
 from voltyard.simulator.evse import Evse, StationSpec
@@ -30,6 +31,7 @@ class PowerStage:
     clock: Clock
     mischief: Mischief
     changed: Callable[[], None]
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     dead: bool = False
     _held_w: dict[int, float] = field(default_factory=dict)
     _alarm: asyncio.Task[None] | None = None
@@ -102,7 +104,7 @@ class PowerStage:
                 waits.append((following - at).total_seconds())
         wait_s = min(waits, default=inf)
         if wait_s < inf:
-            self._alarm = asyncio.create_task(self._update_after(max(wait_s, _LEAST_WAIT_S)))
+            self._alarm = self.spawn(self._update_after(max(wait_s, _LEAST_WAIT_S)))
 
     def _someone_wants(self) -> bool:
         return any(self._wants_w(evse) > 0.0 for evse in self.evses)

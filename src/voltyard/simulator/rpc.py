@@ -39,7 +39,7 @@ class Reply:
     """The answer to a call, and what the charger does once it is sent."""
 
     payload: Payload
-    then: Callable[[], None] | None = None
+    then: Callable[[], object] | None = None
 
 
 class Mood(Protocol):
@@ -132,7 +132,7 @@ class Rpc:
             answer.set_exception(CallFailed(description, code=code))
 
     async def _answer(self, message_id: str, action: str, payload: Payload) -> None:
-        then: Callable[[], None] | None = None
+        then: Callable[[], object] | None = None
         frame: list[object]
         try:
             reply = self._handle(action, payload)

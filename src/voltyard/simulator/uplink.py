@@ -23,6 +23,7 @@ _LONGEST_BACKOFF_S = 120.0
 _BOOT_RETRY_S = 60.0
 _TIMEOUTS_UNTIL_DEAD = 2
 _MOST_KEPT = 5000
+_LONG_BACKLOG = 50
 _LOOK_AT_INTERVAL_S = 60.0
 
 
@@ -46,6 +47,7 @@ class Kept:
     given_up: Callable[[], None] | None = None
     droppable: bool = False
     attempts: int = 0
+    order: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Device(Protocol):
 class _Request:
     action: str
     payload: Payload
+    order: int
     answer: asyncio.Future[Payload] | None = None
 
 
@@ -89,6 +92,7 @@ class _State:
     boot_reason: str = "PowerUp"
     boots: int = 0
     messages: int = 0
+    order: int = 0
     timeouts: int = 0
     down_until_s: float = 0.0
     retry_not_before_s: float = 0.0
@@ -138,24 +142,25 @@ class Uplink:
             await self.clock.sleep(self._backoff_s(failures))
 
     async def request(self, action: str, payload: Payload) -> Payload:
-        """Ask the server now. Raises ``Offline``, ``CallFailed`` or ``CallTimeout``."""
+        """Ask before anything else. Raises ``Offline``, ``CallFailed`` or ``CallTimeout``."""
         if not self.online:
             raise Offline("not connected")
         answer: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
-        self._requests.append(_Request(action, payload, answer))
+        self._requests.appendleft(_Request(action, payload, 0, answer))
         self._wake.set()
         return await answer
 
     def notify(self, action: str, payload: Payload) -> None:
         """Tell the server if it can be told now; otherwise it is forgotten."""
         if self.online:
-            self._requests.append(_Request(action, payload))
+            self._requests.append(_Request(action, payload, self._next_order()))
             self._wake.set()
 
     def keep(self, message: Kept) -> None:
         """Tell the server sooner or later. A full queue gives up every other old sample."""
         if len(self.kept) >= _MOST_KEPT:
             self._thin_out()
+        message.order = self._next_order()
         self.kept.append(message)
         self._wake.set()
 
@@ -267,13 +272,23 @@ class Uplink:
 
     async def _send_all(self, rpc: Rpc) -> None:
         while True:
-            if self._requests:
+            if self._requests and not self._kept_is_first():
                 await self._send_request(rpc, self._requests.popleft())
             elif self.kept and self._may_send_kept():
                 await self._send_kept(rpc, self.kept[0])
             else:
                 self._wake.clear()
                 await self._wake.wait()
+
+    def _kept_is_first(self) -> bool:
+        """Messages go in the order they came to be; a long backlog holds nothing else up."""
+        if not self.kept or len(self.kept) > _LONG_BACKLOG or not self._may_send_kept():
+            return False
+        return self.kept[0].order < self._requests[0].order
+
+    def _next_order(self) -> int:
+        self._state.order += 1
+        return self._state.order
 
     def _may_send_kept(self) -> bool:
         return self.clock.monotonic_s() >= self._state.retry_not_before_s - 1e-6
