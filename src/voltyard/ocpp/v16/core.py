@@ -109,6 +109,25 @@ STATUS = {
     "Unavailable": EvseStatus.UNAVAILABLE,
     "Faulted": EvseStatus.FAULTED,
 }
+ERROR_CODES = frozenset(
+    {
+        "ConnectorLockFailure",
+        "EVCommunicationError",
+        "GroundFailure",
+        "HighTemperature",
+        "InternalError",
+        "LocalListConflict",
+        "OtherError",
+        "OverCurrentFailure",
+        "PowerMeterFailure",
+        "PowerSwitchFailure",
+        "ReaderFailure",
+        "ResetFailure",
+        "UnderVoltage",
+        "OverVoltage",
+        "WeakSignal",
+    }
+)
 
 
 async def status(exchange: Exchange, request: StatusNotification) -> StatusNotificationResponse:
@@ -117,6 +136,8 @@ async def status(exchange: Exchange, request: StatusNotification) -> StatusNotif
         exchange.flag("status_unknown", request.status)
     at = exchange.received_at if request.timestamp is None else exchange.instant(request.timestamp)
     error = None if request.error_code in (None, "", "NoError") else request.error_code
+    if error is not None and error not in ERROR_CODES:
+        exchange.flag("error_code_unknown", error)
     report = StatusReport(
         evse_number=request.connector_id,
         connector_number=1 if request.connector_id else 0,

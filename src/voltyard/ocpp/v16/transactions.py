@@ -142,6 +142,8 @@ class MeterValuesResponse(Wire):
 
 async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesResponse:
     readings = tuple(read_meter_values(exchange, request.meter_value))
+    if not request.meter_value:
+        exchange.flag("no_samples")
     if not readings:
         return MeterValuesResponse()
     reference = None if request.transaction_id is None else str(request.transaction_id)
@@ -153,6 +155,8 @@ def read_meter_values(
     exchange: Exchange, values: "list[MeterValue] | tuple[()]"
 ) -> Iterator[MeterReading]:
     for value in values:
+        if not value.sampled_value:
+            exchange.flag("no_samples")
         at = exchange.instant(value.timestamp)
         reading = read_samples(_samples(value), at, exchange.flag)
         if reading is not None:

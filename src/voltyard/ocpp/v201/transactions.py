@@ -145,6 +145,29 @@ TRIGGER_REASONS = frozenset(
         "ResetCommand",
     }
 )
+STOPPED_REASONS = frozenset(
+    {
+        "DeAuthorized",
+        "EmergencyStop",
+        "EnergyLimitReached",
+        "EVDisconnected",
+        "GroundFault",
+        "ImmediateReset",
+        "Local",
+        "LocalOutOfCredit",
+        "MasterPass",
+        "Other",
+        "OvercurrentFault",
+        "PowerLoss",
+        "PowerQuality",
+        "Reboot",
+        "Remote",
+        "SOCLimitReached",
+        "StoppedByEV",
+        "TimeLimitReached",
+        "Timeout",
+    }
+)
 
 
 async def transaction_event(
@@ -161,6 +184,8 @@ def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
     info, evse = request.transaction_info, request.evse
     if request.trigger_reason is not None and request.trigger_reason not in TRIGGER_REASONS:
         exchange.flag("reason_unknown", request.trigger_reason)
+    if request.meter_value is not None and not request.meter_value:
+        exchange.flag("no_samples")
     at = exchange.instant(request.timestamp)
     return TransactionReport(
         phase=PHASE[request.event_type],
@@ -173,18 +198,19 @@ def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
         offline=request.offline,
         id_token=None if request.id_token is None else read_token(exchange, request.id_token),
         readings=tuple(read_meter_values(exchange, request.meter_value or ())),
-        stop_reason=_stop_reason(request),
+        stop_reason=_stop_reason(exchange, request),
         charging_state=_charging_state(exchange, info.charging_state),
         remote_start_id=info.remote_start_id,
         trigger=request.trigger_reason,
     )
 
 
-def _stop_reason(request: TransactionEvent) -> str | None:
-    """E06.FR.08: a missing reason means Local."""
-    if request.event_type != "Ended":
-        return request.transaction_info.stopped_reason
-    return request.transaction_info.stopped_reason or "Local"
+def _stop_reason(exchange: Exchange, request: TransactionEvent) -> str | None:
+    """At the end a missing reason means Local (TransactionType.stoppedReason)."""
+    reason = request.transaction_info.stopped_reason
+    if reason is not None and reason not in STOPPED_REASONS:
+        exchange.flag("reason_unknown", reason)
+    return "Local" if reason is None and request.event_type == "Ended" else reason
 
 
 def _charging_state(exchange: Exchange, word: str | None) -> ChargingState | None:
@@ -208,6 +234,8 @@ class MeterValuesResponse(Wire201):
 async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesResponse:
     """J01: values outside of transactions."""
     readings = tuple(read_meter_values(exchange, request.meter_value))
+    if not request.meter_value:
+        exchange.flag("no_samples")
     if readings:
         await exchange.sessions.meter(exchange.station, request.evse_id, None, readings)
     return MeterValuesResponse()
@@ -217,6 +245,8 @@ def read_meter_values(
     exchange: Exchange, values: "list[MeterValue] | tuple[()]"
 ) -> Iterator[MeterReading]:
     for value in values:
+        if not value.sampled_value:
+            exchange.flag("no_samples")
         at = exchange.instant(value.timestamp)
         reading = read_samples(_samples(value), at, exchange.flag)
         if reading is not None:
