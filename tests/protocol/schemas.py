@@ -1,4 +1,4 @@
-"""The OCPP JSON schemas of the third-party package ``ocpp`` as oracle, and instances made of them."""
+"""The OCPP JSON schemas of the package ``ocpp`` as oracle, and instances made of them."""
 
 import json
 import random
