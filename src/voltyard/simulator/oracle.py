@@ -39,7 +39,8 @@ class StayOutcome:
 @dataclass(frozen=True, slots=True)
 class OracleResult:
     """``ready_max`` counts vehicles lexicographically: no less important one at the cost of more
-    important ones. ``shortfall_wh_total`` is what the others lack to being ready, at least.
+    important ones. ``shortfall_wh_total`` is what the others lack to being ready, at least, when
+    exactly those of ``stays`` are ready (another choice as large may leave less).
 
     ``proven`` is False when a search hit ``time_limit_s``; then ``ready_bound`` ≥ the true
     maximum ≥ ``ready_max``. ``slot_s`` is the coarsest slot that was used.

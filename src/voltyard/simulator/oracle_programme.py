@@ -42,16 +42,20 @@ class Programme:
 
     def least_shortfall(self, must_be_ready: Whole | None = None) -> Shortfall:
         """Lack of every member against ``ready_wh``; 0 is forced for ``must_be_ready``."""
+        if len(self.members) == 0:
+            return Shortfall(0.0, np.zeros(0))
         solver, columns = self._solver()
         count = len(self.members)
         first = solver.getNumCol()
-        most = self.ready_wh[self.members] / 1000.0
+        most, cost = self.ready_wh[self.members] / 1000.0, np.ones(count)
         if must_be_ready is not None:
-            # Tiny slack: the integer programme met these rows only to its own tolerance.
-            most = np.where(np.isin(self.members, must_be_ready), 1e-3 * most, most)
+            # Tiny, dear slack: the integer programme met these rows only to its own tolerance.
+            forced = np.isin(self.members, must_be_ready)
+            most = np.where(forced, 1e-3 * most, most)
+            cost = np.where(forced, 1e3, 1.0)
         solver.addVars(count, np.zeros(count), most)
         lacking = np.arange(first, first + count, dtype=np.int32)
-        solver.changeColsCost(count, lacking, np.ones(count))
+        solver.changeColsCost(count, lacking, cost)
         for position, stay in enumerate(self.members):
             own = np.append(columns[int(stay)], lacking[position]).astype(np.int32)
             need = float(self.ready_wh[stay]) / 1000.0
