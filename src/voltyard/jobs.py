@@ -128,6 +128,8 @@ class Jobs:
 
     async def run_due(self, limit: int = 20) -> int:
         """Run what is due, one after the other; how many were run."""
+        if not self._handlers:
+            return 0
         jobs = await self._lease(limit)
         for job in jobs:
             await self._run(job)
