@@ -1,12 +1,11 @@
 """A database that seems instantaneous: for virtual time, where only the clock may make one wait.
 
-The real driver runs on a thread with an event loop of its own and each call blocks the caller's
+The real driver runs on an event loop of its own, inside the caller's: each call stops the caller's
 loop until it is done, so that nothing else happens meanwhile and every run repeats exactly.
 No transaction may stay open across a wait for anything but the database.
 """
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -43,12 +42,21 @@ class BlockingDatabase:
 
     def __init__(self, url: str) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         self._inner: Database = PostgresDatabase(url, pool_size=4)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Run ``work`` to its end on the driver's loop while the caller's loop stands still."""
+        outer = asyncio.events._get_running_loop()
+        task = None if outer is None else asyncio.current_task(outer)
+        if outer is not None and task is not None:
+            asyncio.tasks._leave_task(outer, task)
+        asyncio.events._set_running_loop(None)
+        try:
+            return self._loop.run_until_complete(work)
+        finally:
+            asyncio.events._set_running_loop(outer)
+            if outer is not None and task is not None:
+                asyncio.tasks._enter_task(outer, task)
 
     @asynccontextmanager
     async def begin(self, *, org_id: UUID | None, system: bool = False) -> AsyncIterator[Tx]:
@@ -63,8 +71,6 @@ class BlockingDatabase:
 
     async def close(self) -> None:
         self.call(self._inner.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
 
 
