@@ -226,6 +226,7 @@ class Charger:
             remote_start_id=remote_id,
         )
         evse.transaction = transaction
+        evse.transactions_begun += 1
         if profile is not None:
             self.profiles.install(profile)
         self.dialect.started(evse, transaction)

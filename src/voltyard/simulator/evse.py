@@ -130,6 +130,7 @@ class Evse:
     trace: list[PowerStep] = field(default_factory=list)
     reported: str | None = None
     stale_soc_pct: float | None = None
+    transactions_begun: int = 0
     _settled_s: float = 0.0
 
     def settle(self, now_s: float) -> None:

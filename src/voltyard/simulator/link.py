@@ -19,6 +19,7 @@ from voltyard.errors import NotFound, TooMany, Unauthenticated, VoltyardError
 BasicAuth = tuple[str, str]
 
 _HTTP_STATUS: dict[type[VoltyardError], int] = {Unauthenticated: 401, NotFound: 404, TooMany: 503}
+_STATUS = {"unauthenticated": 401, "not_found": 404, "too_many": 429}
 _MOST_FRAMES_UNDERWAY = 10_000
 _MOST_ABANDONED = 256
 
@@ -80,9 +81,9 @@ class Acceptor(Protocol):
         basic_auth: BasicAuth | None,
         duplex: "MemoryConnection",
     ) -> str | None:
-        """The chosen subprotocol, None for none; raises ``LinkRefused``.
+        """The chosen subprotocol, None for none; raises ``LinkRefused`` or what it stands for.
 
-        It must not read from ``duplex`` before it returns; it starts a task that does.
+        It starts a task that reads from ``duplex`` and returns without waiting for frames.
         """
 
 
@@ -117,7 +118,12 @@ class MemoryLink:
         near = MemoryConnection(incoming=down, outgoing=up)
         far = MemoryConnection(incoming=up, outgoing=down)
         try:
+            try:
             chosen = await self.acceptor.accept(identity, subprotocols, basic_auth, far)
+        except (LinkRefused, LinkClosed):
+            raise
+        except VoltyardError as error:
+            raise LinkRefused(_STATUS.get(error.code, 403), error.message) from error
         except tuple(_HTTP_STATUS) as error:
             raise LinkRefused(_HTTP_STATUS[type(error)], error.message) from error
         near.subprotocol = far.subprotocol = chosen

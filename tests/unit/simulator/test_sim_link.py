@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from voltyard.clock import ScaledClock, seeded
+from voltyard.errors import Conflict, NotFound, TooMany, Unauthenticated
 from voltyard.simulator.link import (
     LinkClosed,
     LinkRefused,
@@ -89,6 +90,30 @@ def test_without_a_server_connecting_fails() -> None:
         link = MemoryLink(None, clock, seeded(1, "link"))
         with pytest.raises(LinkClosed):
             await link.connect("C1", [V16], None)
+
+    run_virtual(main, START_AT)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (LinkRefused(503), 503),
+        (Unauthenticated("wrong password"), 401),
+        (NotFound("no such station"), 404),
+        (TooMany("busy"), 429),
+        (Conflict("odd"), 403),
+    ],
+)
+def test_a_refusal_in_memory_has_a_status(error: Exception, status: int) -> None:
+    class Refuses:
+        async def accept(self, *_: object) -> str:
+            raise error
+
+    async def main(clock: ScaledClock) -> None:
+        link = MemoryLink(Refuses(), clock, seeded(1, "link"))
+        with pytest.raises(LinkRefused) as caught:
+            await link.connect("C1", [V16], None)
+        assert caught.value.status == status
 
     run_virtual(main, START_AT)
 
