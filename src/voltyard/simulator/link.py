@@ -19,7 +19,6 @@ from voltyard.errors import NotFound, TooMany, Unauthenticated, VoltyardError
 BasicAuth = tuple[str, str]
 
 _HTTP_STATUS: dict[type[VoltyardError], int] = {Unauthenticated: 401, NotFound: 404, TooMany: 503}
-_STATUS = {"unauthenticated": 401, "not_found": 404, "too_many": 429}
 _MOST_FRAMES_UNDERWAY = 10_000
 _MOST_ABANDONED = 256
 
@@ -118,14 +117,11 @@ class MemoryLink:
         near = MemoryConnection(incoming=down, outgoing=up)
         far = MemoryConnection(incoming=up, outgoing=down)
         try:
-            try:
             chosen = await self.acceptor.accept(identity, subprotocols, basic_auth, far)
         except (LinkRefused, LinkClosed):
             raise
         except VoltyardError as error:
-            raise LinkRefused(_STATUS.get(error.code, 403), error.message) from error
-        except tuple(_HTTP_STATUS) as error:
-            raise LinkRefused(_HTTP_STATUS[type(error)], error.message) from error
+            raise LinkRefused(_HTTP_STATUS.get(type(error), 403), error.message) from error
         near.subprotocol = far.subprotocol = chosen
         self._open = {c: None for c in self._open if not c.closed}
         self._open[near] = None

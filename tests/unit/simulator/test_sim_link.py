@@ -100,7 +100,7 @@ def test_without_a_server_connecting_fails() -> None:
         (LinkRefused(503), 503),
         (Unauthenticated("wrong password"), 401),
         (NotFound("no such station"), 404),
-        (TooMany("busy"), 429),
+        (TooMany("busy"), 503),
         (Conflict("odd"), 403),
     ],
 )
