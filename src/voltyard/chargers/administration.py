@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.chargers import store
 from voltyard.chargers.admission import IDENTITY
 from voltyard.chargers.core import ChargerCore
 from voltyard.chargers.directory import Entry
 from voltyard.chargers.events import EvsesChanged, StationApproved, StationChanged
-from voltyard.chargers.model import Evse, Quirks, Station, StationState
+from voltyard.chargers.model import Evse, Quirks, Station, StationState, evse_id_of, station_id_of
 from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.storage.engine import Tx
 from voltyard.tenancy import scope
@@ -54,7 +54,7 @@ class StationAdmin(ChargerCore):
             raise Invalid("not a charger identity", fields={"identity": "1 to 128 characters"})
         hashed = None if password is None else await self._hash(password)
         station = Station(
-            uuid4(),
+            station_id_of(who.org_id, identity),
             who.org_id,
             site_id,
             identity,
@@ -129,7 +129,12 @@ class StationAdmin(ChargerCore):
         entry = self._of(who.org_id, station_id)
         station = entry.station
         before = entry.evses.get(number) or Evse(
-            uuid4(), who.org_id, station.site_id, station_id, number, f"{station.name}/{number}"
+            evse_id_of(station_id, number),
+            who.org_id,
+            station.site_id,
+            station_id,
+            number,
+            f"{station.name}/{number}",
         )
         evse = _edited(before, changes)
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.chargers import store
 from voltyard.chargers.directory import Directory, Entry
 from voltyard.chargers.events import StationSeen
-from voltyard.chargers.model import Admission, Admitted, Station, StationState
+from voltyard.chargers.model import Admission, Admitted, Station, StationState, station_id_of
 from voltyard.chargers.passwords import Passwords, Verdict
 from voltyard.clock import Clock
 from voltyard.storage.engine import Database
@@ -125,7 +125,12 @@ class Gatekeeper:
     ) -> Entry:
         state = StationState.APPROVED if approve else StationState.PENDING
         station = Station(
-            uuid4(), home.org_id, home.site_id if approve else None, identity, state, name=identity
+            station_id_of(home.org_id, identity),
+            home.org_id,
+            home.site_id if approve else None,
+            identity,
+            state,
+            name=identity,
         )
         hashed = None if password is None else await self._passwords.hash(password)
         async with scope.transaction(self._database, scope.of(home.org_id)) as tx:

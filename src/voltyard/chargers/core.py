@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.chargers import store
 from voltyard.chargers.admission import ChargerSettings
 from voltyard.chargers.directory import Directory, Entry
 from voltyard.chargers.events import EvsesChanged
-from voltyard.chargers.model import Evse, Station, StationRef
+from voltyard.chargers.model import Evse, Station, StationRef, evse_id_of
 from voltyard.chargers.passwords import Passwords
 from voltyard.clock import Clock
 from voltyard.errors import NotFound
@@ -87,7 +87,7 @@ class ChargerCore:
     async def _create_evse(self, entry: Entry, number: int) -> Evse:
         station = entry.station
         wanted = Evse(
-            uuid4(),
+            evse_id_of(station.id, number),
             station.org_id,
             station.site_id,
             station.id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 
 class StationState(StrEnum):
@@ -301,6 +301,15 @@ _STRONGEST_FIRST = (
     EvseStatus.FAULTED,
     EvseStatus.UNKNOWN,
 )
+
+
+def station_id_of(org_id: UUID, identity: str) -> UUID:
+    """The same station gets the same id: nothing is left to chance, so a run repeats exactly."""
+    return uuid5(org_id, f"station:{identity}")
+
+
+def evse_id_of(station_id: UUID, number: int) -> UUID:
+    return uuid5(station_id, f"evse:{number}")
 
 
 def combined(statuses: Iterable[EvseStatus]) -> EvseStatus:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -76,6 +76,7 @@ class ChargerService(StationAdmin, StationReads):
         )
         self._gate = Gatekeeper(database, bus, clock, self._directory, passwords, settings, home)
         self._data_handlers: dict[str, DataHandler] = {}
+        self._commands_sent = 0
         self._background: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -243,7 +244,7 @@ class ChargerService(StationAdmin, StationReads):
         """Send it and keep what was asked and answered; raises as ``StationLink.send`` does."""
         entry = self._entry(station_id)
         record = CommandRecord(
-            uuid4(),
+            self._command_id(station_id),
             station_id,
             type(command).__name__,
             msgspec.to_builtins(command),
@@ -327,6 +328,10 @@ class ChargerService(StationAdmin, StationReads):
         entry.flags_dirty = False
         flags = store.flags_json(entry.flags)
         return [store.station_write(entry.station.id, flags=flags)]
+
+    def _command_id(self, station_id: UUID) -> UUID:
+        self._commands_sent += 1
+        return uuid5(station_id, f"{self._clock.now().isoformat()}#{self._commands_sent}")
 
     async def _answered(
         self,

@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
+from operator import attrgetter
 from uuid import UUID
 
 from voltyard.bus import Bus
@@ -303,19 +304,13 @@ def _heard(last_seq: int | None, *, gap: bool) -> set[int]:
     return set() if last_seq is None else set(range(last_seq if gap else 0, last_seq + 1))
 
 
+_PROGRESS = frozenset(store.PROGRESS)
+_structure = attrgetter(*(part.name for part in fields(Session) if part.name not in _PROGRESS))
+
+
 def _only_progress(before: Session, after: Session) -> bool:
     """Whether no more changed than what ``progress_write`` writes."""
-    return after == replace(
-        before,
-        energy_wh=after.energy_wh,
-        meter_start_wh=after.meter_start_wh,
-        meter_last_wh=after.meter_last_wh,
-        soc_start_pct=after.soc_start_pct,
-        soc_last_pct=after.soc_last_pct,
-        power_w=after.power_w,
-        last_reading_at=after.last_reading_at,
-        started_at=after.started_at,
-    )
+    return bool(_structure(before) == _structure(after))
 
 
 def _told(session: Session) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from voltyard.sessions.model import (
     Flag,
@@ -86,12 +87,10 @@ class Tracked:
     def measure(self) -> None:
         """Carry the register's result and its repairs into the session."""
         measured = self.register.measured
-        self.session = replace(
-            self.session,
-            energy_wh=measured.energy_wh,
-            meter_start_wh=measured.start_wh,
-            meter_last_wh=measured.last_wh,
-        )
+        session = self.session
+        shown = (session.energy_wh, session.meter_start_wh, session.meter_last_wh)
+        if shown != (measured.energy_wh, measured.start_wh, measured.last_wh):
+            self.session = replace(session, **_measured(self))
         if measured.notes != self.noted:
             self.noted = measured.notes
             others = [flag for flag in self.session.flags if flag not in REGISTER_FLAGS]
@@ -336,7 +335,7 @@ def _take(tracked: Tracked, reading: MeterReading, source: Source) -> bool:
 def _newest_values(tracked: Tracked, reading: MeterReading, rank: Rank) -> None:
     session = tracked.session
     at = reading.at
-    changes: dict[str, object] = {}
+    changes = _measured(tracked)
     if session.last_reading_at is None or at > session.last_reading_at:
         changes["last_reading_at"] = at
     if reading.soc_pct is not None:
@@ -352,7 +351,17 @@ def _newest_values(tracked: Tracked, reading: MeterReading, rank: Rank) -> None:
         changes["power_w"] = 0.0 if tracked.stop_seen else power_w
     if not tracked.start_seen and at < session.started_at:
         changes["started_at"] = at
-    tracked.session = replace(session, **changes)  # type: ignore[arg-type]
+    tracked.session = replace(session, **changes)
+
+
+def _measured(tracked: Tracked) -> dict[str, Any]:
+    """The register's result as columns of the session: one copy of it a reading is enough."""
+    measured = tracked.register.measured
+    return {
+        "energy_wh": measured.energy_wh,
+        "meter_start_wh": measured.start_wh,
+        "meter_last_wh": measured.last_wh,
+    }
 
 
 def _power_w(tracked: Tracked, reading: MeterReading) -> float | None:

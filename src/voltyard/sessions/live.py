@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from voltyard.bus import Bus
@@ -167,26 +168,28 @@ class LiveBoard:
         if not session.open and not live.plugged:
             self._put(_emptied(live))
             return
-        live = replace(
-            live,
-            session=session,
-            energy_wh=session.energy_wh,
-            soc_pct=session.soc_last_pct if session.soc_last_pct is not None else live.soc_pct,
-            plugged=live.plugged or session.open,
-        )
-        if not session.open:
-            live = replace(live, power_w=0.0)
-        elif session.power_w is not None:
-            live = replace(live, power_w=session.power_w)
-        self._put(_with_reading(live, reading))
+        power_w = session.power_w if session.power_w is not None else live.power_w
+        changes: dict[str, Any] = {
+            "session": session,
+            "energy_wh": session.energy_wh,
+            "plugged": live.plugged or session.open,
+            "power_w": power_w if session.open else 0.0,
+        }
+        if session.soc_last_pct is not None:
+            changes["soc_pct"] = session.soc_last_pct
+        self._put(replace(live, **changes, **_read(live, reading)))
 
     def reading(self, evse_id: UUID, reading: MeterReading) -> None:
         """A reading outside of any session."""
         live = self.of(evse_id)
-        if live is not None:
-            if reading.power_w is not None:
-                live = replace(live, power_w=reading.power_w)
-            self._put(_with_reading(live, reading))
+        if live is None:
+            return
+        changes = _read(live, reading)
+        if changes and reading.power_w is not None:
+            changes["power_w"] = reading.power_w
+        if changes and reading.soc_pct is not None:
+            changes["soc_pct"] = reading.soc_pct
+        self._put(replace(live, **changes))
 
     async def _on_status(self, event: EvseStatusChanged) -> None:
         evse = self._outlets.evse(event.evse_id)
@@ -250,15 +253,12 @@ class LiveBoard:
         )
 
 
-def _with_reading(live: EvseLive, reading: MeterReading | None) -> EvseLive:
+def _read(live: EvseLive, reading: MeterReading | None) -> dict[str, Any]:
+    """What a reading changes, unless a newer one is shown already."""
     if reading is None or (live.reading_at is not None and reading.at < live.reading_at):
-        return live
-    return replace(
-        live,
-        reading_at=reading.at,
-        soc_pct=live.soc_pct if reading.soc_pct is None else reading.soc_pct,
-        offered_w=live.offered_w if reading.offered_w is None else reading.offered_w,
-    )
+        return {}
+    offered_w = live.offered_w if reading.offered_w is None else reading.offered_w
+    return {"reading_at": reading.at, "offered_w": offered_w}
 
 
 def _emptied(live: EvseLive) -> EvseLive:

@@ -146,19 +146,21 @@ def full_write(session: Session) -> Write:
     return Write("sessions", row, ("id",))
 
 
+PROGRESS = (
+    "energy_wh",
+    "meter_start_wh",
+    "meter_last_wh",
+    "soc_start_pct",
+    "soc_last_pct",
+    "power_w",
+    "last_reading_at",
+    "started_at",
+)
+
+
 def progress_write(session: Session) -> Write:
     """What a meter reading changes."""
-    row = {
-        "id": session.id,
-        "energy_wh": session.energy_wh,
-        "meter_start_wh": session.meter_start_wh,
-        "meter_last_wh": session.meter_last_wh,
-        "soc_start_pct": session.soc_start_pct,
-        "soc_last_pct": session.soc_last_pct,
-        "power_w": session.power_w,
-        "last_reading_at": session.last_reading_at,
-        "started_at": session.started_at,
-    }
+    row = {"id": session.id, **{name: getattr(session, name) for name in PROGRESS}}
     return Write("sessions", row, ("id",), update=True)
 
 
