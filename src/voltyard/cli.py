@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from voltyard import __version__
 from voltyard.config import Settings, load
@@ -109,9 +110,9 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from voltyard import app
+    from voltyard import serving
 
-    return app.serve(
+    return serving.serve(
         _settings(
             arguments,
             http_port=arguments.http_port,
@@ -122,9 +123,9 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from voltyard import app
+    from voltyard import serving
 
-    revision = app.migrate_only(_settings(arguments, data_dir=arguments.data_dir))
+    revision = serving.migrate_only(_settings(arguments, data_dir=arguments.data_dir))
     print(f"database is at revision {revision}")
     return 0
 
@@ -136,23 +137,22 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _setup_link(arguments: argparse.Namespace) -> int:
-    from voltyard import app
+    from voltyard import serving
 
-    print(app.new_setup_link(_settings(arguments, data_dir=arguments.data_dir)))
+    print(serving.new_setup_link(_settings(arguments, data_dir=arguments.data_dir)))
     return 0
 
 
 def _user(arguments: argparse.Namespace) -> int:
-    from voltyard import app
+    from voltyard import serving
 
-    return app.manage_user(_settings(arguments, data_dir=arguments.data_dir), arguments)
+    return serving.manage_user(_settings(arguments, data_dir=arguments.data_dir), arguments)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from voltyard import app
-    from voltyard.simulator import showcase
+    from voltyard import serving
 
-    return showcase.main(arguments, app.demo_server)
+    return serving.demo(arguments)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -174,7 +174,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return bench.main(arguments.what, as_json=arguments.as_json)
 
 
-def _settings(arguments: argparse.Namespace, **overrides: object) -> Settings:
+def _settings(arguments: argparse.Namespace, **overrides: Any) -> Settings:
 
     return load(file=arguments.config, **overrides)
 
