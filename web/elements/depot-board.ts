@@ -17,9 +17,8 @@ class Tile {
 
   constructor(readonly element: HTMLElement) {
     for (const node of element.querySelectorAll<HTMLElement>("[data-f]")) this.#nodes.set(node.dataset["f"]!, node);
-    const shapes = element.querySelectorAll(".shape use");
-    this.#shape = shapes[0] ?? null;
-    this.#outlookShape = shapes[1] ?? null;
+    this.#shape = element.querySelector(".st use, .state use");
+    this.#outlookShape = element.querySelector(".mark use, .outlook use");
     this.#fill = element.querySelector(".bar-fill");
     this.#mark = element.querySelector(".bar-mark");
     this.#dash = element.tagName === "TR" ? "–" : "";
@@ -147,6 +146,7 @@ class DepotBoard extends HTMLElement {
     }
     if ("u" in fields) setUse(head, fields["u"] as number | null);
     if ("over" in fields) head.querySelector<HTMLElement>(".wide")!.dataset["level"] = fields["over"] ? "bad" : "ok";
+    if ("risk" in fields) head.querySelector<HTMLElement>("[data-good]")!.dataset["level"] = Number(fields["risk"]) > 0 ? "ok" : "good";
     if ("risk" in fields) setLevel(head, "risk", Number(fields["risk"]) > 0 ? "warn" : "ok");
     if ("off" in fields) setLevel(head, "off", Number(fields["off"]) > 0 ? "bad" : "ok");
     if ("rev" in fields) this.#lists(fields["rev"]);

@@ -61,7 +61,7 @@ export function setUse(row: HTMLElement, use: number | null): void {
   bar?.setAttribute("width", String(Math.min(100, use ?? 0)));
   const cell = row.querySelector<HTMLElement>("[data-use]") ?? row;
   cell.dataset["use"] = String(use ?? 0);
-  cell.toggleAttribute("data-high", (use ?? 0) >= 90);
+  cell.toggleAttribute("data-high", (use ?? 0) >= 98);
 }
 
 export function setShape(use: Element | null | undefined, name: string): void {

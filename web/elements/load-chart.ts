@@ -84,12 +84,11 @@ class LoadChart extends HTMLElement {
   }
 
   #options(): uPlot.Options {
-    const css = getComputedStyle(this);
-    const ink = (name: string) => css.getPropertyValue(name).trim();
+    const ink = (name: string) => this.#colour(name);
     const compact = this.hasAttribute("data-compact");
     const axis: uPlot.Axis = {
       stroke: ink("--chart-text"),
-      font: "11px InterVariable, sans-serif",
+      font: '11px "Inter Variable", sans-serif',
       grid: { stroke: ink("--chart-grid"), width: 1 },
       ticks: { show: false },
     };
@@ -110,6 +109,16 @@ class LoadChart extends HTMLElement {
       ],
       hooks: { draw: [(plot) => this.#nowLine(plot, ink("--chart-now"))] },
     };
+  }
+
+  /** A token as the plain colour it has in the theme in force; a canvas knows no variables. */
+  #colour(name: string): string {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`;
+    this.append(probe);
+    const colour = getComputedStyle(probe).color;
+    probe.remove();
+    return colour;
   }
 
   #nowLine(plot: uPlot, colour: string): void {

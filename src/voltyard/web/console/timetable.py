@@ -15,8 +15,8 @@ from voltyard.web.ui import Ui
 
 ROW_PX = 30
 HEAD_PX = 28
-HOUR_PX = 56
-HOURS_SHOWN = 14
+HOUR_PX = 52
+HOURS_SHOWN = 16
 HOURS_BEFORE = 6
 
 
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class GanttRow:
-    """One duty's marks, in pixels."""
+    """One duty's marks: across in percent of the width, down in pixels."""
 
     row: TimetableRow
     y: int
@@ -101,14 +101,14 @@ async def _read(ui: Ui, site_id: UUID) -> Timetable:
 
 
 def draw(table: Timetable, label: Any) -> Gantt:
-    """Lay the timetable out in pixels. ``label`` writes an instant as hour and minute."""
+    """Lay the timetable out; x in percent. ``label`` writes an instant as hour and minute."""
     start_at, end_at = table.start_at, table.end_at
     hours = (end_at - start_at) / timedelta(hours=1)
     width = round(hours * HOUR_PX)
 
     def x(at: datetime) -> float:
         share = (at - start_at) / (end_at - start_at)
-        return round(min(max(share, 0.0), 1.0) * width, 1)
+        return round(min(max(share, 0.0), 1.0) * 100, 2)
 
     peak_w = max(
         (s.power_w for row in table.rows for s in (*row.plan, *row.delivered)), default=1.0
@@ -143,7 +143,7 @@ def _draw_row(row: TimetableRow, y: int, x: Any, peak_w: float) -> GanttRow:
     return GanttRow(
         row,
         y,
-        Bar(start_x, max(end_x - start_x, 2.0)),
+        Bar(start_x, max(round(end_x - start_x, 2), 0.2)),
         _bars(row.plan, x, peak_w),
         _bars(row.delivered, x, peak_w),
         None if row.ready_at is None else x(row.ready_at),
@@ -159,7 +159,7 @@ def _bars(stretches: tuple[Stretch, ...], x: Any, peak_w: float) -> tuple[Bar, .
         left, right = x(stretch.start_at), x(stretch.end_at)
         if right > left and stretch.power_w > 0:
             height = max(2.0, room * stretch.power_w / peak_w)
-            bars.append(Bar(left, round(right - left, 1), round(height, 1), round(room - height, 1)))
+            bars.append(Bar(left, round(right - left, 2), round(height, 1), round(room - height, 1)))
     return tuple(bars)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from voltyard.errors import NotFound
 from voltyard.tenancy.model import Principal
 from voltyard.web.console import views as v
-from voltyard.web.console.data import ConsoleData, LiveRecord
+from voltyard.web.console.data import ConsoleData, LiveRecord, LiveValue
 
 Records = dict[str, LiveRecord]
 LOG_ROWS = 60
@@ -44,7 +44,7 @@ class TopicReader:
         board = await self._data.board(who, site_id)
         zone = ZoneInfo(board.site.timezone)
         records: Records = {tile.key: tile_record(tile, zone) for tile in board.tiles}
-        records["head"] = head_record(board.head)
+        records["head"] = head_record(board.head) | {"at": f"{board.now.astimezone(zone):%H:%M}"}
         return records
 
     async def _load(self, who: Principal, site_id: UUID) -> Records:
@@ -121,7 +121,7 @@ def tile_record(tile: v.BoardTile, zone: ZoneInfo) -> LiveRecord:
     }
 
 
-def head_record(head: v.BoardHead) -> LiveRecord:
+def head_record(head: v.BoardHead) -> dict[str, LiveValue]:
     lists = (
         [(row.duty_id, round(row.shortfall_wh, -3)) for row in head.at_risk],
         [(row.station_id, row.faulted) for row in head.out_of_reach],
