@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _NAMESPACE = UUID("5d1f4b3a-1a55-4f6c-9a35-0f3e5c7f2b10")
 RETRY_FIRST_S = 10.0
 RETRY_LAST_S = 3600.0
+IDLE_LOOK_S = 300.0
 MAX_ATTEMPTS = 20
 """After these (about half a day) an event stays in the table but is not tried any more."""
 
@@ -42,6 +43,7 @@ class EventRetries:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._look_at: datetime | None = None
 
     async def keep(self, event: object, handler: str, error: str) -> None:
         """Store one failed delivery. Never raises: the bus goes on whatever happens here."""
@@ -49,6 +51,7 @@ class EventRetries:
         if not isinstance(org_id, UUID):
             log.error("%s has no organisation; its delivery is not retried", type(event).__name__)
             return
+        self._look_at = None
         try:
             await self._insert(event, org_id, handler, error)
         except Exception:
@@ -75,14 +78,22 @@ class EventRetries:
             )
 
     async def redeliver(self, bus: Bus, limit: int = 100) -> int:
-        """Try what is due; how many deliveries succeeded."""
+        """Try what is due; how many deliveries succeeded.
+
+        While nothing waits, the table is looked at now and then only, for what others kept.
+        """
+        now = self._clock.now()
+        if self._look_at is not None and now < self._look_at:
+            return 0
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             rows = await tx.all(
                 "SELECT event_key, handler, kind, payload, attempts FROM event_retries"
                 " WHERE next_at <= :now AND attempts < :most ORDER BY next_at, event_key, handler"
                 " LIMIT :limit",
-                {"now": self._clock.now(), "most": MAX_ATTEMPTS, "limit": limit},
+                {"now": now, "most": MAX_ATTEMPTS, "limit": limit},
             )
+            waiting = rows or await tx.all("SELECT 1 FROM event_retries LIMIT 1")
+        self._look_at = None if waiting else now + timedelta(seconds=IDLE_LOOK_S)
         types = bus.events()
         done = 0
         for row in rows:

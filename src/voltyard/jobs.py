@@ -32,6 +32,16 @@ class Leases:
         self._database = database
         self._clock = clock
         self.holder = holder
+        self._held: dict[str, datetime] = {}
+
+    async def hold(self, name: str, ttl_s: float) -> datetime | None:
+        """As ``take``, but a lease of ours that has most of its time left is not renewed yet."""
+        expires_at = self._held.get(name)
+        if expires_at is not None:
+            left_s = (expires_at - self._clock.now()).total_seconds()
+            if left_s > ttl_s / 2.0:
+                return expires_at
+        return await self.take(name, ttl_s)
 
     async def take(self, name: str, ttl_s: float) -> datetime | None:
         """Take or renew; until when it is ours, None while another holds it.
@@ -54,9 +64,14 @@ class Leases:
                     "absurd": now + timedelta(seconds=10.0 * ttl_s),
                 },
             )
-        return None if row is None else expires_at
+        self._held.pop(name, None)
+        if row is None:
+            return None
+        self._held[name] = expires_at
+        return expires_at
 
     async def give_up(self, name: str) -> None:
+        self._held.pop(name, None)
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             await tx.execute(
                 "DELETE FROM leases WHERE name = :name AND holder = :holder",
@@ -213,7 +228,7 @@ async def run_periodic(leases: Leases, clock: Clock, task: Periodic) -> None:
     try:
         async for _ in ticks(clock, task.every_s):
             try:
-                if await leases.take(name, task.every_s * 2.0 + 60.0) is not None:
+                if await leases.hold(name, task.every_s * 4.0 + 60.0) is not None:
                     await task.work()
             except Exception:
                 log.exception("periodic task %s failed", task.name)

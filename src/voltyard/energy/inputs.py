@@ -17,6 +17,7 @@ ASSUMED_ARRIVAL_SOC_PCT = 20.0
 """State of charge assumed where neither duty nor charger tells it."""
 EARLY_ARRIVAL_S = 6 * 3600.0
 """A vehicle plugged in this long before its duty's arrival is taken to be there for that duty."""
+STUCK_SOC_PCT = 8.0
 LATE_ARRIVAL_S = 900.0
 """A vehicle that should be here and is not is expected this much later, again and again."""
 LEAST_STAY_S = 60.0
@@ -260,9 +261,23 @@ def curve_of(vehicle: Vehicle | None) -> ChargeCurve | None:
 def present_soc_pct(
     session: LiveSession, vehicle: Vehicle | None, duty: Duty | None, earlier_wh: float
 ) -> float | None:
-    """What the charger reports; else the state at arrival and what was delivered since."""
-    if session.soc_pct is not None:
-        return session.soc_pct
+    """What the charger reports; else the state at arrival and what was delivered since.
+
+    A report that stays behind while energy flows is stuck: then the meter counts.
+    """
+    counted_pct = _counted_soc_pct(session, vehicle, duty, earlier_wh)
+    if session.soc_pct is None:
+        return counted_pct
+    stuck = session.soc_start_pct is not None and counted_pct is not None
+    if stuck and counted_pct is not None and counted_pct > session.soc_pct + STUCK_SOC_PCT:
+        return counted_pct
+    return session.soc_pct
+
+
+def _counted_soc_pct(
+    session: LiveSession, vehicle: Vehicle | None, duty: Duty | None, earlier_wh: float
+) -> float | None:
+    """From the state at plug-in and the meter alone."""
     if vehicle is None or not vehicle.battery_wh:
         return None
     if session.soc_start_pct is not None:

@@ -53,6 +53,7 @@ class EnergyService:
         *,
         control: ControlSettings | None = None,
         plan: PlanningSettings | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._parts = parts
         self._database = planning.database
@@ -61,6 +62,7 @@ class EnergyService:
         self._watching = watching
         self._control = control or ControlSettings()
         self._plan = plan or PlanningSettings()
+        self._lease_s = lease_s
         self._controllers: dict[UUID, SiteController] = {}
 
     @property
@@ -93,17 +95,18 @@ class EnergyService:
             while True:
                 if await self._taken(name):
                     await self._own(site_id, name)
-                await self.clock.sleep(LEASE_S / 3.0)
+                await self.clock.sleep(self._lease_s / 6.0)
         finally:
             with suppress(asyncio.CancelledError, OSError):
                 await self._leases.give_up(name)
 
-    async def _taken(self, name: str) -> bool:
+    async def _taken(self, name: str) -> bool | None:
+        """Whether the lease is ours; None when that cannot be found out."""
         try:
-            return await self._leases.take(name, LEASE_S) is not None
+            return await self._leases.hold(name, self._lease_s) is not None
         except Exception:
             log.exception("lease %s could not be taken", name)
-            return False
+            return None
 
     async def _own(self, site_id: UUID, name: str) -> None:
         """Run the controller; stop it before the lease ends if it cannot be renewed."""
@@ -116,8 +119,11 @@ class EnergyService:
         try:
             failures = 0
             while failures < 2 and not running.done():
-                await self.clock.sleep(LEASE_S / 3.0)
-                failures = 0 if await self._taken(name) else failures + 1
+                await self.clock.sleep(self._lease_s / 6.0)
+                taken = await self._taken(name)
+                if taken is False:
+                    break
+                failures = 0 if taken else failures + 1
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):

@@ -226,7 +226,7 @@ class Truth:
 
 
 class MemoryLedger:
-    """Rows survive controllers. ``broken`` refuses to save, ``lag_s`` is how long a commit takes."""
+    """Rows survive controllers; ``broken`` refuses to save, a commit takes ``lag_s``."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
