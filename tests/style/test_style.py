@@ -16,7 +16,6 @@ MODULES = rules.read(PACKAGE)
 READS_REAL_TIME = {
     "clock.py": "the one place that does",
     "bench.py": "measures real time",
-    "simulator/loop.py": "makes virtual time out of a loop",
     "simulator/runner.py": "reports how much real time a night took",
     "storage/embedded.py": "waits for a process before any loop runs",
 }
@@ -32,7 +31,7 @@ CATCHES_ALL = {
     "ocpp/gateway.py": "one bad connection harms one connection",
     "web/live.py": "one topic's failure leaves the others live",
 }
-NAMES_THE_WEBSOCKET_LIBRARY = {"ocpp/socket.py", "simulator/link.py", "simulator/uplink.py"}
+NAMES_THE_WEBSOCKET_LIBRARY = {"ocpp/socket.py", "simulator/link.py"}
 
 Rule = Callable[[Module], Iterator[Offence]]
 

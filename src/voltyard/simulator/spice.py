@@ -4,7 +4,7 @@ Taken over: vehicle types, vehicles, grid connectors with their power, charging 
 vehicle events. Instants keep the offsets of the file. A vehicle's battery goes through the whole
 file: trips use what ``soc_delta`` says, and stops at grid connectors that are not simulated (by
 default all but the depots, whose stations end in ``_deps``) charge it at the station's full power
-for as long as it stands there. Left out, because they are not part of the task or of the file:
+for as long as it stands there. Batteries are lossless: the file names no efficiency. Left out are
 stationary batteries, the building's load (another file), prices, and the number of intervals,
 which covers less than the events do.
 """
