@@ -5,38 +5,37 @@ from datetime import datetime
 from typing import Any
 
 from voltyard.alerts.model import Alert
-from voltyard.web.console.words import _
-from voltyard.web.i18n import translations
+from voltyard.web.i18n import N_, translations
 
 TITLES: Mapping[str, str] = {
-    "charger_offline": _("Charger offline"),
-    "evse_faulted": _("Outlet faulted"),
-    "not_started": _("Plugged in, but not charging"),
-    "soc_not_progressing": _("State of charge does not rise"),
-    "unknown_vehicle": _("Unknown vehicle"),
-    "unknown_station": _("A new charger waits for approval"),
-    "limit_near": _("Close to the limit"),
-    "limit_exceeded": _("Over the limit"),
-    "limit_ignored": _("Charger ignores its limit"),
-    "failsafe_missing": _("Fail-safe limit is missing"),
-    "duty_at_risk": _("Departure at risk"),
-    "duty_not_plugged_in": _("Vehicle is not plugged in"),
-    "session_stopped_early": _("Charging stopped early"),
+    "charger_offline": N_("Charger offline"),
+    "evse_faulted": N_("Outlet faulted"),
+    "not_started": N_("Plugged in, but not charging"),
+    "soc_not_progressing": N_("State of charge does not rise"),
+    "unknown_vehicle": N_("Unknown vehicle"),
+    "unknown_station": N_("A new charger waits for approval"),
+    "limit_near": N_("Close to the limit"),
+    "limit_exceeded": N_("Over the limit"),
+    "limit_ignored": N_("Charger ignores its limit"),
+    "failsafe_missing": N_("Fail-safe limit is missing"),
+    "duty_at_risk": N_("Departure at risk"),
+    "duty_not_plugged_in": N_("Vehicle is not plugged in"),
+    "session_stopped_early": N_("Charging stopped early"),
 }
 DETAILS: Mapping[str, str] = {
-    "charger_offline": _("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
-    "evse_faulted": _("%(evse)s reports a fault: %(error)s."),
-    "not_started": _("%(vehicle)s at %(evse)s has power available but takes none."),
-    "soc_not_progressing": _("%(vehicle)s at %(evse)s draws power, but its charge does not rise."),
-    "unknown_vehicle": _("%(vehicle)s at %(evse)s is not a known vehicle; it charges last."),
-    "unknown_station": _("%(station)s knocked for the first time."),
-    "limit_near": _("%(node)s is close to its limit of %(limit_kw)s kW."),
-    "limit_exceeded": _("%(node)s is over its limit of %(limit_kw)s kW."),
-    "limit_ignored": _("%(evse)s draws more than the %(granted_kw)s kW it was granted."),
-    "failsafe_missing": _("%(evse)s did not take its fail-safe; %(counted_kw)s kW are held back."),
-    "duty_at_risk": _("%(duty)s will be %(shortfall_kwh)s kWh short at %(departure)s."),
-    "duty_not_plugged_in": _("%(duty)s departs at %(departure)s and is not plugged in."),
-    "session_stopped_early": _("%(duty)s stopped charging before it was ready: %(reason)s."),
+    "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
+    "evse_faulted": N_("%(evse)s reports a fault: %(error)s."),
+    "not_started": N_("%(vehicle)s at %(evse)s has power available but takes none."),
+    "soc_not_progressing": N_("%(vehicle)s at %(evse)s draws power, but its charge does not rise."),
+    "unknown_vehicle": N_("%(vehicle)s at %(evse)s is not a known vehicle; it charges last."),
+    "unknown_station": N_("%(station)s knocked for the first time."),
+    "limit_near": N_("%(node)s is close to its limit of %(limit_kw)s kW."),
+    "limit_exceeded": N_("%(node)s is over its limit of %(limit_kw)s kW."),
+    "limit_ignored": N_("%(evse)s draws more than the %(granted_kw)s kW it was granted."),
+    "failsafe_missing": N_("%(evse)s did not take its fail-safe; %(counted_kw)s kW are held back."),
+    "duty_at_risk": N_("%(duty)s will be %(shortfall_kwh)s kWh short at %(departure)s."),
+    "duty_not_plugged_in": N_("%(duty)s departs at %(departure)s and is not plugged in."),
+    "session_stopped_early": N_("%(duty)s stopped charging before it was ready: %(reason)s."),
 }
 
 
