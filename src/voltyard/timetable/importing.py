@@ -5,18 +5,21 @@ soc_arrival_pct, target_soc_pct, target_energy_kwh, priority, bay, note``. Times
 with an offset, or local times of the site as ``2026-01-31 18:05`` or ``31.01.2026 18:05``.
 """
 
-import csv
-import io
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import TypeVar
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from voltyard.fleets.model import Vehicle
 from voltyard.sites.model import Bay, Site
+from voltyard.tabular import Fault, instant, number, read, write
 from voltyard.timetable.model import Duty, problems
+
+__all__ = ["COLUMNS", "CsvDuties", "Fault", "ImportReport", "parse_csv", "write_csv"]
+
+T = TypeVar("T")
 
 COLUMNS = (
     "id",
@@ -32,36 +35,27 @@ COLUMNS = (
     "note",
 )
 NEEDED = ("id", "arrival", "departure")
-MAX_BYTES = 20_000_000
-MAX_ROWS = 50_000
 _COLUMN_OF = {
     "external_id": "id",
     "arrival_at": "arrival",
     "departure_at": "departure",
     "target_energy_wh": "target_energy_kwh",
 }
-_LOCAL_FORMS = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Row 1 is the header; row 0 is the file as a whole."""
-
-    row: int
-    column: str
-    reason: str
-    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What a file holds. Nothing is imported while ``faults`` is not empty."""
+    """What a file holds. Nothing is imported while ``faults`` is not empty; ``warnings`` do not
+    hinder it. ``lines`` has the row of each duty."""
 
     duties: tuple[Duty, ...]
     faults: tuple[Fault, ...]
     rows: int
     replaces: int = 0
+    removed: int = 0
+    warnings: tuple[Fault, ...] = ()
+    lines: tuple[int, ...] = ()
+    source: str = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,48 +69,25 @@ class CsvDuties:
 
 def parse_csv(content: bytes, names: CsvDuties) -> ImportReport:
     """Parse all rows; never raises for what a file holds."""
-    if len(content) > MAX_BYTES:
-        return _refused(f"the file is larger than {MAX_BYTES // 1_000_000} MB")
-    text = _decode(content)
-    if text is None:
-        return _refused("the file is neither UTF-8 nor Windows-1252 text")
-    if "\0" in text:
-        return _refused("the file holds binary data")
-    lines = text.splitlines()
-    if not any(line.strip() for line in lines):
-        return _refused("the file is empty")
-    reader = csv.reader(io.StringIO(text), delimiter=_separator(lines[0]))
-    header = [name.strip().casefold().replace(" ", "_") for name in next(reader)]
-    faults = _header_faults(header)
-    if faults:
-        return ImportReport((), tuple(faults), 0)
-    return _rows(reader, header, names)
-
-
-def _rows(reader: Iterable[list[str]], header: list[str], names: CsvDuties) -> ImportReport:
+    table = read(content, known=COLUMNS, needed=NEEDED)
     duties: list[Duty] = []
-    faults: list[Fault] = []
+    lines: list[int] = []
+    faults = list(table.faults)
     seen: dict[str, int] = {}
-    count = 0
-    for number, cells in enumerate(reader, start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        count += 1
-        if count > MAX_ROWS:
-            return _refused(f"the file has more than {MAX_ROWS} rows")
-        if len(cells) != len(header):
-            faults.append(Fault(number, "", f"has {len(cells)} cells, the header {len(header)}"))
-            continue
-        row = _Row(number, {k: v.strip() for k, v in zip(header, cells, strict=True)}, names)
+    for line in table.lines:
+        row = _Row(line.row, line.cells, names)
         duty = row.duty()
         faults.extend(row.faults)
         if duty is None:
             continue
-        first = seen.setdefault(duty.external_id, number)
-        if first != number:
-            faults.append(Fault(number, "id", f"occurs in row {first} already", duty.external_id))
+        first = seen.setdefault(duty.external_id, line.row)
+        if first != line.row:
+            reason = f"occurs in row {first} already"
+            faults.append(Fault(line.row, "id", reason, duty.external_id))
         duties.append(duty)
-    return ImportReport(tuple(duties), tuple(faults), count)
+        lines.append(line.row)
+    faults.sort(key=lambda fault: fault.row)
+    return ImportReport(tuple(duties), tuple(faults), len(table.lines), lines=tuple(lines))
 
 
 class _Row:
@@ -138,6 +109,8 @@ class _Row:
         priority = self._number_of("priority")
         if priority is not None and priority != int(priority):
             self._fault("priority", "must be a whole number")
+        soc_arrival_pct = self._number_of("soc_arrival_pct")
+        target_soc_pct = self._number_of("target_soc_pct")
         if arrival is None or departure is None:
             return None
         duty = Duty(
@@ -149,8 +122,8 @@ class _Row:
             departure_at=departure,
             vehicle_id=vehicle_id,
             vehicle_class=self._cell("vehicle_class") or None,
-            soc_arrival_pct=self._number_of("soc_arrival_pct"),
-            target_soc_pct=self._number_of("target_soc_pct"),
+            soc_arrival_pct=soc_arrival_pct,
+            target_soc_pct=target_soc_pct,
             target_energy_wh=None if energy_kwh is None else energy_kwh * 1000.0,
             priority=5 if priority is None else int(priority),
             bay_id=bay_id,
@@ -182,79 +155,50 @@ class _Row:
 
     def _number_of(self, column: str) -> float | None:
         text = self._cell(column)
-        if not text:
-            return None
-        if not _NUMBER.fullmatch(text):
-            self._fault(column, "is not a number")
-            return None
-        return float(text.replace(",", "."))
+        return self._read(column, number) if text else None
 
     def _time(self, column: str) -> datetime | None:
-        text = self._cell(column)
-        if not text:
+        if not self._cell(column):
             self._fault(column, "is missing")
             return None
+        return self._read(column, lambda text: instant(text, self._names.site.zone))
+
+    def _read(self, column: str, convert: Callable[[str], T]) -> T | None:
         try:
-            return parse_time(text, self._names.site.zone)
+            return convert(self._cell(column))
         except ValueError as error:
             self._fault(column, str(error))
             return None
 
 
-def parse_time(text: str, zone: ZoneInfo) -> datetime:
-    """An instant in UTC. A local time that does not exist, or exists twice, is refused."""
-    parsed = _first(text, (datetime.fromisoformat, *(_form(form) for form in _LOCAL_FORMS)))
-    if parsed is None:
-        raise ValueError("is not a date and time such as 2026-01-31 18:05")
-    if parsed.tzinfo is not None:
-        return parsed.astimezone(UTC)
-    early = parsed.replace(tzinfo=zone, fold=0)
-    late = parsed.replace(tzinfo=zone, fold=1)
-    if early.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != parsed:
-        raise ValueError("does not exist: the clocks go forward then")
-    if early.utcoffset() != late.utcoffset():
-        raise ValueError("exists twice: the clocks go back then; add an offset such as +01:00")
-    return early.astimezone(UTC)
+def write_csv(
+    duties: Iterable[Duty],
+    zone: ZoneInfo,
+    vehicles: Mapping[UUID, str],
+    bays: Mapping[UUID, str],
+) -> str:
+    """Duties as CSV that can be imported again; times are local with their offset."""
+    return write(COLUMNS, (_cells(duty, zone, vehicles, bays) for duty in duties))
 
 
-def _form(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007  (local by meaning)
+def _cells(
+    duty: Duty, zone: ZoneInfo, vehicles: Mapping[UUID, str], bays: Mapping[UUID, str]
+) -> tuple[str, ...]:
+    energy_wh = duty.target_energy_wh
+    return (
+        duty.external_id,
+        vehicles.get(duty.vehicle_id, "") if duty.vehicle_id else "",
+        duty.vehicle_class or "",
+        duty.arrival_at.astimezone(zone).isoformat(sep=" ", timespec="seconds"),
+        duty.departure_at.astimezone(zone).isoformat(sep=" ", timespec="seconds"),
+        _number_text(duty.soc_arrival_pct),
+        _number_text(duty.target_soc_pct),
+        _number_text(None if energy_wh is None else energy_wh / 1000.0),
+        str(duty.priority),
+        bays.get(duty.bay_id, "") if duty.bay_id else "",
+        duty.note,
+    )
 
 
-def _first(text: str, readers: tuple[Callable[[str], datetime], ...]) -> datetime | None:
-    for read in readers:
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return None
-
-
-def _decode(content: bytes) -> str | None:
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return None
-
-
-def _separator(header: str) -> str:
-    return max((",", ";", "\t"), key=header.count)
-
-
-def _header_faults(header: list[str]) -> list[Fault]:
-    faults = [
-        Fault(1, name, "there is no such column; known are " + ", ".join(COLUMNS), name)
-        for name in header
-        if name not in COLUMNS
-    ]
-    faults += [Fault(1, name, "this column is missing") for name in NEEDED if name not in header]
-    faults += [
-        Fault(1, name, "this column occurs twice") for name in COLUMNS if header.count(name) > 1
-    ]
-    return faults
-
-
-def _refused(reason: str) -> ImportReport:
-    return ImportReport((), (Fault(0, "", reason),), 0)
+def _number_text(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")

@@ -1,5 +1,6 @@
 """Duties: which vehicle (or class) must leave when, with how much."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -71,3 +72,21 @@ def problems(duty: Duty) -> dict[str, str]:
     if not 1 <= duty.priority <= 9:
         wrong["priority"] = "must be 1 (most important) to 9"
     return wrong
+
+
+def overlaps(duties: Iterable[Duty]) -> list[tuple[Duty, Duty]]:
+    """Pairs of open duties of one vehicle whose stays meet: it cannot be at both."""
+    by_vehicle: dict[UUID, list[Duty]] = {}
+    for duty in duties:
+        if duty.vehicle_id is not None and duty.state in (DutyState.PLANNED, DutyState.PRESENT):
+            by_vehicle.setdefault(duty.vehicle_id, []).append(duty)
+    found: list[tuple[Duty, Duty]] = []
+    for stays in by_vehicle.values():
+        stays.sort(key=lambda duty: (duty.arrival_at, duty.departure_at, duty.id))
+        latest = stays[0]
+        for duty in stays[1:]:
+            if duty.arrival_at < latest.departure_at:
+                found.append((latest, duty))
+            if duty.departure_at > latest.departure_at:
+                latest = duty
+    return found

@@ -23,5 +23,10 @@ class Sites(Protocol):
 
 
 class Sessions(Protocol):
+    def open_sessions(
+        self, *, org_id: UUID | None = None, site_id: UUID | None = None
+    ) -> Sequence[Session]:
+        """Those that run, from memory."""
+
     async def attach(self, session_id: UUID, *, duty_id: UUID | None = ...) -> Session:
         """Say which duty it serves; committed on return."""

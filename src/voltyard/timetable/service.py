@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.clock import Clock
@@ -17,7 +17,7 @@ from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import SYSTEM, of, transaction
 from voltyard.timetable import store
 from voltyard.timetable.events import DutiesChanged, DutyDeparted
-from voltyard.timetable.importing import CsvDuties, ImportReport, parse_csv
+from voltyard.timetable.intake import Intake
 from voltyard.timetable.model import Duty, DutyState, problems
 from voltyard.timetable.ports import Sessions, Sites, Vehicles
 from voltyard.timetable.store import DutyFilter
@@ -26,6 +26,9 @@ __all__ = ["DutyFilter", "TimetableService"]
 
 EARLY = timedelta(hours=6)
 """How long before its planned arrival a vehicle may plug in and still be on that duty."""
+
+LATE = timedelta(minutes=15)
+"""How long after its departure a vehicle that is still plugged in is waited for."""
 
 READY_TOLERANCE_PCT = 1.0
 
@@ -37,17 +40,15 @@ class _Outcome:
     shortfall_wh: float | None
 
 
-class TimetableService:
+class TimetableService(Intake):
     """``sessions`` is set by the composition root (the rooms need each other's services)."""
 
     def __init__(
         self, database: Database, bus: Bus, clock: Clock, *, sites: Sites, vehicles: Vehicles
     ) -> None:
-        self._database = database
+        super().__init__(database, sites, vehicles)
         self._bus = bus
         self._clock = clock
-        self._sites = sites
-        self._vehicles = vehicles
         self.sessions: Sessions | None = None
 
     def listen(self) -> None:
@@ -55,6 +56,7 @@ class TimetableService:
         self._bus.subscribe(SessionStarted, self._on_started, name="timetable.match")
         self._bus.subscribe(SessionUpdated, self._on_updated, name="timetable.rematch")
         self._bus.subscribe(SessionEnded, self._on_ended, name="timetable.session_ended")
+        self._bus.subscribe(DutiesChanged, self._on_changed, name="timetable.waiting")
 
     # Reading
 
@@ -88,9 +90,11 @@ class TimetableService:
         duties: Sequence[Duty],
         *,
         expect_new: bool | None = None,
+        remove: Sequence[UUID] = (),
         remote: str = "",
     ) -> list[Duty]:
-        """All or none. A duty of a known (site, source, external id) replaces that duty."""
+        """All or none. A duty of a known (site, source, external id) replaces that duty, unless
+        it has departed. ``remove`` go in the same transaction."""
         require(who, Permission.DUTIES_WRITE)
         await self._check(who, duties)
         now = self._clock.now()
@@ -100,10 +104,15 @@ class TimetableService:
                 group = [d for d in duties if (d.site_id, d.source) == (site_id, source)]
                 saved += await self._merge(tx, site_id, source, group, expect_new)
             await store.upsert(tx, saved, now)
-            detail = {"count": len(saved), "external_ids": [d.external_id for d in saved[:50]]}
+            await store.delete(tx, remove)
+            detail = {
+                "count": len(saved),
+                "removed": len(remove),
+                "external_ids": [d.external_id for d in saved[:50]],
+            }
             subject = saved[0].id if len(saved) == 1 else "many"
             await audit.write(tx, who, "duty.save", "duty", subject, detail, at=now, remote=remote)
-        await self._publish_changed(who.org_id, saved)
+        await self._publish_changed(who.org_id, saved, remove)
         return saved
 
     async def delete(self, who: Principal, duty_ids: Sequence[UUID], *, remote: str = "") -> None:
@@ -111,6 +120,8 @@ class TimetableService:
         now = self._clock.now()
         async with transaction(self._database, of(who.org_id)) as tx:
             gone = [await _existing(tx, duty_id) for duty_id in duty_ids]
+            if any(duty.state is DutyState.DEPARTED for duty in gone):
+                raise Conflict("a departed duty is history and stays", code="duty_departed")
             await store.delete(tx, duty_ids)
             for duty in gone:
                 detail = {"external_id": duty.external_id}
@@ -118,68 +129,6 @@ class TimetableService:
                     tx, who, "duty.delete", "duty", duty.id, detail, at=now, remote=remote
                 )
         await self._publish_changed(who.org_id, gone)
-
-    # Importing
-
-    async def check_csv(self, who: Principal, site_id: UUID, content: bytes) -> ImportReport:
-        """A dry run: every row that would be imported and every fault with its reason."""
-        org_id = who.org_id
-        site = await self._sites.site(who, site_id)
-        parsed = parse_csv(
-            content,
-            CsvDuties(
-                site,
-                {v.name.casefold(): v for v in await self._vehicles.all(org_id)},
-                {bay.name.casefold(): bay for bay in await self._sites.bays(who, site_id)},
-            ),
-        )
-        async with transaction(self._database, of(org_id)) as tx:
-            keys = [duty.external_id for duty in parsed.duties]
-            known = await store.by_external_ids(tx, site_id, "csv", keys)
-        return replace(parsed, replaces=len(known))
-
-    async def import_csv(
-        self,
-        who: Principal,
-        site_id: UUID,
-        content: bytes,
-        *,
-        remove_absent: bool = False,
-        remote: str = "",
-    ) -> ImportReport:
-        """Import all rows, or raise Invalid (fields ``row 7 departure``) and import none.
-
-        ``remove_absent`` deletes planned duties of earlier files that depart within this file's
-        span and that it no longer names.
-        """
-        report = await self.check_csv(who, site_id, content)
-        if report.faults or not report.duties:
-            fields = {f"row {f.row} {f.column}".strip(): f.reason for f in report.faults}
-            raise Invalid(
-                "the file was not imported: it has faults" if fields else "the file has no duties",
-                code="import_faults",
-                fields=fields,
-            )
-        await self.save_all(who, report.duties, remote=remote)
-        if remove_absent:
-            await self._remove_absent(who, site_id, report.duties, remote)
-        return report
-
-    async def _remove_absent(
-        self, who: Principal, site_id: UUID, duties: Sequence[Duty], remote: str
-    ) -> None:
-        departures = [duty.departure_at for duty in duties]
-        async with transaction(self._database, of(who.org_id)) as tx:
-            gone = await store.absent(
-                tx,
-                site_id,
-                "csv",
-                [duty.external_id for duty in duties],
-                min(departures),
-                max(departures),
-            )
-        if gone:
-            await self.delete(who, gone, remote=remote)
 
     # Matching and closing
 
@@ -195,40 +144,69 @@ class TimetableService:
                 event.org_id, event.site_id, event.session_id, event.vehicle_id, event.at
             )
 
+    async def _on_changed(self, event: DutiesChanged) -> None:
+        """A list that comes late finds the vehicles that already stand there."""
+        if self.sessions is None:
+            return
+        now = self._clock.now()
+        for session in self.sessions.open_sessions(org_id=event.org_id, site_id=event.site_id):
+            if session.duty_id is None and session.vehicle_id is not None:
+                await self._match(event.org_id, event.site_id, session.id, session.vehicle_id, now)
+
     async def _on_ended(self, event: SessionEnded) -> None:
-        await self.close_overdue()
+        """Unplugged at its departure it is gone; earlier it is expected back at another EVSE."""
+        now = self._clock.now()
+        async with transaction(self._database, of(event.org_id)) as tx:
+            duty = await store.left_alone(tx, event.session_id)
+            if duty is not None and duty.departure_at > now:
+                await store.release(tx, duty.id, now)
+        if duty is None:
+            return
+        if duty.departure_at <= now:
+            await self._depart(duty, event.at)
+        else:
+            await self._publish_changed(event.org_id, [duty])
 
     async def _match(
         self, org_id: UUID, site_id: UUID, session_id: UUID, vehicle_id: UUID, at: datetime
     ) -> None:
         """Find the duty the vehicle serves and tell the session; nothing when there is none."""
         vehicle = await self._vehicle(org_id, vehicle_id)
+        vehicle_class = vehicle.vehicle_class if vehicle else ""
         async with transaction(self._database, of(org_id)) as tx:
-            found = await store.candidates(
-                tx, site_id, vehicle_id, vehicle.vehicle_class if vehicle else "", at, at + EARLY
-            )
-            if not found:
-                return
-            duty = found[0]
-            claimed = duty.state is not DutyState.PRESENT or duty.vehicle_id is None
-            if claimed:
-                taken = replace(duty, vehicle_id=vehicle_id, state=DutyState.PRESENT)
-                await store.upsert(tx, [taken], self._clock.now())
+            found = await store.candidates(tx, site_id, vehicle_id, vehicle_class, at, at + EARLY)
+            duty, changed = await self._claim(tx, found, vehicle_id)
+        if duty is None:
+            return
         if self.sessions is not None:
             await self.sessions.attach(session_id, duty_id=duty.id)
-        if claimed:
+        if changed:
             await self._publish_changed(org_id, [duty])
 
+    async def _claim(
+        self, tx: Tx, found: Sequence[Duty], vehicle_id: UUID
+    ) -> tuple[Duty | None, bool]:
+        """The first duty no other vehicle takes at this moment, and whether that is news."""
+        for duty in found:
+            if duty.state is DutyState.PRESENT and duty.vehicle_id == vehicle_id:
+                return duty, False
+            if await store.claim(tx, duty.id, vehicle_id, self._clock.now()):
+                return duty, True
+        return None, False
+
     async def close_overdue(self) -> int:
-        """Close the books of every duty whose departure has come; run once a minute."""
+        """Close the books of every duty whose departure has come; run once a minute.
+
+        A vehicle that is still plugged in has ``LATE`` to leave.
+        """
         now = self._clock.now()
         async with transaction(self._database, SYSTEM) as tx:
-            due = await store.overdue(tx, now)
+            due = await store.overdue(tx, now, now - LATE)
         for duty in due:
-            await self._depart(duty)
+            await self._depart(duty, duty.departure_at)
         return len(due)
 
-    async def _depart(self, duty: Duty) -> None:
+    async def _depart(self, duty: Duty, at: datetime) -> None:
         vehicle = None
         if duty.vehicle_id is not None:
             vehicle = await self._vehicle(duty.org_id, duty.vehicle_id)
@@ -236,14 +214,16 @@ class TimetableService:
             row = await store.session_energy(tx, duty.id)
             energy_wh = float(row["energy_wh"]) if row else 0.0
             outcome = _outcome(duty, vehicle, energy_wh, row["soc_pct"] if row else None)
-            await store.close(
+            closed = await store.close(
                 tx,
                 duty.id,
-                at=duty.departure_at,
+                at=max(at, duty.departure_at),
                 soc_pct=outcome.soc_pct,
                 ready=outcome.ready,
                 shortfall_wh=outcome.shortfall_wh,
             )
+        if not closed:
+            return
         await self._bus.publish(
             DutyDeparted(
                 duty.org_id,
@@ -261,18 +241,23 @@ class TimetableService:
     async def _check(self, who: Principal, duties: Sequence[Duty]) -> None:
         wrong: dict[str, str] = {}
         vehicles = {vehicle.id for vehicle in await self._vehicles.all(who.org_id)}
+        bays: dict[UUID, set[UUID]] = {}
         for site_id in sorted({duty.site_id for duty in duties}):
-            await self._sites.site(who, site_id)
+            bays[site_id] = {bay.id for bay in await self._sites.bays(who, site_id)}
         for index, duty in enumerate(duties):
             found = problems(duty)
             if duty.vehicle_id is not None and duty.vehicle_id not in vehicles:
                 found["vehicle"] = "there is no such vehicle"
+            if duty.bay_id is not None and duty.bay_id not in bays[duty.site_id]:
+                found["bay_id"] = "there is no such bay at this site"
             prefix = "" if len(duties) == 1 else f"duties[{index}]."
             wrong.update({prefix + name: reason for name, reason in found.items()})
-        keys = [(duty.site_id, duty.source, duty.external_id) for duty in duties]
-        for index, key in enumerate(keys):
-            if keys.index(key) != index:
+        seen: set[tuple[UUID, str, str]] = set()
+        for index, duty in enumerate(duties):
+            key = (duty.site_id, duty.source, duty.external_id)
+            if key in seen:
                 wrong[f"duties[{index}].external_id"] = "occurs twice"
+            seen.add(key)
         if wrong:
             raise Invalid("the duty is not valid", code="duty_invalid", fields=wrong)
 
@@ -292,26 +277,22 @@ class TimetableService:
                 before = await _existing(tx, duty.id)
             if before is None:
                 merged.append(duty)
-                continue
-            if expect_new:
-                raise Conflict(f"duty {duty.external_id} exists already", code="duty_exists")
-            state = before.state if duty.state is DutyState.PLANNED else duty.state
-            merged.append(replace(duty, id=before.id, state=state))
+            else:
+                merged.append(_merged(before, duty, expect_new))
         return merged
 
     async def _vehicle(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
         vehicles = await self._vehicles.all(org_id)
         return next((vehicle for vehicle in vehicles if vehicle.id == vehicle_id), None)
 
-    async def _publish_changed(self, org_id: UUID, duties: Sequence[Duty]) -> None:
+    async def _publish_changed(
+        self, org_id: UUID, duties: Sequence[Duty], removed: Sequence[UUID] = ()
+    ) -> None:
+        """``removed`` are of the site of the duties they were replaced by."""
         now = self._clock.now()
         for site_id in sorted({duty.site_id for duty in duties}):
-            ids = tuple(duty.id for duty in duties if duty.site_id == site_id)
+            ids = (*(duty.id for duty in duties if duty.site_id == site_id), *removed)
             await self._bus.publish(DutiesChanged(org_id, site_id, ids, now))
-
-
-def new_duty_id() -> UUID:
-    return uuid4()
 
 
 async def _existing(tx: Tx, duty_id: UUID) -> Duty:
@@ -319,6 +300,21 @@ async def _existing(tx: Tx, duty_id: UUID) -> Duty:
     if duty is None:
         raise NotFound("there is no such duty", detail=str(duty_id))
     return duty
+
+
+def _merged(before: Duty, duty: Duty, expect_new: bool | None) -> Duty:
+    """What is asked for, on the duty that is there; a departed one is history."""
+    if expect_new:
+        raise Conflict(f"duty {duty.external_id} exists already", code="duty_exists")
+    if before.state is DutyState.DEPARTED:
+        if expect_new is False:
+            raise Conflict("a departed duty is history and stays", code="duty_departed")
+        return before
+    state = before.state if duty.state is DutyState.PLANNED else duty.state
+    # A duty of a class keeps the vehicle that already came for it.
+    keeps = duty.vehicle_id is None and duty.vehicle_class == before.vehicle_class
+    vehicle_id = before.vehicle_id if keeps else duty.vehicle_id
+    return replace(duty, id=before.id, state=state, vehicle_id=vehicle_id)
 
 
 def _outcome(

@@ -108,19 +108,46 @@ async def candidates(
     return [_duty(row) for row in rows]
 
 
-async def overdue(tx: Tx, at: datetime) -> list[Duty]:
+async def overdue(tx: Tx, at: datetime, long_ago: datetime) -> list[Duty]:
+    """Open duties whose departure is past; of vehicles still plugged in, past ``long_ago``."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM duties WHERE {_OPEN} AND departure_at <= :at"
+        " AND (departure_at <= :long_ago OR NOT EXISTS (SELECT 1 FROM sessions"
+        " WHERE sessions.duty_id = duties.id AND sessions.state = 'active'))"
         " ORDER BY departure_at, id LIMIT 1000",
-        {"at": at},
+        {"at": at, "long_ago": long_ago},
     )
     return [_duty(row) for row in rows]
 
 
-async def set_state(tx: Tx, duty_id: UUID, state: DutyState, at: datetime) -> None:
+async def claim(tx: Tx, duty_id: UUID, vehicle_id: UUID, at: datetime) -> bool:
+    """The vehicle is here for it; False when another vehicle took it meanwhile."""
+    done = await tx.execute(
+        "UPDATE duties SET state = 'present', vehicle_id = :vehicle, updated_at = :at"
+        f" WHERE id = :id AND {_OPEN}"
+        " AND (vehicle_id = :vehicle OR (vehicle_id IS NULL AND state = 'planned'))",
+        {"id": duty_id, "vehicle": vehicle_id, "at": at},
+    )
+    return done == 1
+
+
+async def left_alone(tx: Tx, session_id: UUID) -> Duty | None:
+    """The open duty of a session, unless another session still serves it."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM duties WHERE {_OPEN}"
+        " AND id = (SELECT duty_id FROM sessions WHERE id = :session)"
+        " AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.duty_id = duties.id"
+        " AND s.state = 'active' AND s.id <> :session) FOR UPDATE",
+        {"session": session_id},
+    )
+    return None if row is None else _duty(row)
+
+
+async def release(tx: Tx, duty_id: UUID, at: datetime) -> None:
     await tx.execute(
-        "UPDATE duties SET state = :state, updated_at = :at WHERE id = :id",
-        {"id": duty_id, "state": state.value, "at": at},
+        "UPDATE duties SET state = 'planned', updated_at = :at WHERE id = :id"
+        " AND state = 'present'",
+        {"id": duty_id, "at": at},
     )
 
 
@@ -132,12 +159,15 @@ async def close(
     soc_pct: float | None,
     ready: bool | None,
     shortfall_wh: float | None,
-) -> None:
-    await tx.execute(
+) -> bool:
+    """Close it; False when it was closed already."""
+    done = await tx.execute(
         "UPDATE duties SET state = 'departed', departed_at = :at, soc_departure_pct = :soc,"
-        " ready = :ready, shortfall_wh = :short, updated_at = :at WHERE id = :id",
+        " ready = :ready, shortfall_wh = :short, updated_at = :at WHERE id = :id"
+        f" AND {_OPEN}",
         {"id": duty_id, "at": at, "soc": soc_pct, "ready": ready, "short": shortfall_wh},
     )
+    return done == 1
 
 
 async def delete(tx: Tx, duty_ids: Sequence[UUID]) -> int:
@@ -160,6 +190,18 @@ async def absent(
         },
     )
     return [row["id"] for row in rows]
+
+
+async def of_vehicles(
+    tx: Tx, vehicle_ids: Sequence[UUID], from_at: datetime, until_at: datetime
+) -> list[Duty]:
+    """Open duties of these vehicles that meet the window, at any site."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM duties WHERE vehicle_id = ANY(:ids) AND {_OPEN}"
+        " AND arrival_at < :until AND departure_at > :from_at",
+        {"ids": list(vehicle_ids), "until": until_at, "from_at": from_at},
+    )
+    return [_duty(row) for row in rows]
 
 
 async def session_energy(tx: Tx, duty_id: UUID) -> Row | None:
