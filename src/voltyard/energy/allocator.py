@@ -63,7 +63,9 @@ class AllocationInput:
     ``reservations`` count at every node above their EVSE and are never given away.
     ``budget_w`` is the plan's total for planned vehicles (default: the sum of their plans); with
     ``opportunistic`` the limits alone bound them. An increase under ``dead_band_w`` waits; a
-    charging vehicle keeps its turn for ``sticky_s`` of laxity and at least ``min_on_s``.
+    charging vehicle keeps its turn for ``sticky_s`` of laxity and at least ``min_on_s``. Below
+    ``urgent_s`` of laxity a vehicle gets more than its plan, from those above ``protect_s``, and
+    below ``critical_s`` more than the budget.
     """
 
     tree: ElectricalTree
@@ -79,6 +81,8 @@ class AllocationInput:
     min_on_s: float = 300.0
     rotate_s: float = 900.0
     urgent_s: float = 360.0
+    critical_s: float = 60.0
+    protect_s: float = 3600.0
 
 
 class ReasonKind(StrEnum):
@@ -186,20 +190,33 @@ class _Sharing:
         self.budget_w = planned if given.budget_w is None else given.budget_w
 
     def serve(self) -> None:
+        """The plan's shares first; where somebody is urgent, those with time to spare give way."""
         planned = [c for c in self.order if self.tier[c.evse_id] is not _Tier.UNPLANNED]
+        urgent = [c for c in planned if self.tier[c.evse_id] is _Tier.URGENT]
+        spares = self.given.protect_s if urgent else -inf
+        pressed = [c for c in planned if c.laxity_s < spares and not c.late]
+        for candidate in pressed:
+            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=False)
+        for candidate in urgent:
+            critical = candidate.laxity_s < self.given.critical_s
+            self._raise(candidate, candidate.want_w, bounded=not critical)
         for candidate in planned:
-            urgent = self.tier[candidate.evse_id] <= _Tier.HELD
-            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=not urgent)
-        running = [c for c in planned if self.granted_w[c.evse_id] > 0.0]
-        paused = [c for c in planned if self.granted_w[c.evse_id] == 0.0]
-        for candidate in (*running, *paused):
-            self._raise(candidate, candidate.want_w, bounded=True)
+            held = self.tier[candidate.evse_id] is _Tier.HELD
+            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=not held)
+        self._use_up(planned)
         for candidate in self.order:
             if self.tier[candidate.evse_id] is _Tier.UNPLANNED:
                 self._raise(candidate, candidate.want_w, bounded=False, counted=False)
         if self.given.opportunistic:
             for candidate in planned:
                 self._raise(candidate, candidate.want_w, bounded=False)
+
+    def _use_up(self, planned: Sequence[Candidate]) -> None:
+        """Power others left of the planned total: running vehicles first, then paused ones."""
+        running = [c for c in planned if self.granted_w[c.evse_id] > 0.0]
+        paused = [c for c in planned if self.granted_w[c.evse_id] == 0.0]
+        for candidate in (*running, *paused):
+            self._raise(candidate, candidate.want_w, bounded=True)
 
     def _raise(
         self, candidate: Candidate, target_w: float, *, bounded: bool, counted: bool = True
@@ -215,6 +232,10 @@ class _Sharing:
             self.set(candidate, new_w)
             if counted:
                 self.budget_w -= new_w - held_w
+
+    def top_up(self, candidate: Candidate) -> None:
+        """As much more as budget and nodes allow."""
+        self._raise(candidate, candidate.want_w, bounded=True)
 
     def set(self, candidate: Candidate, power_w: float) -> None:
         held_w = self.granted_w[candidate.evse_id]
@@ -287,8 +308,6 @@ def _tier(given: AllocationInput, candidate: Candidate) -> _Tier:
 def _share_of_plan(tier: Mapping[UUID, _Tier], candidate: Candidate) -> float:
     """Power from the plan alone: its own, rounded up to the least power when that is near."""
     plan_w = candidate.plan_w or 0.0
-    if tier[candidate.evse_id] is _Tier.URGENT:
-        return candidate.want_w
     if tier[candidate.evse_id] is _Tier.HELD:
         return max(plan_w, candidate.min_power_w)
     if plan_w >= candidate.min_power_w:
@@ -305,16 +324,33 @@ def _usable(candidate: Candidate, power_w: float) -> float:
 
 
 def _calm(given: AllocationInput, sharing: _Sharing) -> None:
-    """Leave out increases too small to matter. Only ever lowers what was granted."""
+    """Leave out increases too small to matter; what that frees goes to those who gain enough."""
+    freed_w = 0.0
     for candidate in sharing.order:
-        granted_w = sharing.granted_w[candidate.evse_id]
-        band_w = given.dead_band_w
-        if candidate.whole_amps:
-            band_w = min(band_w, candidate.wiring.watts(1) - 1e-6)
         held_w = _usable(candidate, candidate.current_w)
-        if 0.0 < held_w < granted_w < held_w + band_w:
+        granted_w = sharing.granted_w[candidate.evse_id]
+        if 0.0 < held_w < granted_w < held_w + _band_w(given, candidate):
             sharing.set(candidate, held_w)
             sharing.calmed.add(candidate.evse_id)
+            freed_w += granted_w - held_w
+    sharing.budget_w = max(0.0, sharing.budget_w) + freed_w
+    for candidate in sharing.order:
+        before_w = sharing.granted_w[candidate.evse_id]
+        if before_w > 0.0 and sharing.budget_w >= 1.0:
+            sharing.top_up(candidate)
+            gained_w = sharing.granted_w[candidate.evse_id] - candidate.current_w
+            if 0.0 < gained_w < _band_w(given, candidate):
+                sharing.budget_w += sharing.granted_w[candidate.evse_id] - before_w
+                sharing.set(candidate, before_w)
+            elif sharing.granted_w[candidate.evse_id] > before_w:
+                sharing.calmed.discard(candidate.evse_id)
+
+
+def _band_w(given: AllocationInput, candidate: Candidate) -> float:
+    """Least increase worth a command: on AC one ampere is."""
+    if candidate.whole_amps:
+        return min(given.dead_band_w, candidate.wiring.watts(1) - 1e-6)
+    return given.dead_band_w
 
 
 def _verify(given: AllocationInput, sharing: _Sharing, overloaded: Iterable[UUID]) -> None:

@@ -10,6 +10,7 @@ from voltyard.energy.taper import Floats, Vehicles, able
 
 STICKY_S = 3600.0
 """A charging vehicle keeps its turn until another is this much more urgent."""
+_URGENT_S = 1800.0
 _LATE_S = 1e9
 
 
@@ -51,10 +52,12 @@ def share(
             if need[stay] > 0 and net.stay_cap[stay, slot] > 0:
                 slack_wh = float(ahead[stay] - need[stay])
                 key[stay] = slack_wh * 3600.0 / max(wishes.max_w[stay], 1.0) + wishes.priority[stay]
-                if running[stay]:
+                if key[stay] < _URGENT_S:
+                    key[stay] -= _LATE_S
+                elif running[stay]:
                     key[stay] -= sticky_s
                 if wishes.late[stay]:
-                    key[stay] += _LATE_S
+                    key[stay] += 2.0 * _LATE_S
             ahead[stay] -= net.stay_cap[stay, slot]
         for stay in np.argsort(key):
             if key[stay] == np.inf:
