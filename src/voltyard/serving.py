@@ -21,7 +21,7 @@ import uvicorn
 from litestar import Litestar
 from sqlalchemy.exc import SQLAlchemyError
 
-from voltyard import __version__
+from voltyard import __version__, logs
 from voltyard.api.app import make_api
 from voltyard.api.deps import ApiDeps, Part
 from voltyard.app import DEMO_EMAIL, Core, build_core, first_organisation, rooms
@@ -195,6 +195,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
     return Litestar(
         route_handlers=[*make_router(console), *make_api(api)],
         openapi_config=None,
+        logging_config=None,
         debug=False,
     )
 
@@ -268,6 +269,7 @@ def database_of(settings: Settings) -> Iterator[str]:
 
 def serve(settings: Settings) -> int:
     """Run until told to stop."""
+    logs.setup(settings.log_level, as_json=settings.log_json)
     with database_of(settings) as url, asyncio.Runner(loop_factory=_fast_loop) as runner:
         return runner.run(_serve(settings, url))
 
@@ -337,6 +339,7 @@ def demo(arguments: Namespace) -> int:
     async def main() -> int:
         return await showcase.run(arguments, open_server, password, stop_event())
 
+    logs.setup("WARNING")
     _say("starting PostgreSQL …")
     with database_of(settings) as url, asyncio.Runner(loop_factory=_fast_loop) as runner:
         return runner.run(main())

@@ -112,6 +112,9 @@ class EnergyService:
         """Run the controller; stop it before the lease ends if it cannot be renewed."""
         try:
             controller = await self.start(site_id)
+        except NotFound as error:
+            log.info("site %s is not controlled yet: %s", site_id, error.message)
+            return
         except Exception:
             log.exception("the controller of site %s cannot start", site_id)
             return
