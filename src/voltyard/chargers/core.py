@@ -48,7 +48,7 @@ class ChargerCore:
 
     def station(self, station_id: UUID) -> Station | None:
         entry = self._directory.entry(station_id)
-        return None if entry is None else entry.station
+        return None if entry is None else entry.seen
 
     def evse(self, evse_id: UUID) -> Evse | None:
         return self._directory.evse(evse_id)

@@ -24,8 +24,16 @@ class Entry:
     flags: dict[str, FlagCount] = field(default_factory=dict)
     status: EvseStatus = EvseStatus.UNKNOWN
     link: StationLink | None = None
+    seen_at: datetime | None = None
     seen_written_at: datetime | None = None
     flags_dirty: bool = False
+
+    @property
+    def seen(self) -> Station:
+        """The station with the instant of its last message."""
+        if self.seen_at is None or self.seen_at == self.station.last_seen_at:
+            return self.station
+        return replace(self.station, last_seen_at=self.seen_at)
 
     def note(self, flag: str, detail: str, at: datetime) -> bool:
         """Count a flag; True when it is new. Beyond the bound, new flags share one name."""

@@ -94,7 +94,7 @@ def _view(entry: Entry) -> StationView:
         if number in entry.evses
     }
     return StationView(
-        entry.station,
+        entry.seen,
         evses,
         tuple(entry.flags.values()),
         entry.status,

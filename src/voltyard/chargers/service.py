@@ -114,7 +114,7 @@ class ChargerService(StationAdmin, StationReads):
             last_seen_at=now,
             ocpp_version=link.version,
         )
-        entry.seen_written_at = now
+        entry.seen_at = entry.seen_written_at = now
         write = store.station_write(
             station.id,
             connected=True,
@@ -136,9 +136,7 @@ class ChargerService(StationAdmin, StationReads):
         entry.link = None
         now = self._clock.now()
         station = self._change(entry, connected=False)
-        write = store.station_write(
-            station.id, connected=False, last_seen_at=station.last_seen_at or now
-        )
+        write = store.station_write(station.id, connected=False, last_seen_at=entry.seen_at or now)
         await self._commits.submit([write, *self._flag_writes(entry)])
         await self._bus.publish(
             StationDisconnected(station.org_id, station.site_id, station.id, reason, now)
@@ -155,6 +153,7 @@ class ChargerService(StationAdmin, StationReads):
             "booted_at": now,
             "last_seen_at": now,
         }
+        entry.seen_at = now
         known = self._change(entry, **columns)
         await self._commits.submit([store.station_write(known.id, **columns)])
         await self._bus.publish(
@@ -315,7 +314,7 @@ class ChargerService(StationAdmin, StationReads):
 
     def _seen(self, entry: Entry) -> datetime:
         now = self._clock.now()
-        entry.station = replace(entry.station, last_seen_at=now)
+        entry.seen_at = now
         written_at = entry.seen_written_at
         if written_at is None or (now - written_at).total_seconds() >= self._settings.seen_write_s:
             entry.seen_written_at = now

@@ -58,7 +58,10 @@ class Authoriser:
         known = _Expected(now + EXPECTED_FOR, vehicle_id)
         self._expected[(station_id, key(token.value))] = known
 
-    async def check(self, place: Place, token: IdToken | None, now: datetime) -> Authorisation:
+    async def check(
+        self, place: Place, token: IdToken | None, now: datetime, *, replayed: bool = False
+    ) -> Authorisation:
+        """``replayed`` tells of the past: where the token is now does not matter then."""
         if token is None or not token.value or token.kind is TokenKind.NONE:
             return await self._by_policy(place, "no token")
         expected = self._expected.get((place.station_id, key(token.value)))
@@ -67,7 +70,8 @@ class Authoriser:
         found, vehicle = await self._look_up(place.org_id, token)
         if found is None:
             return await self._by_policy(place, "unknown token")
-        return self._standing(place, token, found, vehicle, now)
+        here = None if replayed else place
+        return self._standing(here, token, found, vehicle, now)
 
     async def _look_up(self, org_id: UUID, token: IdToken) -> tuple[Token | None, Vehicle | None]:
         for spelling in spellings(token):
@@ -78,7 +82,7 @@ class Authoriser:
 
     def _standing(
         self,
-        place: Place,
+        place: Place | None,
         token: IdToken,
         found: Token,
         vehicle: Vehicle | None,
@@ -93,7 +97,7 @@ class Authoriser:
             status, reason = AuthorisationStatus.INVALID, "the token is not valid yet"
         elif vehicle is not None and not vehicle.active:
             status, reason = AuthorisationStatus.BLOCKED, "the vehicle is out of service"
-        elif self._busy(place, token.value):
+        elif place is not None and self._busy(place, token.value):
             status, reason = AuthorisationStatus.CONCURRENT, "the token charges elsewhere"
         vehicle_id = found.vehicle_id if vehicle is None else vehicle.id
         return Authorisation(status, vehicle_id, True, reason)

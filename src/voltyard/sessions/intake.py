@@ -43,6 +43,7 @@ from voltyard.storage.groupcommit import GroupCommit
 
 NO_REFERENCE = frozenset({"", "0", "-1"})
 REUSE_GAP = timedelta(seconds=60)
+REPLAYED_AFTER = timedelta(minutes=5)
 
 
 class Intake:
@@ -131,7 +132,8 @@ class Intake:
         place = self._place(station, evse)
         authorisation = None
         if report.id_token is not None:
-            authorisation = await self._check(place, report.id_token)
+            replayed = report.offline or self._clock.now() - report.at > REPLAYED_AFTER
+            authorisation = await self._check(place, report.id_token, replayed=replayed)
         start_key = start_key or f"ref:{ref}"
         index = self._book.index
         raced = index.by_ref(station.id, ref) or index.by_start(station.id, start_key)
@@ -323,9 +325,11 @@ class Intake:
                 )
             )
 
-    async def _check(self, place: Place, token: IdToken) -> Authorisation:
+    async def _check(
+        self, place: Place, token: IdToken, *, replayed: bool = False
+    ) -> Authorisation:
         now = self._clock.now()
-        found = await self._authoriser.check(place, token, now)
+        found = await self._authoriser.check(place, token, now, replayed=replayed)
         if not found.known and token.value:
             await self._bus.publish(
                 UnknownTokenUsed(

@@ -7,13 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from voltyard.bus import Bus
-from voltyard.chargers.model import StationRef
+from voltyard.chargers.model import EvseStatus, StationRef
 from voltyard.clock import Clock
 from voltyard.errors import Forbidden, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions import fold
 from voltyard.sessions.authorisation import Authoriser, Place
 from voltyard.sessions.book import Book, Change
+from voltyard.sessions.events import SessionUpdated
 from voltyard.sessions.fold import Tracked
 from voltyard.sessions.intake import Intake
 from voltyard.sessions.live import LiveBoard
@@ -66,6 +67,7 @@ class SessionService(SessionReads):
         super().__init__(database)
         self.live = LiveBoard(outlets)
         self.live.subscribe(bus)
+        self._bus = bus
         self._clock = clock
         self._outlets = outlets
         self._audit = audit
@@ -75,8 +77,27 @@ class SessionService(SessionReads):
         self._intake = Intake(self._book, commits, bus, clock, outlets, self.live, self._authoriser)
 
     async def load(self) -> None:
-        """At start, after the chargers and before the first connection."""
+        """At start, after the chargers and before the first connection; commits must run.
+
+        What was committed but not yet told when the process died is told now: sessions that
+        serve no duty are announced again, so that the timetable can match them.
+        """
         await self._book.load()
+        now = self._clock.now()
+        for session in self.open_sessions():
+            if session.duty_id is None:
+                await self._bus.publish(
+                    SessionUpdated(
+                        session.org_id,
+                        session.site_id,
+                        session.station_id,
+                        session.evse_id,
+                        session.id,
+                        session.vehicle_id,
+                        session.charging_state,
+                        now,
+                    )
+                )
 
     async def close(self) -> None:
         """Wait for commits that are under way; close the group commit after this."""
@@ -198,6 +219,12 @@ class SessionService(SessionReads):
                 place.evse_id is not None and session.evse_id != place.evse_id
             )
             recent = now - (tracked.heard_at or session.started_at) <= BUSY_FOR
-            if elsewhere and recent and self._outlets.is_connected(session.station_id):
+            online = self._outlets.is_connected(session.station_id)
+            if elsewhere and recent and online and not self._left(session):
                 return True
         return False
+
+    def _left(self, session: Session) -> bool:
+        """Whether the outlet says that nobody is plugged in there any more."""
+        evse = None if session.evse_id is None else self._outlets.evse(session.evse_id)
+        return evse is not None and evse.status is EvseStatus.AVAILABLE

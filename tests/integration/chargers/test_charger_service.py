@@ -1,5 +1,6 @@
 """The charger service against the real database."""
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
@@ -360,3 +361,45 @@ async def test_data_of_a_known_vendor_reaches_its_handler(yard: Yard) -> None:
     assert await service.data_received(station.ref, "com.Maker", "m", "d")
     assert not await service.data_received(station.ref, "else", None, None)
     assert got == [("m", "d")]
+
+
+async def test_a_storm_of_stations_at_once(yard: Yard) -> None:
+    """steve#2107: stations that connect together must not end in a deadlock."""
+    service = await yard.service(allow_no_password=True, auto_approve=True)
+
+    async def arrive(number: int) -> None:
+        _, station = await knock(service, f"CP{number % 20}")
+        assert station is not None
+        await service.connected(FakeLink(station.ref))
+        await service.booted(station.ref, BootInfo("Maker", "One"))
+        for outlet in (2, 1):
+            await service.status(
+                station.ref, StatusReport(outlet, 1, EvseStatus.AVAILABLE, START_AT)
+            )
+
+    await asyncio.gather(*(arrive(number) for number in range(60)))
+    assert len(await yard.rows("SELECT 1 AS x FROM stations WHERE connected")) == 20
+    assert len(await yard.rows("SELECT 1 AS x FROM evses")) == 40
+    assert len(await yard.rows("SELECT 1 AS x FROM connectors")) == 40
+
+
+async def test_what_is_known_survives_a_restart_and_nobody_is_connected(yard: Yard) -> None:
+    service, station = await approved(yard)
+    await service.connected(FakeLink(station.ref))
+    await service.status(station.ref, StatusReport(1, 1, EvseStatus.CHARGING, START_AT))
+    again = await yard.service()
+    view = again.station_view(yard.org_id, station.id)
+    assert (view.station.connected, again.is_connected(station.id)) == (False, False)
+    assert [evse.status for evse in view.evses] == [EvseStatus.CHARGING]
+    assert view.connectors[view.evses[0].id][0].status is EvseStatus.CHARGING
+
+
+async def test_without_an_organisation_nobody_is_let_in(yard: Yard) -> None:
+    service = await yard.service(allow_no_password=True)
+
+    async def nowhere() -> None:
+        return None
+
+    service._gate._home = nowhere
+    answer = await service.admit("CP1", None, remote="r", subprotocols=[])
+    assert (answer.admission, answer.retry_after_s) == (Admission.BUSY, 60)

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from session_yard import START_AT, Yard
 
+from voltyard.chargers.model import EvseStatus
 from voltyard.errors import Forbidden, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.events import SessionUpdated, UnknownTokenUsed
@@ -130,3 +131,19 @@ async def test_only_who_may_assigns_vehicles_of_their_own(yard: Yard) -> None:
     object.__setattr__(stranger, "org_id", uuid4())
     with pytest.raises(NotFound):
         await yard.sessions.assign_vehicle(stranger, session.id, None)
+
+
+async def test_a_vehicle_that_left_its_outlet_is_not_busy_there(yard: Yard) -> None:
+    """Its stop was lost, and it must charge where it stands now."""
+    yard.tokens.add(yard.org_id, "BUS1")
+    await yard.start(outlet=1)
+    await yard.status(EvseStatus.AVAILABLE, 5, outlet=1)
+    assert await asked(yard, "BUS1", outlet=2) is A.ACCEPTED
+
+
+async def test_a_start_told_late_is_not_judged_by_where_the_token_is_now(yard: Yard) -> None:
+    yard.tokens.add(yard.org_id, "BUS1")
+    await yard.start(outlet=1, minute=60)
+    ack = await yard.start(outlet=2, minute=0)
+    assert ack.authorisation is not None
+    assert ack.authorisation.status is A.ACCEPTED

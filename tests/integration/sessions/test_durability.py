@@ -6,7 +6,7 @@ import pytest
 from session_yard import Yard
 
 from voltyard.errors import TooMany
-from voltyard.sessions.events import SessionStarted
+from voltyard.sessions.events import SessionStarted, SessionUpdated
 from voltyard.sessions.model import SessionState
 from voltyard.storage.groupcommit import GroupCommit, Write
 
@@ -99,3 +99,11 @@ async def test_one_bad_message_harms_one_message(yard: Yard) -> None:
     )
     assert isinstance(results[1], Exception)
     assert len(await yard.stored()) == 2
+
+
+async def test_sessions_nobody_was_told_of_are_told_after_a_restart(yard: Yard) -> None:
+    await yard.start()
+    yard.events.clear()
+    await yard.restart()
+    (event,) = yard.seen(SessionUpdated)
+    assert event.session_id == (await yard.only()).id
