@@ -23,7 +23,7 @@ def read_instant(text: str | None, received_at: datetime) -> tuple[datetime, tup
         return _odd_form(text, received_at)
     if at.tzinfo is None:
         return _sane(at.replace(tzinfo=UTC), received_at, ("timestamp_without_zone",))
-    return _sane(at.astimezone(UTC), received_at, _NO_FLAGS)
+    return _sane(at, received_at, _NO_FLAGS)
 
 
 def _sane(
@@ -33,7 +33,7 @@ def _sane(
         return received_at, (*flags, "timestamp_absurd")
     if at > received_at + AHEAD_MAX:
         return received_at, (*flags, "timestamp_ahead")
-    return at, flags
+    return at.astimezone(UTC), flags
 
 
 def _odd_form(text: str, received_at: datetime) -> tuple[datetime, tuple[str, ...]]:
@@ -44,7 +44,7 @@ def _odd_form(text: str, received_at: datetime) -> tuple[datetime, tuple[str, ..
         return received_at, ("timestamp_unreadable",)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return _sane(at.astimezone(UTC), received_at, ("timestamp_form",))
+    return _sane(at, received_at, ("timestamp_form",))
 
 
 def _parsed(tidy: str) -> datetime | None:

@@ -26,7 +26,7 @@ CONTEXTS = {
     "Interruption.End": "interruption",
     "Other": "other",
 }
-_CONTEXT_RANK = ("begin", "end", "interruption", "trigger", "clock", "sample", "other")
+_CONTEXT_RANK = ("begin", "end", "interruption", "trigger", "clock", "other", "sample")
 
 # unit → (what it measures, factor to the base unit)
 _UNITS = {
@@ -149,7 +149,7 @@ class _Values:
 def read_samples(samples: Iterable[Sample], at: datetime, flag: Flag) -> MeterReading | None:
     """One reading of all samples taken at one instant; None if none of them is of use."""
     found: dict[str, _Values] = {}
-    context = "other"
+    context, seen = "sample", None
     noted: list[str] = []
 
     def note(name: str, detail: str) -> None:
@@ -157,7 +157,9 @@ def read_samples(samples: Iterable[Sample], at: datetime, flag: Flag) -> MeterRe
         flag(name, detail)
 
     for sample in samples:
-        context = _stronger(context, CONTEXTS.get(sample.context, "other"))
+        if sample.context != seen:
+            seen = sample.context
+            context = _stronger(context, CONTEXTS.get(seen, "other"))
         value = _base_value(sample, note)
         if value is None:
             continue
@@ -215,13 +217,14 @@ def _base_value(sample: Sample, note: Flag) -> float | None:
     if not -24 <= sample.multiplier <= 24:
         note("multiplier_absurd", str(sample.multiplier))
         return None
-    return value * _factor(sample, quantity, note) * 10.0**sample.multiplier
+    if sample.multiplier:
+        value *= 10.0**sample.multiplier
+    return value if sample.unit is None else value * _factor(sample, quantity, note)
 
 
 def _factor(sample: Sample, quantity: str, note: Flag) -> float:
     """To the base unit. A unit of another quantity is an oversight: the default unit counts."""
-    if sample.unit is None:
-        return 1.0
+    assert sample.unit is not None
     measures, factor = _UNITS.get(sample.unit.strip().lower(), (None, 1.0))
     if measures == quantity:
         return factor

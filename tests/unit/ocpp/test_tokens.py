@@ -1,0 +1,39 @@
+"""Id tokens of both versions."""
+
+import pytest
+
+from voltyard.ocpp.tokens import id_tag, token_16, token_201
+from voltyard.ocpp.v201.types import write_token
+from voltyard.sessions.model import IdToken, TokenKind
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("04A1B2C3D4", IdToken("04A1B2C3D4")),
+        (" 04a1 ", IdToken("04a1")),
+        ("VID:001122AABBCC", IdToken("001122AABBCC", TokenKind.VID)),
+        ("vid:00:11:22:AA:BB:CC", IdToken("001122AABBCC", TokenKind.VID)),
+        ("00:11:22:AA:BB:CC", IdToken("001122AABBCC", TokenKind.MAC)),
+        ("00-11-22-aa-bb-cc", IdToken("001122aabbcc", TokenKind.MAC)),
+        ("00:11-22:AA:BB:CC", IdToken("00:11-22:AA:BB:CC")),
+        ("", IdToken("")),
+    ],
+)
+def test_a_tag_of_16(text: str, token: IdToken) -> None:
+    assert token_16(text) == token
+
+
+def test_a_vehicle_id_goes_back_as_it_came() -> None:
+    assert id_tag(token_16("VID:001122AABBCC")) == "VID:001122AABBCC"
+
+
+def test_a_mac_of_201_is_written_plainly() -> None:
+    token = token_201("00:11:22:AA:BB:CC", TokenKind.MAC)
+    assert token == IdToken("001122AABBCC", TokenKind.MAC)
+    assert write_token(token).type == "MacAddress"
+
+
+@pytest.mark.parametrize("kind", list(TokenKind))
+def test_every_kind_has_a_word_in_201(kind: TokenKind) -> None:
+    assert write_token(IdToken("x", kind)).type
