@@ -1,0 +1,85 @@
+"""The API as Litestar routes, ready to be mounted beside the console in one application."""
+
+from litestar import Response, Router, route
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from voltyard.api import (
+    alerts,
+    commands,
+    duties,
+    energy,
+    fleet,
+    operations,
+    people,
+    problems,
+    sessions,
+    sites,
+    stations,
+)
+from voltyard.api.caller import caller
+from voltyard.api.deps import AnyRequest, ApiDeps
+from voltyard.api.docs import docs_routes
+from voltyard.tenancy.model import Principal
+
+ROUTERS: tuple[Router, ...] = (
+    people.ROUTER,
+    sites.ROUTER,
+    stations.ROUTER,
+    commands.ROUTER,
+    sessions.ROUTER,
+    fleet.ROUTER,
+    duties.ROUTER,
+    energy.ROUTER,
+    alerts.ROUTER,
+)
+BODY_MAX = 32 * 1024 * 1024
+
+
+def make_api(deps: ApiDeps) -> list[ControllerRouterHandler]:
+    """Everything under ``/api``, and ``/health/live``, ``/health/ready``, ``/metrics``."""
+    api = api_router(deps)
+    machines = Router(
+        path="/",
+        route_handlers=[*operations.ROUTES, nothing_here],
+        dependencies={"deps": _provided(deps)},
+        exception_handlers=problems.HANDLERS,
+        include_in_schema=False,
+    )
+    return [api, machines, *docs_routes(api_router(deps))]
+
+
+def api_router(deps: ApiDeps) -> Router:
+    """``/api/v1``."""
+
+    async def provide_caller(request: AnyRequest) -> Principal:
+        return await caller(request, deps)
+
+    return Router(
+        path="/api/v1",
+        route_handlers=[*ROUTERS],
+        dependencies={"deps": _provided(deps), "who": Provide(provide_caller)},
+        exception_handlers=problems.HANDLERS,
+        response_headers={"cache-control": "no-store"},
+        request_max_body_size=BODY_MAX,
+    )
+
+
+def _provided(deps: ApiDeps) -> Provide:
+    def provide() -> ApiDeps:
+        return deps
+
+    return Provide(provide, sync_to_thread=False)
+
+
+@route(
+    ["/api", "/api/{rest:path}", "/api/v1/{rest:path}"],
+    http_method=["GET", "POST", "PUT", "PATCH", "DELETE"],
+    sync_to_thread=False,
+)
+def nothing_here(request: AnyRequest) -> Response[bytes]:
+    """Unknown addresses under /api are told like every other error."""
+    found = problems.problem(
+        404, "not_found", "There is nothing at this address.", instance=request.url.path
+    )
+    return problems.answer(found)

@@ -1,0 +1,38 @@
+"""Who calls: an API key in the header, or the console's cookie with proof of origin."""
+
+from typing import Annotated
+
+from litestar.params import Dependency
+
+from voltyard.api.deps import AnyRequest, ApiDeps
+from voltyard.errors import Forbidden, Unauthenticated
+from voltyard.tenancy.model import Principal
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Deps = Annotated[ApiDeps, Dependency(skip_validation=True)]
+Who = Annotated[Principal, Dependency(skip_validation=True)]
+
+
+async def caller(request: AnyRequest, deps: ApiDeps) -> Principal:
+    """Raises Unauthenticated, or Forbidden for a cookie without proof."""
+    header = request.headers.get("authorization")
+    if header is not None:
+        scheme, _, key = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("Use “Authorization: Bearer vy_…”.", code="api_key")
+        return await deps.tenancy.login.principal_of_key(key.strip())
+    token = request.cookies.get(deps.session_cookie, "")
+    who = await deps.tenancy.login.principal_of_session(token) if token else None
+    if who is None:
+        raise Unauthenticated("Send an API key: “Authorization: Bearer vy_…”.")
+    if request.method not in SAFE_METHODS:
+        if deps.form_proof is None:
+            raise Forbidden("Changes need an API key.", code="key_needed")
+        await deps.form_proof.check(request)
+    return who
+
+
+def remote_of(request: AnyRequest) -> str:
+    """The peer's address, for the audit."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,80 @@
+"""What the REST API works with: the services of the rooms, and how callers are known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from litestar import Request
+
+from voltyard.alerts.service import AlertService
+from voltyard.chargers.service import ChargerService
+from voltyard.clock import Clock
+from voltyard.energy.service import EnergyService
+from voltyard.fleets.service import FleetService
+from voltyard.sessions.live import LiveBoard
+from voltyard.sessions.service import SessionService
+from voltyard.sites.service import SiteService
+from voltyard.tenancy.service import TenancyService
+from voltyard.timetable.service import TimetableService
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class FormProof(Protocol):
+    """Proof that a change made with a cookie comes from one of our own pages."""
+
+    async def check(self, request: AnyRequest) -> None:
+        """Raises Forbidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number for ``/metrics``. ``kind`` is counter or gauge."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str]
+    kind: str = "gauge"
+    help: str = ""
+
+
+class Meters(Protocol):
+    """A part of voltyard that counts."""
+
+    def read(self) -> Sequence[Metric]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whether a part works; ``why`` is for the operator."""
+
+    name: str
+    ok: bool
+    why: str = ""
+
+
+class Health(Protocol):
+    async def check(self) -> Sequence[Part]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeps:
+    """Wired by the composition root.
+
+    ``session_cookie`` is the console's cookie; with ``form_proof`` None it may read, not change.
+    """
+
+    tenancy: TenancyService
+    sites: SiteService
+    fleets: FleetService
+    timetable: TimetableService
+    chargers: ChargerService
+    sessions: SessionService
+    live: LiveBoard
+    energy: EnergyService
+    alerts: AlertService
+    clock: Clock
+    health: Health
+    meters: Sequence[Meters] = ()
+    session_cookie: str = "voltyard_session"
+    form_proof: FormProof | None = None

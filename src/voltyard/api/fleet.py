@@ -1,0 +1,195 @@
+"""Vehicles and tokens."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import Router, delete, get, post, put
+
+from voltyard.api.caller import Deps, Who, remote_of
+from voltyard.api.deps import AnyRequest
+from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, Text, out, page
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.model import Vehicle
+from voltyard.sessions.model import TokenKind
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class VehicleIn(In):
+    name: Name
+    vehicle_class: Annotated[str, msgspec.Meta(max_length=200, examples=["12m"])] = ""
+    battery_wh: Annotated[float, msgspec.Meta(gt=0, examples=[350_000.0])] | None = None
+    max_power_w: Annotated[float, msgspec.Meta(gt=0, examples=[150_000.0])] | None = None
+    min_power_w: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    charge_curve: Annotated[
+        list[tuple[float, float]],
+        msgspec.Meta(description="(SoC in %, power in W) points with rising SoC; empty: flat."),
+    ] = msgspec.field(default_factory=list)
+    efficiency: Annotated[float, msgspec.Meta(ge=0.5, le=1)] = 1.0
+    """Share of the energy at the meter that reaches the battery."""
+    vin: str | None = None
+    licence_plate: Annotated[str, msgspec.Meta(max_length=32)] | None = None
+    active: bool = True
+
+
+class VehicleOut(Out):
+    id: UUID
+    name: str
+    vehicle_class: str
+    battery_wh: float | None
+    max_power_w: float | None
+    min_power_w: float
+    charge_curve: list[tuple[float, float]]
+    efficiency: float
+    vin: str | None
+    licence_plate: str | None
+    active: bool
+
+
+class TokenIn(In):
+    value: Annotated[str, msgspec.Meta(min_length=1, max_length=255, examples=["04A2B1C9"])]
+    kind: TokenKind = TokenKind.RFID
+    vehicle_id: UUID | None = None
+    label: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    blocked: bool = False
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+class TokenOut(Out):
+    id: UUID
+    value: str
+    kind: str
+    vehicle_id: UUID | None
+    label: str
+    blocked: bool
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+class ClassesOut(Out):
+    classes: list[str]
+
+
+@get("/vehicles", summary="Vehicles by name")
+async def vehicles(
+    deps: Deps,
+    who: Who,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    text: Text = "",
+    vehicle_class: str = "",
+    active: bool | None = None,
+) -> Page[VehicleOut]:
+    found, total = await deps.fleets.list_vehicles(
+        who, text=text, vehicle_class=vehicle_class, active=active, limit=limit, offset=offset
+    )
+    shown = [_vehicle(vehicle) for vehicle in found]
+    return page(VehicleOut, shown, total, limit=limit, offset=offset)
+
+
+@post("/vehicles", summary="Create a vehicle")
+async def create_vehicle(deps: Deps, who: Who, request: AnyRequest, data: VehicleIn) -> VehicleOut:
+    made = await deps.fleets.save_vehicle(who, _vehicle_draft(data), remote=remote_of(request))
+    return _vehicle(made)
+
+
+@get("/vehicles/{vehicle_id:uuid}", summary="One vehicle")
+async def vehicle(deps: Deps, who: Who, vehicle_id: UUID) -> VehicleOut:
+    return _vehicle(await deps.fleets.vehicle(who, vehicle_id))
+
+
+@put("/vehicles/{vehicle_id:uuid}", summary="Change a vehicle")
+async def change_vehicle(
+    deps: Deps, who: Who, request: AnyRequest, vehicle_id: UUID, data: VehicleIn
+) -> VehicleOut:
+    changed = await deps.fleets.save_vehicle(
+        who, _vehicle_draft(data), vehicle_id, remote=remote_of(request)
+    )
+    return _vehicle(changed)
+
+
+@delete("/vehicles/{vehicle_id:uuid}", summary="Delete a vehicle with its tokens")
+async def delete_vehicle(deps: Deps, who: Who, request: AnyRequest, vehicle_id: UUID) -> None:
+    await deps.fleets.delete_vehicle(who, vehicle_id, remote=remote_of(request))
+
+
+@get("/vehicle-classes", summary="The vehicle classes in use")
+async def classes(deps: Deps, who: Who) -> ClassesOut:
+    return ClassesOut(classes=await deps.fleets.classes(who))
+
+
+@get("/tokens", summary="Tokens by value")
+async def tokens(
+    deps: Deps,
+    who: Who,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    text: Text = "",
+    vehicle_id: UUID | None = None,
+) -> Page[TokenOut]:
+    found, total = await deps.fleets.list_tokens(
+        who, text=text, vehicle_id=vehicle_id, limit=limit, offset=offset
+    )
+    return page(TokenOut, found, total, limit=limit, offset=offset)
+
+
+@post("/tokens", summary="Create a token")
+async def create_token(deps: Deps, who: Who, request: AnyRequest, data: TokenIn) -> TokenOut:
+    made = await deps.fleets.save_token(who, _token_draft(data), remote=remote_of(request))
+    return out(TokenOut, made)
+
+
+@get("/tokens/{token_id:uuid}", summary="One token")
+async def token(deps: Deps, who: Who, token_id: UUID) -> TokenOut:
+    return out(TokenOut, await deps.fleets.token(who, token_id))
+
+
+@put("/tokens/{token_id:uuid}", summary="Change a token")
+async def change_token(
+    deps: Deps, who: Who, request: AnyRequest, token_id: UUID, data: TokenIn
+) -> TokenOut:
+    changed = await deps.fleets.save_token(
+        who, _token_draft(data), token_id, remote=remote_of(request)
+    )
+    return out(TokenOut, changed)
+
+
+@delete("/tokens/{token_id:uuid}", summary="Delete a token")
+async def delete_token(deps: Deps, who: Who, request: AnyRequest, token_id: UUID) -> None:
+    await deps.fleets.delete_token(who, token_id, remote=remote_of(request))
+
+
+def _vehicle_draft(data: VehicleIn) -> VehicleDraft:
+    return VehicleDraft(
+        **{**msgspec.structs.asdict(data), "charge_curve": tuple(data.charge_curve)}
+    )
+
+
+def _token_draft(data: TokenIn) -> TokenDraft:
+    return TokenDraft(**{**msgspec.structs.asdict(data), "kind": data.kind.value})
+
+
+def _vehicle(vehicle: Vehicle) -> VehicleOut:
+    return out(VehicleOut, vehicle, charge_curve=list(vehicle.charge_curve))
+
+
+ROUTER = Router(
+    path="/",
+    tags=["Fleet"],
+    route_handlers=[
+        vehicles,
+        create_vehicle,
+        vehicle,
+        change_vehicle,
+        delete_vehicle,
+        classes,
+        tokens,
+        create_token,
+        token,
+        change_token,
+        delete_token,
+    ],
+)

@@ -1,0 +1,158 @@
+"""Charging sessions, their curves, and all of them as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Router, get, put
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from voltyard.api.caller import Deps, Who
+from voltyard.api.deps import ApiDeps
+from voltyard.api.wire import In, Limit, Offset, Out, Page, Text, out, page
+from voltyard.sessions.model import Session, SessionFilter, SessionState
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission
+
+
+class SessionOut(Out):
+    """One plug-in and the energy delivered in it."""
+
+    id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    evse_id: UUID | None
+    connector_number: int | None
+    transaction_ref: str
+    state: SessionState
+    started_at: datetime
+    ended_at: datetime | None
+    id_token: str | None
+    id_token_kind: str | None
+    vehicle_id: UUID | None
+    duty_id: UUID | None
+    meter_start_wh: float | None
+    meter_last_wh: float | None
+    energy_wh: float
+    soc_start_pct: float | None
+    soc_last_pct: float | None
+    power_w: float | None
+    last_reading_at: datetime | None
+    charging_state: str | None
+    stop_reason: str | None
+    authorisation: str | None
+    flags: list[str]
+
+
+class SampleOut(Out):
+    """One reading, as the charger reported it."""
+
+    at: datetime
+    power_w: float | None
+    energy_wh: float | None
+    soc_pct: float | None
+    offered_w: float | None
+    context: str
+
+
+class CurveOut(Out):
+    samples: list[SampleOut]
+
+
+class SessionVehicleIn(In):
+    vehicle_id: UUID | None
+
+
+@get("/sessions", summary="Sessions, newest start first")
+async def sessions(
+    deps: Deps,
+    who: Who,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    site_id: UUID | None = None,
+    station_id: UUID | None = None,
+    evse_id: UUID | None = None,
+    vehicle_id: UUID | None = None,
+    duty_id: UUID | None = None,
+    only_state: Annotated[SessionState | None, Parameter(query="state")] = None,
+    flagged: Annotated[bool | None, Parameter(description="With repairs, or without.")] = None,
+    since: Annotated[datetime | None, Parameter(description="Started at or after.")] = None,
+    until: Annotated[datetime | None, Parameter(description="Started before.")] = None,
+    text: Text = "",
+) -> Page[SessionOut]:
+    require(who, Permission.VIEW)
+    wanted = SessionFilter(
+        site_id, station_id, evse_id, vehicle_id, duty_id, only_state, flagged, since, until, text
+    )
+    found = await deps.sessions.page(who.org_id, wanted, limit=limit, offset=offset)
+    shown = [_session(session) for session in found.sessions]
+    return page(SessionOut, shown, found.total, limit=limit, offset=offset)
+
+
+@get("/sessions.csv", summary="Sessions as CSV, oldest first", media_type="text/csv")
+async def sessions_csv(
+    deps: Deps,
+    who: Who,
+    site_id: UUID | None = None,
+    vehicle_id: UUID | None = None,
+    only_state: Annotated[SessionState | None, Parameter(query="state")] = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Stream:
+    """Streamed: as many rows as there are."""
+    require(who, Permission.VIEW)
+    wanted = SessionFilter(
+        site_id=site_id, vehicle_id=vehicle_id, state=only_state, from_at=since, until_at=until
+    )
+    return Stream(
+        _lines(deps, who.org_id, wanted),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="sessions.csv"'},
+    )
+
+
+async def _lines(deps: ApiDeps, org_id: UUID, wanted: SessionFilter) -> AsyncIterator[bytes]:
+    async for cells in deps.sessions.csv_rows(org_id, wanted):
+        line = io.StringIO(newline="")
+        csv.writer(line).writerow(cells)
+        yield line.getvalue().encode()
+
+
+@get("/sessions/{session_id:uuid}", summary="One session")
+async def session(deps: Deps, who: Who, session_id: UUID) -> SessionOut:
+    require(who, Permission.VIEW)
+    return _session(await deps.sessions.session(who.org_id, session_id))
+
+
+@get("/sessions/{session_id:uuid}/curve", summary="The readings of a session by time")
+async def curve(deps: Deps, who: Who, session_id: UUID) -> CurveOut:
+    require(who, Permission.VIEW)
+    found = await deps.sessions.curve(who.org_id, session_id)
+    return CurveOut(samples=[out(SampleOut, sample) for sample in found])
+
+
+@put("/sessions/{session_id:uuid}/vehicle", summary="Say which vehicle it is")
+async def assign_vehicle(
+    deps: Deps, who: Who, session_id: UUID, data: SessionVehicleIn
+) -> SessionOut:
+    """From then on no token changes that; null takes it away."""
+    require(who, Permission.SESSIONS_CONTROL)
+    vehicle = None
+    if data.vehicle_id is not None:
+        vehicle = await deps.fleets.vehicle(who, data.vehicle_id)
+    return _session(await deps.sessions.assign_vehicle(who, session_id, vehicle))
+
+
+def _session(session: Session) -> SessionOut:
+    return out(SessionOut, session, flags=list(session.flags))
+
+
+ROUTER = Router(
+    path="/",
+    tags=["Sessions"],
+    route_handlers=[sessions, sessions_csv, session, curve, assign_vehicle],
+)
