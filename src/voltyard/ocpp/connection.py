@@ -195,6 +195,12 @@ class Connection:
         if self._goodbye is not None:
             return
         self.last_heard_s = self._clock.monotonic_s()
+        try:
+            self._dispatch(data)
+        except Exception:
+            log.exception("%s: a frame could not be taken", self._station.identity)
+
+    def _dispatch(self, data: bytes) -> None:
         frame = framing.parse(data, self._dialect.words)
         if isinstance(frame, Call):
             self._accept_call(frame, len(data))

@@ -99,6 +99,7 @@ Inbound = Call | CallResult | CallError | Unreadable
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _EMPTY = msgspec.Raw(b"{}")
 _ID_OF_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]){1,36}")')
 
@@ -116,7 +117,7 @@ def parse(data: bytes, words: ErrorWords) -> Inbound:
         data = data.replace(b"\\u0000", b"")
     try:
         parts = _decode_parts(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         return _refuse(data, words, words.format, f"not a JSON array: {error}")
     kind = bytes(parts[0]) if parts else b""
     if kind == b"2" or kind == b'"2"':
@@ -211,14 +212,14 @@ def _message_id(id_json: bytes) -> str | None:
         return text if re.fullmatch(r"-?\d{1,36}", text) else None
     try:
         return _decode_text(id_json) or None
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
 
 
 def _text(raw: msgspec.Raw) -> str | None:
     try:
         return _decode_text(raw)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return None
 
 

@@ -62,7 +62,7 @@ class Reader:
             message = self._decode(payload)
         except msgspec.ValidationError as error:
             message = self._mend(payload, error, words, flag)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise CallRejected(words.format, str(error)) from None
         if self._soft is not None:
             self._soft.check(message, "", flag)
@@ -83,7 +83,7 @@ class Reader:
                 notes.append(("loose_types", str(still)))
         except msgspec.ValidationError as final:
             raise CallRejected(_word(str(final), words), str(final)) from None
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise CallRejected(words.format, str(error)) from None
         for name, detail in notes:
             flag(name, detail)
