@@ -22,7 +22,7 @@ def key(value: str) -> str:
     """What is equal for two spellings of one token: ``VID:001A2B3C4D5E``, ``00:1a:2b:…``."""
     upper = value.strip().upper()
     match = _MAC.fullmatch(upper)
-    if match is None or (len(upper) == 12 and upper.isdigit()):
+    if match is None:
         return upper
     return match.group(1).replace(":", "").replace("-", "")
 

@@ -30,9 +30,9 @@ def test_every_spelling_is_tried_the_reported_first(written: str) -> None:
     }
 
 
-@pytest.mark.parametrize("plain", ["BUS1", "04A2B3C4", "123456789012", "", "DE*ABC*123"])
+@pytest.mark.parametrize("plain", ["BUS1", "04A2B3C4", "", "DE*ABC*123"])
 def test_other_tokens_are_asked_for_once(plain: str) -> None:
-    assert len(spellings(IdToken(plain))) in ({5} if plain == "123456789012" else {1})
+    assert spellings(IdToken(plain)) == (IdToken(plain),)
     assert key(plain.lower()) == plain
 
 
