@@ -202,6 +202,7 @@ def build_core(
     timetable.sessions = sessions
     timetable.listen()
     alerts = AlertService(database, bus, clock)
+    alerts.listen()
     energy = _energy(
         settings, database, commits, bus, clock, leases,
         sites, chargers, sessions, timetable, fleets, alerts, inline=inline,

@@ -21,12 +21,16 @@ READS_REAL_TIME = {
 }
 HOLDS_SQL = {
     "bench.py": "its own statement, to compare with",
-    "energy/overrides.py": "one small table, read and written beside its only reader",
+    "eventlog.py": "the event tables are nobody's room",
+    "jobs.py": "jobs and leases are nobody's room",
 }
 OPENS_TRANSACTIONS = {"tenancy/scope.py": "the one door"}
 CATCHES_ALL = {
     "bus.py": "one handler's failure stops nobody else",
     "energy/control.py": "the tick goes on",
+    "energy/service.py": "a lease that cannot be taken now is tried again",
+    "eventlog.py": "the bus goes on; a delivery that fails again waits",
+    "jobs.py": "one failing job or task stops no other",
     "ocpp/connection.py": "one bad message harms one message",
     "ocpp/gateway.py": "one bad connection harms one connection",
     "web/live.py": "one topic's failure leaves the others live",

@@ -10,6 +10,8 @@ from voltyard.alerts.events import AlertChanged, AlertOpened, AlertResolved
 from voltyard.alerts.model import Alert, Severity
 from voltyard.alerts.store import AlertFilter
 from voltyard.bus import Bus
+from voltyard.chargers.events import StationApproved, StationChanged, StationSeen
+from voltyard.chargers.model import StationState
 from voltyard.clock import Clock
 from voltyard.errors import Forbidden, NotFound
 from voltyard.storage.engine import Database, Tx
@@ -45,6 +47,28 @@ class AlertService:
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             found = await store.open_alerts(tx)
         self._open = {(alert.org_id, alert.key): alert for alert in found}
+
+    def listen(self) -> None:
+        """Alerts that follow from single events; the rest is told by the controllers of sites."""
+        self._bus.subscribe(StationSeen, self._on_seen, name="alerts.station_seen")
+        self._bus.subscribe(StationApproved, self._on_decided, name="alerts.station_approved")
+        self._bus.subscribe(StationChanged, self._on_decided, name="alerts.station_changed")
+
+    async def _on_seen(self, event: StationSeen) -> None:
+        cause = Cause(
+            "unknown_station",
+            Severity.WARNING,
+            f"unknown_station:{event.station_id}",
+            "station",
+            str(event.station_id),
+            {"station": event.identity},
+        )
+        await self.raise_(event.org_id, None, cause)
+
+    async def _on_decided(self, event: StationApproved | StationChanged) -> None:
+        pending = isinstance(event, StationChanged) and event.state == StationState.PENDING
+        if not pending:
+            await self.resolve(event.org_id, f"unknown_station:{event.station_id}")
 
     def open_now(self, org_id: UUID, site_id: UUID | None = None) -> list[Alert]:
         """Open alerts, the most severe first, then the oldest."""

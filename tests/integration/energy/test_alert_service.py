@@ -1,13 +1,14 @@
 """Alerts on the real database: once per cause, acknowledged, resolved by themselves."""
 
 import pytest
-from energy_yard import Depot, HandClock
+from energy_yard import START, Depot, HandClock
 
 from voltyard.alerts.events import AlertChanged, AlertOpened, AlertResolved
 from voltyard.alerts.model import Severity
 from voltyard.alerts.service import AlertService, Cause
 from voltyard.alerts.store import AlertFilter
 from voltyard.bus import Bus
+from voltyard.chargers.events import StationChanged, StationSeen
 from voltyard.errors import Forbidden, NotFound
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.tenancy import scope
@@ -149,3 +150,14 @@ async def test_filters_and_pages(room: Room, clock: HandClock) -> None:
     critical = AlertFilter(severity=Severity.CRITICAL, open=True, acknowledged=False)
     assert [a.kind for a in await room.alerts.list(room.depot.org_id, critical)] == ["duty_at_risk"]
     assert await room.alerts.list(room.depot.org_id, AlertFilter(open=False)) == []
+
+
+async def test_an_unknown_station_is_told_until_somebody_decides(room: Room) -> None:
+    room.alerts.listen()
+    org_id, station_id = room.depot.org_id, room.depot.station_id
+    await room.bus.publish(StationSeen(org_id, station_id, "CP9", START))
+    await room.bus.publish(StationSeen(org_id, station_id, "CP9", START))
+    (alert,) = room.alerts.open_now(org_id)
+    assert (alert.kind, alert.params) == ("unknown_station", {"station": "CP9"})
+    await room.bus.publish(StationChanged(org_id, None, station_id, "rejected", START))
+    assert room.alerts.open_now(org_id) == []
