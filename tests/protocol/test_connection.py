@@ -292,6 +292,51 @@ def test_what_the_replaced_connection_is_storing_comes_before_the_new_ones_messa
     on_rig(play)
 
 
+def test_what_a_lost_connection_is_storing_comes_before_the_next_ones_messages() -> None:
+    async def play(rig: Rig) -> None:
+        await rig.plug()
+        rig.sessions.gate = asyncio.Event()
+        rig.pipe.say([2, "a", "StartTransaction", START])
+        await rig.settle()
+        rig.pipe.cut()
+        await rig.chargers.departed.wait()
+        assert rig.server.gateway.connections == ()
+        await rig.plug()
+        rig.pipe.say([2, "b", "Heartbeat", {}])
+        await rig.settle()
+        assert rig.chargers.heartbeats == 0
+        rig.sessions.gate.set()
+        assert (await rig.pipe.hear())[1] == "b"
+        assert [report.message_key for report in rig.sessions.reports] == ["a"]
+
+    on_rig(play)
+
+
+def test_a_store_that_hangs_does_not_hold_up_the_next_connection_for_ever() -> None:
+    async def play(rig: Rig) -> None:
+        await rig.plug()
+        rig.sessions.gate = asyncio.Event()
+        rig.pipe.say([2, "a", "StartTransaction", START])
+        await rig.settle()
+        await rig.plug()
+        begun = rig.clock.monotonic_s()
+        assert (await rig.call("Heartbeat", {}))[0] == 3
+        assert rig.clock.monotonic_s() - begun == pytest.approx(10, abs=1)
+        rig.sessions.gate.set()
+
+    on_rig(play)
+
+
+def test_in_memory_a_charger_that_fell_silent_is_let_go() -> None:
+    async def play(rig: Rig) -> None:
+        link = await rig.plug()
+        await rig.chargers.departed.wait()
+        assert rig.chargers.ended == [(link, "silent for too long")]
+        assert rig.pipe.closed
+
+    on_rig(play)
+
+
 def test_calls_beyond_the_inbox_are_refused_and_the_rest_is_answered() -> None:
     async def play(rig: Rig) -> None:
         await rig.plug()

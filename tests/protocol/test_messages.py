@@ -311,6 +311,24 @@ def test_what_breaks_the_letter_but_makes_sense_is_accepted_and_flagged(
         ("ocpp1.6", "Authorize", {"idTag": 5}, "TypeConstraintViolation"),
         ("ocpp1.6", "Authorize", {"idTag": "x" * 300}, "PropertyConstraintViolation"),
         ("ocpp1.6", "Authorize", ["x"], "FormationViolation"),
+        (
+            "ocpp1.6",
+            "StopTransaction",
+            {"transactionId": 2**40, "meterStop": 1, "timestamp": SIX},
+            "PropertyConstraintViolation",
+        ),
+        (
+            "ocpp1.6",
+            "StartTransaction",
+            {"connectorId": 2**31, "idTag": "A", "meterStart": 1, "timestamp": SIX},
+            "PropertyConstraintViolation",
+        ),
+        (
+            "ocpp1.6",
+            "StartTransaction",
+            {"connectorId": 1, "idTag": "A", "meterStart": 1e300, "timestamp": SIX},
+            "PropertyConstraintViolation",
+        ),
         ("ocpp2.0.1", "Authorize", ["x"], "ProtocolError"),
         ("ocpp1.6", "Authorize", "x", "FormationViolation"),
         (

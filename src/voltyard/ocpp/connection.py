@@ -21,6 +21,7 @@ from voltyard.clock import Clock
 from voltyard.errors import (
     ChargerOffline,
     ChargerRefused,
+    ChargerTimeout,
     Forbidden,
     Invalid,
     Unauthenticated,
@@ -111,13 +112,18 @@ class Connection:
         return self._transport.remote
 
     @property
+    def worker(self) -> "asyncio.Task[None] | None":
+        """What handles the calls in the inbox, while there are any."""
+        return self._worker
+
+    @property
     def closed(self) -> bool:
         return self._goodbye is not None
 
     async def open(self, predecessor: "Connection | None" = None) -> None:
         """Tell the domain; calls that came meanwhile are handled from now on."""
         if predecessor is not None:
-            self._predecessor = predecessor._worker
+            self._predecessor = predecessor.worker
             predecessor.replaced()
         await self._chargers.connected(self)
         self._announced = True
@@ -142,7 +148,11 @@ class Connection:
         )
         if outgoing.triggers is not None:
             self._triggered.add(outgoing.triggers)
-        answer = await self._outbox.call(pending)
+        try:
+            answer = await self._outbox.call(pending)
+        except ChargerTimeout as error:
+            self._flag("no_answer", f"{outgoing.action}: {error.detail}")
+            raise
         try:
             response = outgoing.reader.read(answer, self._dialect.words, self._flag)
         except CallRejected as error:

@@ -64,7 +64,7 @@ class Gateway:
 
     @property
     def connections(self) -> Sequence[Connection]:
-        return tuple(self._connections.values())
+        return tuple(c for c in self._connections.values() if not c.closed)
 
     async def admit(
         self, identity: str, basic: Basic, *, remote: str, subprotocols: Sequence[str]
@@ -112,8 +112,18 @@ class Gateway:
             await connection.close("the server could not take the connection")
 
     def gone(self, connection: Connection, reason: str) -> None:
-        """The transport of a connection ended."""
+        """The transport of a connection ended.
+
+        While it still stores a message it stays known, so that a new connection waits for that.
+        """
         connection.lost(reason)
+        worker = connection.worker
+        if worker is None:
+            self._forget(connection)
+        else:
+            worker.add_done_callback(lambda _: self._forget(connection))
+
+    def _forget(self, connection: Connection) -> None:
         if self._connections.get(connection.station.id) is connection:
             del self._connections[connection.station.id]
 

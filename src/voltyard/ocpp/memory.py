@@ -12,6 +12,8 @@ from voltyard.ocpp.gateway import DEFAULTS, Gateway, GatewaySettings
 from voltyard.ocpp.handshake import Basic, Credentials, choose
 from voltyard.ocpp.ports import Chargers, Sessions
 
+SILENCE_S = 1_800.0
+
 log = logging.getLogger(__name__)
 
 
@@ -75,9 +77,16 @@ class MemoryServer:
         await self.gateway.close(reason)
 
     async def _read(self, connection: Connection, duplex: Duplex) -> None:
+        """A pipe has no pings: a charger that says nothing for very long is taken for dead."""
+        clock = self.gateway.clock
         try:
             while True:
-                connection.received((await duplex.recv()).encode())
+                async with clock.timeout(SILENCE_S):
+                    text = await duplex.recv()
+                connection.received(text.encode())
+        except TimeoutError:
+            self.gateway.gone(connection, "silent for too long")
+            await duplex.close()
         except VoltyardError as error:
             self.gateway.gone(connection, error.message)
 

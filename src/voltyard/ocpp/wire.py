@@ -36,7 +36,10 @@ Str2500 = Annotated[str, Meta(max_length=HARD_INFO, extra={"soft": 2500})]
 Str5500 = Annotated[str, Meta(max_length=HARD_INFO, extra={"soft": 5500})]
 Word = Annotated[str, Meta(max_length=HARD_TEXT)]
 Instant = Annotated[str, Meta(max_length=64)]
-Natural = Annotated[int, Meta(ge=0)]
+# OCPP integers are 32 bits wide, and so are the columns they end in.
+Integer = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Natural = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Register = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
 class Wire(Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True, kw_only=True):

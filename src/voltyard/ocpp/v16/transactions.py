@@ -8,7 +8,7 @@ from voltyard.ocpp.metering import ENERGY_IMPORT, Sample, read_samples
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import token_16
 from voltyard.ocpp.v16.core import IdTagInfo, id_tag_info
-from voltyard.ocpp.wire import Instant, Natural, Str20, Wire, Word
+from voltyard.ocpp.wire import Instant, Integer, Natural, Register, Str20, Wire, Word
 from voltyard.sessions.model import (
     Authorisation,
     AuthorisationStatus,
@@ -38,9 +38,9 @@ class StartTransaction(Wire):
 
     connector_id: Natural
     id_tag: Str20 | None = None
-    meter_start: float | None = None
+    meter_start: Register | None = None
     timestamp: Instant | None = None
-    reservation_id: int | None = None
+    reservation_id: Integer | None = None
 
 
 class StartTransactionResponse(Wire):
@@ -75,9 +75,9 @@ async def start(exchange: Exchange, request: StartTransaction) -> StartTransacti
 class StopTransaction(Wire):
     expected: ClassVar[tuple[str, ...]] = ("meterStop",)
 
-    transaction_id: int
+    transaction_id: Integer
     id_tag: Str20 | None = None
-    meter_stop: float | None = None
+    meter_stop: Register | None = None
     timestamp: Instant | None = None
     reason: Word | None = None
     transaction_data: list[MeterValue] | None = None
@@ -133,7 +133,7 @@ STOP_REASONS = frozenset(
 class MeterValues(Wire):
     connector_id: Natural
     meter_value: list[MeterValue]
-    transaction_id: int | None = None
+    transaction_id: Integer | None = None
 
 
 class MeterValuesResponse(Wire):

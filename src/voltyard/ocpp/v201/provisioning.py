@@ -9,6 +9,7 @@ from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.types import Component, StatusInfo, Variable, Wire201
 from voltyard.ocpp.wire import (
     Instant,
+    Integer,
     Natural,
     Str16,
     Str20,
@@ -167,9 +168,9 @@ class ReportData(Wire201):
 class NotifyReport(Wire201):
     expected: ClassVar[tuple[str, ...]] = ("generatedAt", "seqNo")
 
-    request_id: int
+    request_id: Integer
     generated_at: Instant | None = None
-    seq_no: int | None = None
+    seq_no: Integer | None = None
     tbc: bool = False
     report_data: list[ReportData] | None = None
 

@@ -16,6 +16,7 @@ from voltyard.ocpp.v201.types import (
 )
 from voltyard.ocpp.wire import (
     Instant,
+    Integer,
     Natural,
     Str20,
     Str36,
@@ -83,9 +84,9 @@ class MeterValue(Wire201):
 class Transaction(Wire201):
     transaction_id: Str36
     charging_state: Word | None = None
-    time_spent_charging: int | None = None
+    time_spent_charging: Integer | None = None
     stopped_reason: Word | None = None
-    remote_start_id: int | None = None
+    remote_start_id: Integer | None = None
 
 
 class TransactionEvent(Wire201):
@@ -95,11 +96,11 @@ class TransactionEvent(Wire201):
     transaction_info: Transaction
     timestamp: Instant | None = None
     trigger_reason: Word | None = None
-    seq_no: int | None = None
+    seq_no: Integer | None = None
     offline: bool = False
-    number_of_phases_used: int | None = None
+    number_of_phases_used: Integer | None = None
     cable_max_current: int | float | None = None
-    reservation_id: int | None = None
+    reservation_id: Integer | None = None
     evse: Evse | None = None
     id_token: IdTokenWire | None = None
     meter_value: list[MeterValue] | None = None
