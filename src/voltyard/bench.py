@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.clock import SystemClock
+from voltyard.ids import new_id
 from voltyard.storage import partitions
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.engine import PostgresDatabase
@@ -90,7 +91,7 @@ async def _storage_rounds(server: EmbeddedPostgres) -> list[Figure]:
     await partitions.make_ahead(database, now.date())
     commits = GroupCommit(database, SystemClock())
     writer = asyncio.create_task(commits.run())
-    org, station = uuid4(), uuid4()
+    org, station = new_id(), new_id()
     grouped: list[float] = []
     single: list[float] = []
     for _ in range(ROUNDS):

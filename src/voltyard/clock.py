@@ -1,4 +1,4 @@
-"""Time and chance, passed in everywhere: no other module reads the wall clock or a random source."""
+"""Time and chance, passed in everywhere: nothing else reads the wall clock or a random source."""
 
 import asyncio
 import random
@@ -80,7 +80,7 @@ class ScaledClock:
 
 
 async def ticks(clock: Clock, every_s: float) -> AsyncIterator[int]:
-    """Yield 0, 1, 2 … once every ``every_s`` of the clock; a late consumer skips, never piles up."""
+    """Yield 0, 1, 2 … every ``every_s`` of the clock; a late consumer skips, never piles up."""
     count = 0
     next_s = clock.monotonic_s()
     while True:

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
 from voltyard.clock import Clock, ticks
+from voltyard.ids import new_id
 from voltyard.storage.engine import Database, Row
 from voltyard.tenancy import scope
 
@@ -124,7 +125,7 @@ class Jobs:
                 " (:id, :org_id, :kind, CAST(:payload AS jsonb), :run_at, :unique_key)"
                 " ON CONFLICT DO NOTHING",
                 {
-                    "id": uuid4(),
+                    "id": new_id(),
                     "org_id": org_id,
                     "kind": kind,
                     "payload": msgspec.json.encode(payload).decode(),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
@@ -12,6 +12,7 @@ from litestar.params import Body, Parameter
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import In, Limit, Offset, Out, Page, Text, out, page
+from voltyard.ids import new_id
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
 from voltyard.timetable.importing import ImportReport
@@ -122,7 +123,7 @@ async def duty(deps: Deps, who: Who, duty_id: UUID) -> DutyOut:
 async def create_duty(
     deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: DutyIn
 ) -> DutyOut:
-    made = _duty(data, uuid4(), who.org_id, site_id, "manual")
+    made = _duty(data, new_id(), who.org_id, site_id, "manual")
     saved = await deps.timetable.save(who, made, expect_new=True, remote=remote_of(request))
     return out(DutyOut, saved)
 
@@ -149,7 +150,7 @@ async def import_json(
     deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: DutiesIn
 ) -> ImportOut:
     """All or nothing, and the same import twice changes nothing. Each duty needs its key."""
-    given = [_duty(d, uuid4(), who.org_id, site_id, data.source) for d in data.duties]
+    given = [_duty(d, new_id(), who.org_id, site_id, data.source) for d in data.duties]
     report = await deps.timetable.import_duties(
         who,
         site_id,

@@ -2,7 +2,7 @@
 
 from datetime import date, time
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from litestar import Router, delete, get, post, put
@@ -11,6 +11,7 @@ from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, out, sliced
 from voltyard.errors import NotFound
+from voltyard.ids import new_id
 from voltyard.sites.commands import AreaDraft, BayDraft, NodeDraft, SiteDraft, UnknownToken
 from voltyard.sites.model import EVERY_DAY, Node, NodeKind, NodeLimit
 
@@ -231,7 +232,7 @@ async def replace_tree(
     """All or nothing: every fault is named by its path, such as ``nodes[3].limits[0].power_w``."""
     nodes = [
         Node(
-            given.id or uuid4(),
+            given.id or new_id(),
             given.kind,
             given.name,
             given.parent_id,

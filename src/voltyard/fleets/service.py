@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.clock import Clock
@@ -11,6 +11,7 @@ from voltyard.fleets import store
 from voltyard.fleets.commands import TokenDraft, VehicleDraft, token_from, vehicle_from
 from voltyard.fleets.events import TokensChanged, VehiclesChanged
 from voltyard.fleets.model import Token, Vehicle
+from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit
@@ -145,7 +146,7 @@ class FleetService:
     ) -> Vehicle:
         """Create it, or change the one of ``vehicle_id``. Invalid, Conflict, NotFound."""
         require(principal, Permission.FLEET_WRITE)
-        vehicle = vehicle_from(draft, vehicle_id or uuid4(), principal.org_id)
+        vehicle = vehicle_from(draft, vehicle_id or new_id(), principal.org_id)
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 if vehicle_id is None:
@@ -213,7 +214,7 @@ class FleetService:
     ) -> Token:
         """Create it, or change the one of ``token_id``. Invalid, Conflict, NotFound."""
         require(principal, Permission.FLEET_WRITE)
-        token = token_from(draft, token_id or uuid4(), principal.org_id)
+        token = token_from(draft, token_id or new_id(), principal.org_id)
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 if token.vehicle_id and await store.vehicle(tx, token.vehicle_id) is None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.chargers.model import CurrentType, Station
 from voltyard.chargers.service import ChargerService
 from voltyard.fleets.model import Token, Vehicle
 from voltyard.fleets.service import FleetService
+from voltyard.ids import new_id
 from voltyard.simulator.depot import DepotSpec, StaySpec, VehicleSpec
 from voltyard.simulator.evse import EvseSpec, StationSpec
 from voltyard.sites.commands import AreaDraft, BayDraft, SiteDraft
@@ -116,7 +117,7 @@ async def _vehicles(
     new = [spec for spec in specs if spec.name not in known]
     made = [_vehicle(who.org_id, spec) for spec in new]
     tokens = [
-        Token(uuid4(), who.org_id, _kind(spec), spec.token.value, vehicle.id, spec.name)
+        Token(new_id(), who.org_id, _kind(spec), spec.token.value, vehicle.id, spec.name)
         for spec, vehicle in zip(new, made, strict=True)
     ]
     if made:
@@ -131,7 +132,7 @@ def _kind(spec: VehicleSpec) -> str:
 def _vehicle(org_id: UUID, spec: VehicleSpec) -> Vehicle:
     battery = spec.battery
     return Vehicle(
-        id=uuid4(),
+        id=new_id(),
         org_id=org_id,
         name=spec.name,
         vehicle_class=spec.vehicle_class,
@@ -151,7 +152,7 @@ def _duty(
     bays: Mapping[tuple[str, int], UUID],
 ) -> Duty:
     return Duty(
-        id=uuid4(),
+        id=new_id(),
         org_id=org_id,
         site_id=site_id,
         external_id=stay.external_id,

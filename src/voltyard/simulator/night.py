@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from voltyard import ids
 from voltyard.clock import Clock, seeded
 from voltyard.simulator import truth
 from voltyard.simulator.charger import Charger
@@ -91,6 +92,19 @@ async def run_night(
     crash: Crash | None = None,
 ) -> NightResult:
     """Furnish a host, run every charger and vehicle, and collect what came of it."""
+    with ids.repeatable(seeded(seed, "ids")):
+        return await _night(depots, make_host, clock, seed=seed, faults=faults, crash=crash)
+
+
+async def _night(
+    depots: Sequence[DepotSpec],
+    make_host: MakeHost,
+    clock: Clock,
+    *,
+    seed: int,
+    faults: str,
+    crash: Crash | None,
+) -> NightResult:
     watch = _Watch()
     asyncio.get_running_loop().set_exception_handler(watch.note)
     start_at = min(depot.start_at for depot in depots)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
+from voltyard.ids import new_id
 from voltyard.sessions.ports import SitePolicy
 from voltyard.sites import store, tree
 from voltyard.sites.commands import AreaDraft, BayDraft, NodeDraft, SiteDraft, clean_name, site_from
@@ -93,7 +94,7 @@ class SiteService:
         self, principal: Principal, draft: SiteDraft, *, remote: str = ""
     ) -> Site:
         require(principal, Permission.SITES_WRITE)
-        site = site_from(draft, uuid4(), principal.org_id)
+        site = site_from(draft, new_id(), principal.org_id)
         with refusals(_CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 await store.insert_site(tx, site)
@@ -147,7 +148,7 @@ class SiteService:
     ) -> Area:
         """Create it, or change the one of ``area_id``."""
         require(principal, Permission.SITES_WRITE)
-        area = Area(area_id or uuid4(), site_id, clean_name(draft.name), draft.position)
+        area = Area(area_id or new_id(), site_id, clean_name(draft.name), draft.position)
         with refusals(_CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 site = _found(await store.site(tx, site_id), "site")
@@ -184,7 +185,7 @@ class SiteService:
     ) -> Bay:
         """Create it, or change the one of ``bay_id``."""
         require(principal, Permission.SITES_WRITE)
-        bay = Bay(bay_id or uuid4(), site_id, draft.area_id, clean_name(draft.name), draft.position)
+        bay = Bay(bay_id or new_id(), site_id, draft.area_id, clean_name(draft.name), draft.position)
         with refusals(_CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 site = _found(await store.site(tx, site_id), "site")
@@ -234,7 +235,7 @@ class SiteService:
     async def add_node(
         self, principal: Principal, site_id: UUID, draft: NodeDraft, *, remote: str = ""
     ) -> Node:
-        node = Node(uuid4(), draft.kind, draft.name, draft.parent_id, draft.limits, draft.evse_id)
+        node = Node(new_id(), draft.kind, draft.name, draft.parent_id, draft.limits, draft.evse_id)
         await self._change_tree(
             principal, site_id, lambda known: [*known, node], "node.create", remote
         )

@@ -10,14 +10,28 @@ DAYS_AHEAD = 7
 
 
 async def make_ahead(database: Database, today: date, days: int = DAYS_AHEAD) -> None:
-    """A partition a day (UTC) from yesterday to ``days`` ahead."""
-    async with database.begin(org_id=None, system=True) as tx:
-        for table in PARTITIONED:
-            for offset in range(-1, days + 1):
+    """A partition a day (UTC) from yesterday to ``days`` ahead.
+
+    Each in a transaction of its own: making one locks its table, and whoever writes to several
+    tables at once must never wait for one of them while holding another that is wanted here.
+    """
+    for table in PARTITIONED:
+        for day in await _missing(database, table, today, days):
+            async with database.begin(org_id=None, system=True) as tx:
                 await tx.execute(
-                    "SELECT voltyard_make_partition(:table, :day)",
-                    {"table": table, "day": today + timedelta(days=offset)},
+                    "SELECT voltyard_make_partition(:table, :day)", {"table": table, "day": day}
                 )
+
+
+async def _missing(database: Database, table: str, today: date, days: int) -> list[date]:
+    wanted = [today + timedelta(days=offset) for offset in range(-1, days + 1)]
+    async with database.begin(org_id=None, system=True) as tx:
+        rows = await tx.all(
+            "SELECT relname FROM pg_class WHERE relname = ANY(:names)",
+            {"names": [f"{table}_{day:%Y%m%d}" for day in wanted]},
+        )
+    known = {row["relname"] for row in rows}
+    return [day for day in wanted if f"{table}_{day:%Y%m%d}" not in known]
 
 
 async def drop_old(database: Database, today: date, keep_days: Mapping[str, int]) -> int:

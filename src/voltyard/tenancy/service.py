@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
+from voltyard.ids import new_id
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, keys, store
 from voltyard.tenancy.access import require, system_principal
@@ -153,7 +154,7 @@ class TenancyService:
     ) -> tuple[Organisation, User, str]:
         clean = _name(name, field="organisation")
         organisation = Organisation(
-            uuid4(), clean, slug(clean), _timezone(timezone), _locale(locale)
+            new_id(), clean, slug(clean), _timezone(timezone), _locale(locale)
         )
         user = _user_from(admin, organisation.id)
         check_strength(admin.password, personal=(admin.email, admin.name, clean))
@@ -314,7 +315,7 @@ class TenancyService:
             raise Invalid("The expiry is past.", fields={"expires_at": "must be in the future"})
         secret = keys.new_api_key()
         key = ApiKey(
-            uuid4(), principal.org_id, _name(name), secret.prefix, scopes, now, None, expires_at
+            new_id(), principal.org_id, _name(name), secret.prefix, scopes, now, None, expires_at
         )
         async with transaction(self._database, of(principal.org_id)) as tx:
             await store.insert_key(tx, key, secret.stored, principal.name)
@@ -377,7 +378,7 @@ async def _found_user(tx: Tx, user_id: UUID) -> User:
 
 
 def _user_from(new: NewUser, org_id: UUID) -> User:
-    return User(uuid4(), org_id, _email(new.email), _name(new.name), new.role, _locale(new.locale))
+    return User(new_id(), org_id, _email(new.email), _name(new.name), new.role, _locale(new.locale))
 
 
 def _audit_conditions(wanted: AuditFilter) -> tuple[list[str], dict[str, object]]:

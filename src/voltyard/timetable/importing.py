@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from voltyard.fleets.model import Vehicle
+from voltyard.ids import new_id
 from voltyard.sites.model import Bay, Site
 from voltyard.tabular import Fault, instant, number, read, write
 from voltyard.timetable.model import Duty, problems
@@ -114,7 +115,7 @@ class _Row:
         if arrival is None or departure is None:
             return None
         duty = Duty(
-            id=uuid4(),
+            id=new_id(),
             org_id=site.org_id,
             site_id=site.id,
             external_id=self._cell("id"),

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import uuid4
 
 import msgspec
 
 from voltyard.fleets.model import Vehicle
+from voltyard.ids import new_id
 from voltyard.sites.model import Site
 from voltyard.tabular import Fault
 from voltyard.timetable.importing import ImportReport
@@ -208,7 +208,7 @@ def _stop(row: int, event: _Event, departure_at: datetime) -> _Stop:
 
 def _duty(stop: _Stop, soc: float, site: Site, vehicle: Vehicle) -> Duty:
     return Duty(
-        id=uuid4(),
+        id=new_id(),
         org_id=site.org_id,
         site_id=site.id,
         external_id=f"{stop.vehicle}/{stop.arrival_at.isoformat()}",

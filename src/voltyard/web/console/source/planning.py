@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from voltyard.energy.store import ForecastRow
 from voltyard.errors import Conflict, NotFound, VoltyardError
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import Token, Vehicle
+from voltyard.ids import new_id
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.timetable.importing import ImportReport
 from voltyard.timetable.model import Duty, DutyState
@@ -74,7 +75,7 @@ class PlanningSource(StationSource):
         before = None
         if duty_id is not None:
             before = await self.rooms.timetable.duty(who.org_id, duty_id)
-        identity = before.id if before else uuid4()
+        identity = before.id if before else new_id()
         duty = Duty(
             id=identity,
             org_id=who.org_id,
@@ -142,7 +143,7 @@ class PlanningSource(StationSource):
     ) -> UUID:
         require(who, Permission.DUTIES_WRITE)
         await self.site_of(who, site_id)
-        key = uuid4()
+        key = new_id()
         view = v.ImportView(key, file_name, v.ImportPhase.CHECKING)
         self._imports[key] = _Import(who.org_id, site_id, content, view)
         for old in list(self._imports)[:-IMPORTS_KEPT]:

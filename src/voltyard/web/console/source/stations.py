@@ -4,7 +4,7 @@ import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +20,7 @@ from voltyard.chargers.model import (
 )
 from voltyard.errors import Invalid, NotFound, VoltyardError
 from voltyard.fleets.model import Vehicle
+from voltyard.ids import new_id
 from voltyard.sessions.live import EvseLive
 from voltyard.sessions.model import IdToken, TokenKind
 from voltyard.tenancy.model import Principal
@@ -168,7 +169,7 @@ class StationSource(HistorySource):
         task = asyncio.create_task(self._send(who, station_id, command))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return uuid4()
+        return new_id()
 
     async def _send(self, who: Principal, station_id: UUID, command: c.Command) -> None:
         """How it went is in the command's record, whatever it was."""
