@@ -22,6 +22,9 @@ class FakeAuthenticator:
     """Signs in ``<role>@depot.example``; session tokens are ``token-<role>``."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
         self.ended: set[str] = set()
         self.setup_done: SetupForm | None = None
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import sin
+from typing import Any
 from uuid import UUID, uuid5
 
 from tests.e2e.fake_lists import FakeLists
@@ -54,8 +55,7 @@ class FakeDepot(FakeLists):
         self._clock = clock
         self._evses = evses
         self._moving = moving
-        self.extra_alerts = 0
-        self.overrides: dict[str, Mapping[str, object]] = {}
+        self.overrides: dict[str, Mapping[str, Any]] = {}
         self._base = [self._tile(index) for index in range(evses)]
 
     def now(self) -> datetime:

@@ -28,6 +28,9 @@ class FakeLists:
     """Everything that is not live. Changes are kept in plain dictionaries."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
         self.limits: dict[UUID, tuple[v.LimitView, ...]] = {}
         self.decided: dict[str, StationState] = {}
         self.given: list[tuple[UUID, v.CommandRow]] = []
@@ -212,7 +215,9 @@ class FakeLists:
     async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]:
         wanted = text.casefold()
         return cut(
-            self.token_rows.values(), lambda r: wanted in f"{r.value} {r.vehicle}".casefold(), paging
+            self.token_rows.values(),
+            lambda r: wanted in f"{r.value} {r.vehicle}".casefold(),
+            paging,
         )
 
     async def token(self, who: Principal, token_id: UUID) -> v.TokenRow:
@@ -371,7 +376,10 @@ def _session_view(row: v.SessionRow) -> v.SessionView:
     at_s = tuple(first + 60 * minute for minute in range(190))
     curve = v.MeterCurve(
         at_s,
-        tuple(142_000.0 if minute < 120 else 142_000.0 - 1_700 * (minute - 120) for minute in range(190)),
+        tuple(
+            142_000.0 if minute < 120 else 142_000.0 - 1_700 * (minute - 120)
+            for minute in range(190)
+        ),
         tuple(150_000.0 if minute < 60 else 145_000.0 for minute in range(190)),
         tuple(31.0 + minute * 0.3 for minute in range(190)),
     )
@@ -441,9 +449,7 @@ def _users() -> list[v.UserRow]:
         ("Board room screen", Role.VIEWER),
     )
     return [
-        v.UserRow(
-            uuid5(SPACE, name), name, f"user{index}@depot.example", role, last_login_at=START
-        )
+        v.UserRow(uuid5(SPACE, name), name, f"user{index}@depot.example", role, last_login_at=START)
         for index, (name, role) in enumerate(people)
     ]
 

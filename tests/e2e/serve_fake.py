@@ -1,6 +1,6 @@
 """The console over the fake depot on a port of its own: for the browser tests and by hand.
 
-    python -m tests.e2e.serve_fake --evses 80
+python -m tests.e2e.serve_fake --evses 80
 """
 
 import argparse
@@ -17,6 +17,8 @@ from tests.e2e.fake_auth import FakeAuthenticator
 from tests.e2e.fake_data import FakeDepot
 from voltyard.clock import SystemClock
 from voltyard.web.app_routes import make_router
+from voltyard.web.console.topics import TopicReader
+from voltyard.web.live import LiveHub
 from voltyard.web.ui import Deps
 
 SECRET = b"a secret of the tests only"
@@ -29,7 +31,13 @@ class FakeConsole:
         self.depot = FakeDepot(SystemClock(), evses, moving=moving)
         self.people = FakeAuthenticator()
         deps = Deps(self.depot, self.people, SECRET)
-        self.app = Litestar(route_handlers=make_router(deps), openapi_config=None)
+        self.hub = LiveHub(TopicReader(self.depot))
+        self.app = Litestar(route_handlers=make_router(deps, self.hub), openapi_config=None)
+
+    def reset(self) -> None:
+        """As it was at first: no change made, nobody signed out."""
+        self.depot.reset()
+        self.people.reset()
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Pictures of every page in both themes, wide and narrow, to be looked at by people.
 
-    python -m tests.e2e.take_screenshots /tmp/shots [name …]
+python -m tests.e2e.take_screenshots /tmp/shots [name …]
 """
 
 import sys

@@ -5,9 +5,10 @@ import json
 from functools import lru_cache
 from mimetypes import guess_type
 from pathlib import Path
+from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter
 
 from voltyard.errors import NotFound
 
@@ -50,7 +51,8 @@ def _names() -> frozenset[str]:
 
 @get(PREFIX + "/{name:str}", include_in_schema=False, sync_to_thread=False)
 def serve_asset(
-    name: str, accept: str = Parameter(header="accept-encoding", default="")
+    name: FromPath[str],
+    accept: Annotated[str, HeaderParameter(name="accept-encoding")] = "",
 ) -> Response[bytes]:
     """One built file, immutable because its name holds its hash."""
     if name not in _names():
@@ -61,9 +63,7 @@ def serve_asset(
     if zipped:
         headers["content-encoding"] = "gzip"
     kind = TYPES.get(suffix) or guess_type(name)[0] or "application/octet-stream"
-    return Response(
-        _read(name, zipped=zipped), media_type=kind, headers=headers | SECURE_HEADERS
-    )
+    return Response(_read(name, zipped=zipped), media_type=kind, headers=headers | SECURE_HEADERS)
 
 
 SECURE_HEADERS = {

@@ -21,7 +21,7 @@ LOCALE_DIR = Path(__file__).parent / "locale"
 NOTHING = "–"
 
 
-def N_(text: str) -> str:  # noqa: N802
+def N_(text: str) -> str:
     """Marks a text for the catalogue where it stands; it is translated where it is shown."""
     return text
 

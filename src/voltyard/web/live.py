@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Records = Mapping[str, LiveRecord]
 Reader = Callable[[Principal, str], Awaitable[Records]]
-Socket = WebSocket[object, object, object]
+Socket = WebSocket[Any, Any, Any]
 
 FLUSH_S = 1.0
 QUICK_FLUSH_S = 0.25
@@ -102,9 +103,9 @@ def diff(
         if old is None:
             changed[key] = dict(record)
         elif old != record:
-            changed[key] = {
-                name: value for name, value in record.items() if old.get(name) != value
-            } | {name: None for name in old if name not in record}
+            fields: dict[str, object] = {name: None for name in old if name not in record}
+            fields.update((name, value) for name, value in record.items() if old.get(name) != value)
+            changed[key] = fields
     return changed, [key for key in before if key not in after]
 
 

@@ -46,6 +46,8 @@ PAGE_HEADERS = {
     "vary": "HX-Request, Cookie",
 }
 
+UTC = ZoneInfo("UTC")
+
 AnyRequest = Request[Any, Any, Any]
 
 
@@ -100,7 +102,7 @@ class Lobby:
     guard: FormGuard
     locale: str
     theme: str
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = UTC
     visitor: str | None = None
 
     @property

@@ -1,6 +1,6 @@
 """The console's texts against their German catalogue.
 
-    python -m tests.unit.web.catalogue     adds new texts to the .po file, untranslated
+python -m tests.unit.web.catalogue     adds new texts to the .po file, untranslated
 """
 
 import sys
@@ -58,7 +58,9 @@ def main() -> None:
     catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     PO.parent.mkdir(parents=True, exist_ok=True)
     with PO.open("wb") as target:
-        write_po(target, catalogue, width=100, omit_header=False, no_location=True, sort_output=True)
+        write_po(
+            target, catalogue, width=100, omit_header=False, no_location=True, sort_output=True
+        )
     missing = [message.id for message in catalogue if message.id and not message.string]
     print(f"{len(catalogue)} texts, {len(missing)} without German", file=sys.stderr)
 

@@ -24,17 +24,29 @@ def _some_assets() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def console() -> FakeConsole:
-    return FakeConsole(80, moving=False)
+@pytest.fixture(scope="session")
+def opened() -> Iterator[tuple[FakeConsole, TestClient[Litestar]]]:
+    """One application for all tests of pages: making it takes longer than asking it."""
+    console = FakeConsole(80, moving=False)
+    with TestClient(console.app, base_url="http://testserver.local") as client:
+        client.follow_redirects = False
+        yield console, client
 
 
 @pytest.fixture
-def client(console: FakeConsole) -> Iterator[TestClient[Litestar]]:
+def console(opened: tuple[FakeConsole, TestClient[Litestar]]) -> FakeConsole:
+    """The depot as it was at first."""
+    opened[0].reset()
+    return opened[0]
+
+
+@pytest.fixture
+def client(
+    console: FakeConsole, opened: tuple[FakeConsole, TestClient[Litestar]]
+) -> TestClient[Litestar]:
     """Nobody is signed in."""
-    with TestClient(console.app, base_url="http://testserver.local") as opened:
-        opened.follow_redirects = False
-        yield opened
+    opened[1].cookies.clear()
+    return opened[1]
 
 
 @pytest.fixture

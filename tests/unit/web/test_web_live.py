@@ -73,7 +73,8 @@ def test_the_sequence_counts_frames_not_looks() -> None:
 
 
 def test_applying_deltas_gives_the_snapshot() -> None:
-    topic, seen = Topic("t"), {}
+    topic = Topic("t")
+    seen: dict[str, dict[str, object]] = {}
     states = [{"a": {"p": 1}}, {"a": {"p": 2}, "b": {"p": 9}}, {"b": {"p": 9, "s": 4}}, {}]
     for state in states:
         frame = topic.advance(state)

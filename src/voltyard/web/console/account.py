@@ -1,8 +1,10 @@
 """Getting in and out: log-in, log-out, first-run set-up, language and theme."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 
 from voltyard.errors import Invalid, TooMany, Unauthenticated
 from voltyard.web.auth import SESSION_COOKIE, VISITOR_COOKIE, SetupForm
@@ -41,7 +43,7 @@ ZONES = (
 
 
 @get("/login")
-async def login_page(lobby: Lobby) -> Response[Any]:
+async def login_page(lobby: NamedDependency[Lobby]) -> Response[Any]:
     token = lobby.request.cookies.get(SESSION_COOKIE, "")
     back = local_path(lobby.request.query_params.get("next"))
     if token and await lobby.deps.authenticator.principal(token):
@@ -50,12 +52,14 @@ async def login_page(lobby: Lobby) -> Response[Any]:
 
 
 @post("/login")
-async def login(lobby: Lobby) -> Response[Any]:
+async def login(lobby: NamedDependency[Lobby]) -> Response[Any]:
     form = await _form(lobby)
     email, back = form.text("email"), local_path(form.text("next"))
     remote = lobby.request.client.host if lobby.request.client else ""
     try:
-        token = await lobby.deps.authenticator.log_in(email, form.values.get("password", ""), remote)
+        token = await lobby.deps.authenticator.log_in(
+            email, form.values.get("password", ""), remote
+        )
     except Unauthenticated:
         error = lobby.gettext("E-mail or password is wrong.")
         return lobby.page("login.html", status=401, email=email, error=error, next=back)
@@ -66,7 +70,7 @@ async def login(lobby: Lobby) -> Response[Any]:
 
 
 @post("/logout")
-async def logout(lobby: Lobby) -> Response[Any]:
+async def logout(lobby: NamedDependency[Lobby]) -> Response[Any]:
     token = lobby.request.cookies.get(SESSION_COOKIE, "")
     if token:
         await lobby.deps.authenticator.log_out(token)
@@ -76,7 +80,7 @@ async def logout(lobby: Lobby) -> Response[Any]:
 
 
 @get("/setup")
-async def setup_page(lobby: Lobby) -> Response[Any]:
+async def setup_page(lobby: NamedDependency[Lobby]) -> Response[Any]:
     link = lobby.request.query_params.get("token", "")
     if not await lobby.deps.authenticator.setup_open(link):
         return lobby.page("setup_closed.html", status=410)
@@ -84,7 +88,7 @@ async def setup_page(lobby: Lobby) -> Response[Any]:
 
 
 @post("/setup")
-async def setup(lobby: Lobby) -> Response[Any]:
+async def setup(lobby: NamedDependency[Lobby]) -> Response[Any]:
     form = await _form(lobby)
     link = form.text("token")
     if not await lobby.deps.authenticator.setup_open(link):
@@ -97,7 +101,7 @@ async def setup(lobby: Lobby) -> Response[Any]:
 
 
 @post("/preferences")
-async def preferences(lobby: Lobby) -> Response[Any]:
+async def preferences(lobby: NamedDependency[Lobby]) -> Response[Any]:
     """Language and theme of this browser."""
     form = await _form(lobby)
     response = lobby.go(local_path(form.text("back")))
@@ -138,7 +142,7 @@ def _read_setup(lobby: Lobby, form: Fields) -> SetupForm:
 def _setup_form(
     lobby: Lobby,
     link: str,
-    values: dict[str, str],
+    values: Mapping[str, str],
     faults: Any,
     status: int = 200,
 ) -> Response[str]:

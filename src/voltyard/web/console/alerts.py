@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.alerts.model import Severity
@@ -17,24 +19,33 @@ STATUSES = ("open", "acknowledged", "resolved", "all")
 
 
 @get("/alerts")
-async def alerts_page(ui: Ui) -> Response[str]:
+async def alerts_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.alerts(ui.who, _filter(ui), paging(ui))
     return ui.page("alerts.html", page=page, severities=tuple(Severity), statuses=STATUSES)
 
 
 @get("/alerts.csv")
-async def alerts_export(ui: Ui) -> Stream:
+async def alerts_export(ui: NamedDependency[Ui]) -> Stream:
     wanted = _filter(ui)
-    header = (
-        "opened_at,severity,kind,title,detail,site,object,acknowledged_at,acknowledged_by,resolved_at"
-    ).split(",")
+    header = [
+        "opened_at",
+        "severity",
+        "kind",
+        "title",
+        "detail",
+        "site",
+        "object",
+        "acknowledged_at",
+        "acknowledged_by",
+        "resolved_at",
+    ]
     return csv_stream(
         "alerts.csv", header, lambda part: ui.data.alerts(ui.who, wanted, part), _cells
     )
 
 
 @post("/alerts/{alert_id:uuid}/acknowledge")
-async def acknowledge(ui: Ui, alert_id: UUID) -> Response[Any]:
+async def acknowledge(ui: NamedDependency[Ui], alert_id: FromPath[UUID]) -> Response[Any]:
     ui.require(Permission.ALERTS_WRITE)
     form = await posted(ui)
     await ui.data.acknowledge_alert(ui.who, alert_id)

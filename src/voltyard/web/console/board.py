@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.web.console.common import query, search_text
@@ -18,14 +20,14 @@ HOURS_MAX = 48
 
 
 @get("/")
-async def home(ui: Ui) -> Response[Any]:
+async def home(ui: NamedDependency[Ui]) -> Response[Any]:
     if ui.site is None:
         return ui.page("no_site.html")
     return ui.go(f"/sites/{ui.site.id}/board")
 
 
 @get("/sites/{site_id:uuid}/board")
-async def board_page(ui: Ui, site_id: UUID) -> Response[str]:
+async def board_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
     fields = query(ui)
@@ -43,7 +45,7 @@ async def board_page(ui: Ui, site_id: UUID) -> Response[str]:
 
 
 @get("/sites/{site_id:uuid}/board/lists")
-async def board_lists(ui: Ui, site_id: UUID) -> Response[str]:
+async def board_lists(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     """The side lists, asked for again when the live stream says that they changed."""
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
@@ -51,7 +53,7 @@ async def board_lists(ui: Ui, site_id: UUID) -> Response[str]:
 
 
 @get("/sites/{site_id:uuid}/board.csv")
-async def board_export(ui: Ui, site_id: UUID) -> Stream:
+async def board_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stream:
     site = ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
     state = query(ui).one_of("state", TileState)
@@ -61,22 +63,34 @@ async def board_export(ui: Ui, site_id: UUID) -> Stream:
         start = paging.offset
         return Page(tuple(tiles[start : start + paging.size]), len(tiles), paging)
 
-    header = (
-        "bay,state,vehicle,soc_pct,target_soc_pct,power_w,granted_w,ready_at,departs_at,"
-        "outlook,shortfall_wh,station,outlet,note"
-    ).split(",")
+    header = [
+        "bay",
+        "state",
+        "vehicle",
+        "soc_pct",
+        "target_soc_pct",
+        "power_w",
+        "granted_w",
+        "ready_at",
+        "departs_at",
+        "outlook",
+        "shortfall_wh",
+        "station",
+        "outlet",
+        "note",
+    ]
     return csv_stream(f"board-{site.name}.csv", header, fetch, _cells)
 
 
 @get("/sites/{site_id:uuid}/load")
-async def load_page(ui: Ui, site_id: UUID) -> Response[str]:
+async def load_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
     return ui.page("load.html", head=board.head)
 
 
 @get("/sites/{site_id:uuid}/load.json")
-async def load_data(ui: Ui, site_id: UUID) -> Response[Any]:
+async def load_data(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[Any]:
     """Columns for the chart, in kW."""
     ui.at_site(site_id)
     load = await _load(ui, site_id)
@@ -92,7 +106,7 @@ async def load_data(ui: Ui, site_id: UUID) -> Response[Any]:
 
 
 @get("/sites/{site_id:uuid}/load.csv")
-async def load_export(ui: Ui, site_id: UUID) -> Stream:
+async def load_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stream:
     site = ui.at_site(site_id)
     load = await _load(ui, site_id)
     rows = list(
@@ -127,16 +141,13 @@ def _kw(powers_w: Sequence[float | None]) -> list[float | None]:
     return [None if power_w is None else round(power_w / 1000, 1) for power_w in powers_w]
 
 
-def filter_tiles(
-    tiles: Sequence[BoardTile], text: str, state: TileState | None
-) -> list[BoardTile]:
+def filter_tiles(tiles: Sequence[BoardTile], text: str, state: TileState | None) -> list[BoardTile]:
     """Tiles whose bay, vehicle, station or note contains the text, in the wanted state."""
     wanted = text.casefold()
     return [
         tile
         for tile in tiles
-        if (state is None or tile.state is state)
-        and (not wanted or wanted in _haystack(tile))
+        if (state is None or tile.state is state) and (not wanted or wanted in _haystack(tile))
     ]
 
 
@@ -145,9 +156,7 @@ def _haystack(tile: BoardTile) -> str:
     return " ".join(parts).casefold()
 
 
-def lanes(
-    board: BoardView, tiles: Sequence[BoardTile]
-) -> list[tuple[str, list[BoardTile]]]:
+def lanes(board: BoardView, tiles: Sequence[BoardTile]) -> list[tuple[str, list[BoardTile]]]:
     """The tiles by area, in the site's order; tiles of no area last, empty areas left out."""
     by_area: dict[UUID | None, list[BoardTile]] = {}
     for tile in tiles:

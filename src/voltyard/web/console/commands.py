@@ -83,7 +83,12 @@ COMMANDS: tuple[CommandSpec, ...] = (
         (
             CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
             CommandInput(
-                "minutes", N_("For the next"), InputKind.NUMBER, unit="min", default="60", high=1_440
+                "minutes",
+                N_("For the next"),
+                InputKind.NUMBER,
+                unit="min",
+                default="60",
+                high=1_440,
             ),
         ),
     ),

@@ -1,10 +1,13 @@
 """Duties: the list, the form, and imports with their dry run."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid
@@ -38,63 +41,76 @@ COLUMNS = (
 
 
 @get("/duties")
-async def duties_page(ui: Ui) -> Response[str]:
+async def duties_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.duties(ui.who, _filter(ui), paging(ui))
     return ui.page("duties.html", page=page, outlooks=tuple(Outlook)[1:])
 
 
 @get("/duties.csv")
-async def duties_export(ui: Ui) -> Stream:
+async def duties_export(ui: NamedDependency[Ui]) -> Stream:
     wanted = _filter(ui)
-    header = (
-        "duty,vehicle,vehicle_class,arrival,departure,soc_arrival_pct,target_soc_pct,"
-        "target_energy_kwh,priority,state,outlook,ready_at,shortfall_wh,source,note"
-    ).split(",")
+    header = [
+        "duty",
+        "vehicle",
+        "vehicle_class",
+        "arrival",
+        "departure",
+        "soc_arrival_pct",
+        "target_soc_pct",
+        "target_energy_kwh",
+        "priority",
+        "state",
+        "outlook",
+        "ready_at",
+        "shortfall_wh",
+        "source",
+        "note",
+    ]
     return csv_stream(
         "duties.csv", header, lambda part: ui.data.duties(ui.who, wanted, part), _cells
     )
 
 
 @get("/duties/new")
-async def new_duty(ui: Ui) -> Response[str]:
+async def new_duty(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.DUTIES_WRITE)
     return await _form_page(ui, None, {"priority": "5", "target_soc_pct": "95"}, {})
 
 
 @get("/duties/{duty_id:uuid}")
-async def duty_page(ui: Ui, duty_id: UUID) -> Response[str]:
+async def duty_page(ui: NamedDependency[Ui], duty_id: FromPath[UUID]) -> Response[str]:
     duty = await ui.data.duty(ui.who, duty_id)
     ui.at_site(duty.site_id)
     return await _form_page(ui, duty, _values(ui, duty), {})
 
 
 @post("/duties/new")
-async def create_duty(ui: Ui) -> Response[Any]:
+async def create_duty(ui: NamedDependency[Ui]) -> Response[Any]:
     return await _save(ui, None)
 
 
 @post("/duties/{duty_id:uuid}")
-async def change_duty(ui: Ui, duty_id: UUID) -> Response[Any]:
+async def change_duty(ui: NamedDependency[Ui], duty_id: FromPath[UUID]) -> Response[Any]:
     duty = await ui.data.duty(ui.who, duty_id)
     ui.at_site(duty.site_id)
     return await _save(ui, duty)
 
 
 @post("/duties/{duty_id:uuid}/delete")
-async def delete_duty(ui: Ui, duty_id: UUID) -> Response[Any]:
+async def delete_duty(ui: NamedDependency[Ui], duty_id: FromPath[UUID]) -> Response[Any]:
     ui.require(Permission.DUTIES_WRITE)
     await ui.data.delete_duty(ui.who, duty_id)
     return ui.go("/duties", done="deleted")
 
 
 @get("/duties/import")
-async def import_page(ui: Ui) -> Response[str]:
+async def import_page(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.DUTIES_WRITE)
     return ui.page("import.html", columns=COLUMNS, error="")
 
 
 @post("/duties/import", request_max_body_size=IMPORT_BYTES_MAX + 100_000)
-async def start_import(ui: Ui) -> Response[Any]:
+async def start_import(ui: NamedDependency[Ui]) -> Response[Any]:
     """Take the file and begin its dry run."""
     ui.require(Permission.DUTIES_WRITE)
     form = await ui.request.form()
@@ -112,14 +128,14 @@ async def start_import(ui: Ui) -> Response[Any]:
 
 
 @get("/duties/import/{import_id:uuid}")
-async def import_state(ui: Ui, import_id: UUID) -> Response[str]:
+async def import_state(ui: NamedDependency[Ui], import_id: FromPath[UUID]) -> Response[str]:
     ui.require(Permission.DUTIES_WRITE)
     state = await ui.data.import_state(ui.who, import_id)
     return ui.page("import_state.html", state=state)
 
 
 @post("/duties/import/{import_id:uuid}/confirm")
-async def confirm_import(ui: Ui, import_id: UUID) -> Response[Any]:
+async def confirm_import(ui: NamedDependency[Ui], import_id: FromPath[UUID]) -> Response[Any]:
     ui.require(Permission.DUTIES_WRITE)
     await ui.data.confirm_import(ui.who, import_id)
     return ui.go(f"/duties/import/{import_id}")
@@ -167,7 +183,7 @@ def _read(ui: Ui, form: Fields) -> DutyForm:
 async def _form_page(
     ui: Ui,
     duty: DutyRow | None,
-    values: dict[str, str],
+    values: Mapping[str, str],
     faults: Any,
     error: str = "",
 ) -> Response[str]:

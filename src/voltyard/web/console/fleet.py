@@ -1,9 +1,12 @@
 """Vehicles and the tokens that tell which vehicle plugged in."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid
@@ -26,40 +29,50 @@ TOKEN_KINDS = tuple(kind for kind in TokenKind if kind is not TokenKind.NONE)
 
 
 @get("/vehicles")
-async def vehicles_page(ui: Ui) -> Response[str]:
+async def vehicles_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.vehicles(ui.who, search_text(ui), paging(ui))
     return ui.page("vehicles.html", page=page)
 
 
 @get("/vehicles.csv")
-async def vehicles_export(ui: Ui) -> Stream:
+async def vehicles_export(ui: NamedDependency[Ui]) -> Stream:
     text = search_text(ui)
-    header = "name,class,battery_wh,max_power_w,min_power_w,plate,vin,active,tokens".split(",")
+    header = [
+        "name",
+        "class",
+        "battery_wh",
+        "max_power_w",
+        "min_power_w",
+        "plate",
+        "vin",
+        "active",
+        "tokens",
+    ]
     return csv_stream(
         "vehicles.csv", header, lambda part: ui.data.vehicles(ui.who, text, part), _vehicle_cells
     )
 
 
 @get("/vehicles/new")
-async def new_vehicle(ui: Ui) -> Response[str]:
+async def new_vehicle(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.FLEET_WRITE)
     return ui.page("vehicle.html", vehicle=None, values={"active": "on"}, faults={}, error="")
 
 
 @get("/vehicles/{vehicle_id:uuid}")
-async def vehicle_page(ui: Ui, vehicle_id: UUID) -> Response[str]:
+async def vehicle_page(ui: NamedDependency[Ui], vehicle_id: FromPath[UUID]) -> Response[str]:
     vehicle = await ui.data.vehicle(ui.who, vehicle_id)
     values = vehicle_values(vehicle)
     return ui.page("vehicle.html", vehicle=vehicle, values=values, faults={}, error="")
 
 
 @post("/vehicles/new")
-async def create_vehicle(ui: Ui) -> Response[Any]:
+async def create_vehicle(ui: NamedDependency[Ui]) -> Response[Any]:
     return await _save_vehicle(ui, None)
 
 
 @post("/vehicles/{vehicle_id:uuid}")
-async def change_vehicle(ui: Ui, vehicle_id: UUID) -> Response[Any]:
+async def change_vehicle(ui: NamedDependency[Ui], vehicle_id: FromPath[UUID]) -> Response[Any]:
     return await _save_vehicle(ui, await ui.data.vehicle(ui.who, vehicle_id))
 
 
@@ -133,29 +146,29 @@ def vehicle_values(vehicle: VehicleRow) -> dict[str, str]:
 
 
 @get("/tokens")
-async def tokens_page(ui: Ui) -> Response[str]:
+async def tokens_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.tokens(ui.who, search_text(ui), paging(ui))
     return ui.page("tokens.html", page=page)
 
 
 @get("/tokens.csv")
-async def tokens_export(ui: Ui) -> Stream:
+async def tokens_export(ui: NamedDependency[Ui]) -> Stream:
     text = search_text(ui)
-    header = "kind,value,vehicle,label,blocked,last_used_at".split(",")
+    header = ["kind", "value", "vehicle", "label", "blocked", "last_used_at"]
     return csv_stream(
         "tokens.csv", header, lambda part: ui.data.tokens(ui.who, text, part), _token_cells
     )
 
 
 @get("/tokens/new")
-async def new_token(ui: Ui) -> Response[str]:
+async def new_token(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.FLEET_WRITE)
     values = {"vehicle_id": ui.request.query_params.get("vehicle", ""), "kind": "rfid"}
     return await _token_form(ui, None, values)
 
 
 @get("/tokens/{token_id:uuid}")
-async def token_page(ui: Ui, token_id: UUID) -> Response[str]:
+async def token_page(ui: NamedDependency[Ui], token_id: FromPath[UUID]) -> Response[str]:
     token = await ui.data.token(ui.who, token_id)
     values = {
         "kind": token.kind,
@@ -168,12 +181,12 @@ async def token_page(ui: Ui, token_id: UUID) -> Response[str]:
 
 
 @post("/tokens/new")
-async def create_token(ui: Ui) -> Response[Any]:
+async def create_token(ui: NamedDependency[Ui]) -> Response[Any]:
     return await _save_token(ui, None)
 
 
 @post("/tokens/{token_id:uuid}")
-async def change_token(ui: Ui, token_id: UUID) -> Response[Any]:
+async def change_token(ui: NamedDependency[Ui], token_id: FromPath[UUID]) -> Response[Any]:
     return await _save_token(ui, await ui.data.token(ui.who, token_id))
 
 
@@ -197,7 +210,7 @@ async def _save_token(ui: Ui, token: TokenRow | None) -> Response[Any]:
 
 
 async def _token_form(
-    ui: Ui, token: TokenRow | None, values: dict[str, str], error: Invalid | None = None
+    ui: Ui, token: TokenRow | None, values: Mapping[str, str], error: Invalid | None = None
 ) -> Response[str]:
     vehicles = await ui.data.vehicles(ui.who, "", Paging(1, 2_000))
     return ui.page(

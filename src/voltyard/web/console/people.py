@@ -1,10 +1,13 @@
 """People, API keys and the audit log."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid, NotFound
@@ -18,15 +21,17 @@ from voltyard.web.ui import Ui
 
 
 @get("/people")
-async def people_page(ui: Ui) -> Response[str]:
+async def people_page(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.PEOPLE_WRITE)
     text = search_text(ui).casefold()
-    users = [row for row in await ui.data.users(ui.who) if text in f"{row.name} {row.email}".casefold()]
+    users = [
+        row for row in await ui.data.users(ui.who) if text in f"{row.name} {row.email}".casefold()
+    ]
     return ui.page("people.html", users=users)
 
 
 @get("/people.csv")
-async def people_export(ui: Ui) -> Stream:
+async def people_export(ui: NamedDependency[Ui]) -> Stream:
     ui.require(Permission.PEOPLE_WRITE)
     users = await ui.data.users(ui.who)
 
@@ -38,13 +43,13 @@ async def people_export(ui: Ui) -> Stream:
 
 
 @get("/people/new")
-async def new_user(ui: Ui) -> Response[str]:
+async def new_user(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.PEOPLE_WRITE)
     return _user_form(ui, None, {"role": "dispatcher", "active": "on"}, None)
 
 
 @get("/people/{user_id:uuid}")
-async def user_page(ui: Ui, user_id: UUID) -> Response[str]:
+async def user_page(ui: NamedDependency[Ui], user_id: FromPath[UUID]) -> Response[str]:
     user = await _user(ui, user_id)
     values = {
         "name": user.name,
@@ -56,12 +61,12 @@ async def user_page(ui: Ui, user_id: UUID) -> Response[str]:
 
 
 @post("/people/new")
-async def create_user(ui: Ui) -> Response[Any]:
+async def create_user(ui: NamedDependency[Ui]) -> Response[Any]:
     return await _save_user(ui, None)
 
 
 @post("/people/{user_id:uuid}")
-async def change_user(ui: Ui, user_id: UUID) -> Response[Any]:
+async def change_user(ui: NamedDependency[Ui], user_id: FromPath[UUID]) -> Response[Any]:
     return await _save_user(ui, await _user(ui, user_id))
 
 
@@ -102,7 +107,7 @@ def _read_user(ui: Ui, form: Fields, *, is_new: bool) -> UserForm:
 
 
 def _user_form(
-    ui: Ui, user: UserRow | None, values: dict[str, str], error: Invalid | None
+    ui: Ui, user: UserRow | None, values: Mapping[str, str], error: Invalid | None
 ) -> Response[str]:
     return ui.page(
         "user.html",
@@ -116,12 +121,12 @@ def _user_form(
 
 
 @get("/keys")
-async def keys_page(ui: Ui) -> Response[str]:
+async def keys_page(ui: NamedDependency[Ui]) -> Response[str]:
     return await _keys(ui)
 
 
 @post("/keys")
-async def create_key(ui: Ui) -> Response[Any]:
+async def create_key(ui: NamedDependency[Ui]) -> Response[Any]:
     """Create a key; its secret is on this answer's page and never again."""
     ui.require(Permission.PEOPLE_WRITE)
     form = await posted(ui)
@@ -141,7 +146,7 @@ async def create_key(ui: Ui) -> Response[Any]:
 
 
 @post("/keys/{key_id:uuid}/revoke")
-async def revoke_key(ui: Ui, key_id: UUID) -> Response[Any]:
+async def revoke_key(ui: NamedDependency[Ui], key_id: FromPath[UUID]) -> Response[Any]:
     ui.require(Permission.PEOPLE_WRITE)
     await ui.data.revoke_key(ui.who, key_id)
     return ui.go("/keys", done="revoked")
@@ -151,23 +156,23 @@ async def _keys(ui: Ui, status: int = 200, **values: Any) -> Response[str]:
     ui.require(Permission.PEOPLE_WRITE)
     text = search_text(ui).casefold()
     keys = [row for row in await ui.data.keys(ui.who) if text in row.name.casefold()]
-    defaults = {"made": None, "values": {}, "faults": {}}
+    defaults: dict[str, Any] = {"made": None, "values": {}, "faults": {}}
     scopes = [permission for permission in Permission if ui.who.may(permission)]
     return ui.page("keys.html", status=status, keys=keys, scopes=scopes, **(defaults | values))
 
 
 @get("/audit")
-async def audit_page(ui: Ui) -> Response[str]:
+async def audit_page(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.AUDIT_VIEW)
     page = await ui.data.audit(ui.who, _audit_filter(ui), paging(ui))
     return ui.page("audit.html", page=page)
 
 
 @get("/audit.csv")
-async def audit_export(ui: Ui) -> Stream:
+async def audit_export(ui: NamedDependency[Ui]) -> Stream:
     ui.require(Permission.AUDIT_VIEW)
     wanted = _audit_filter(ui)
-    header = "at,actor,action,object_kind,object_id,detail,remote".split(",")
+    header = ["at", "actor", "action", "object_kind", "object_id", "detail", "remote"]
     return csv_stream(
         "audit.csv", header, lambda part: ui.data.audit(ui.who, wanted, part), _audit_cells
     )

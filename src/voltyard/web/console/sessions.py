@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.sessions.model import SessionState
@@ -15,31 +17,44 @@ from voltyard.web.ui import PAGE_HEADERS, Ui
 
 
 @get("/sessions")
-async def sessions_page(ui: Ui) -> Response[str]:
+async def sessions_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.sessions(ui.who, _filter(ui), paging(ui))
     return ui.page("sessions.html", page=page, states=tuple(SessionState))
 
 
 @get("/sessions.csv")
-async def sessions_export(ui: Ui) -> Stream:
+async def sessions_export(ui: NamedDependency[Ui]) -> Stream:
     wanted = _filter(ui)
-    header = (
-        "id,state,started_at,ended_at,site,station,outlet,transaction,vehicle,token,energy_wh,"
-        "soc_start_pct,soc_end_pct,stop_reason,flags"
-    ).split(",")
+    header = [
+        "id",
+        "state",
+        "started_at",
+        "ended_at",
+        "site",
+        "station",
+        "outlet",
+        "transaction",
+        "vehicle",
+        "token",
+        "energy_wh",
+        "soc_start_pct",
+        "soc_end_pct",
+        "stop_reason",
+        "flags",
+    ]
     return csv_stream(
         "sessions.csv", header, lambda part: ui.data.sessions(ui.who, wanted, part), _cells
     )
 
 
 @get("/sessions/{session_id:uuid}")
-async def session_page(ui: Ui, session_id: UUID) -> Response[str]:
+async def session_page(ui: NamedDependency[Ui], session_id: FromPath[UUID]) -> Response[str]:
     session = await ui.data.session(ui.who, session_id)
     return ui.page("session.html", session=session, row=session.row)
 
 
 @get("/sessions/{session_id:uuid}/curve.json")
-async def session_curve(ui: Ui, session_id: UUID) -> Response[Any]:
+async def session_curve(ui: NamedDependency[Ui], session_id: FromPath[UUID]) -> Response[Any]:
     """Columns for the chart: kW, %, kWh."""
     curve = (await ui.data.session(ui.who, session_id)).curve
     columns = {

@@ -1,10 +1,13 @@
 """The electrical tree of a site with its limits, and changing them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid, NotFound
@@ -18,14 +21,14 @@ from voltyard.web.ui import Ui
 
 
 @get("/sites/{site_id:uuid}/tree")
-async def tree_page(ui: Ui, site_id: UUID) -> Response[str]:
+async def tree_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     tree = matching(await ui.data.tree(ui.who, site_id), search_text(ui))
     return ui.page("tree.html", tree=tree, use=use_pct)
 
 
 @get("/sites/{site_id:uuid}/tree.csv")
-async def tree_export(ui: Ui, site_id: UUID) -> Stream:
+async def tree_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stream:
     site = ui.at_site(site_id)
     tree = matching(await ui.data.tree(ui.who, site_id), search_text(ui))
 
@@ -33,17 +36,21 @@ async def tree_export(ui: Ui, site_id: UUID) -> Stream:
         part = tree.nodes[paging.offset : paging.offset + paging.size]
         return Page(part, len(tree.nodes), paging)
 
-    header = "depth,kind,name,power_w,limit_w,reserved_w,plan_w".split(",")
+    header = ["depth", "kind", "name", "power_w", "limit_w", "reserved_w", "plan_w"]
     return csv_stream(f"tree-{site.name}.csv", header, fetch, _cells)
 
 
 @get("/sites/{site_id:uuid}/tree/{node_id:uuid}")
-async def node_page(ui: Ui, site_id: UUID, node_id: UUID) -> Response[str]:
+async def node_page(
+    ui: NamedDependency[Ui], site_id: FromPath[UUID], node_id: FromPath[UUID]
+) -> Response[str]:
     return await _node_page(ui, site_id, node_id, {}, None)
 
 
 @post("/sites/{site_id:uuid}/tree/{node_id:uuid}")
-async def save_limit(ui: Ui, site_id: UUID, node_id: UUID) -> Response[Any]:
+async def save_limit(
+    ui: NamedDependency[Ui], site_id: FromPath[UUID], node_id: FromPath[UUID]
+) -> Response[Any]:
     """Change one limit, or add one (no index), or remove one."""
     ui.require(Permission.SITES_WRITE)
     ui.at_site(site_id)
@@ -80,7 +87,7 @@ async def _read_limit(ui: Ui, form: Fields) -> LimitForm:
 
 
 async def _node_page(
-    ui: Ui, site_id: UUID, node_id: UUID, values: dict[str, str], error: Invalid | None
+    ui: Ui, site_id: UUID, node_id: UUID, values: Mapping[str, str], error: Invalid | None
 ) -> Response[str]:
     ui.at_site(site_id)
     tree = await ui.data.tree(ui.who, site_id)

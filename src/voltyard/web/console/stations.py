@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.chargers.model import StationState
@@ -21,24 +23,35 @@ LOG_PAGE = 60
 
 
 @get("/chargers")
-async def stations_page(ui: Ui) -> Response[str]:
+async def stations_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.stations(ui.who, _filter(ui), paging(ui))
     return ui.page("stations.html", page=page, states=tuple(StationState))
 
 
 @get("/chargers.csv")
-async def stations_export(ui: Ui) -> Stream:
+async def stations_export(ui: NamedDependency[Ui]) -> Stream:
     wanted = _filter(ui)
-    header = (
-        "identity,name,site,state,connected,vendor,model,firmware,ocpp,last_seen_at,power_w,outlets"
-    ).split(",")
+    header = [
+        "identity",
+        "name",
+        "site",
+        "state",
+        "connected",
+        "vendor",
+        "model",
+        "firmware",
+        "ocpp",
+        "last_seen_at",
+        "power_w",
+        "outlets",
+    ]
     return csv_stream(
         "chargers.csv", header, lambda part: ui.data.stations(ui.who, wanted, part), _station_cells
     )
 
 
 @get("/chargers/{station_id:uuid}")
-async def station_page(ui: Ui, station_id: UUID) -> Response[str]:
+async def station_page(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Response[str]:
     station = await ui.data.station(ui.who, station_id)
     commands = await ui.data.commands(ui.who, station_id)
     log = await ui.data.frames(ui.who, station_id, FrameFilter(), Paging(1, LOG_PAGE))
@@ -56,7 +69,7 @@ async def station_page(ui: Ui, station_id: UUID) -> Response[str]:
 
 
 @get("/chargers/{station_id:uuid}/commands")
-async def station_commands(ui: Ui, station_id: UUID) -> Response[str]:
+async def station_commands(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Response[str]:
     """The list of given commands, asked for again when the live stream says it changed."""
     return await _command_list(ui, station_id)
 
@@ -67,7 +80,9 @@ async def _command_list(ui: Ui, station_id: UUID) -> Response[str]:
 
 
 @post("/chargers/{station_id:uuid}/commands/{name:str}")
-async def give_command(ui: Ui, station_id: UUID, name: str) -> Response[Any]:
+async def give_command(
+    ui: NamedDependency[Ui], station_id: FromPath[UUID], name: FromPath[str]
+) -> Response[Any]:
     spec = BY_NAME.get(name)
     if spec is None:
         raise NotFound("There is no such command.")
@@ -94,7 +109,7 @@ async def _refused_command(
 
 
 @post("/chargers/{station_id:uuid}/decide")
-async def decide(ui: Ui, station_id: UUID) -> Response[Any]:
+async def decide(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Response[Any]:
     """Approve or reject a station that asked to join."""
     ui.require(Permission.CHARGERS_WRITE)
     form = await posted(ui)
@@ -106,7 +121,7 @@ async def decide(ui: Ui, station_id: UUID) -> Response[Any]:
 
 
 @get("/chargers/{station_id:uuid}/log")
-async def log_page(ui: Ui, station_id: UUID) -> Response[str]:
+async def log_page(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Response[str]:
     """The OCPP log: searched by the server; the newest page follows live."""
     station = await ui.data.station(ui.who, station_id)
     wanted = _frame_filter(ui)
@@ -121,10 +136,20 @@ async def log_page(ui: Ui, station_id: UUID) -> Response[str]:
 
 
 @get("/chargers/{station_id:uuid}/log.csv")
-async def log_export(ui: Ui, station_id: UUID) -> Stream:
+async def log_export(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Stream:
     station = await ui.data.station(ui.who, station_id)
     wanted = _frame_filter(ui)
-    header = "at,direction,kind,action,message_id,error_code,latency_ms,flags,summary".split(",")
+    header = [
+        "at",
+        "direction",
+        "kind",
+        "action",
+        "message_id",
+        "error_code",
+        "latency_ms",
+        "flags",
+        "summary",
+    ]
     return csv_stream(
         f"log-{station.row.identity}.csv",
         header,
@@ -134,7 +159,9 @@ async def log_export(ui: Ui, station_id: UUID) -> Stream:
 
 
 @get("/chargers/{station_id:uuid}/log/{frame_id:str}")
-async def frame_page(ui: Ui, station_id: UUID, frame_id: str) -> Response[str]:
+async def frame_page(
+    ui: NamedDependency[Ui], station_id: FromPath[UUID], frame_id: FromPath[str]
+) -> Response[str]:
     """One frame as readable fields; into the log's side panel, or a page of its own."""
     station = await ui.data.station(ui.who, station_id)
     frame = await ui.data.frame(ui.who, station_id, frame_id)

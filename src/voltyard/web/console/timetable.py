@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.web.console.common import query, search_text
@@ -52,7 +54,7 @@ class Gantt:
 
 
 @get("/sites/{site_id:uuid}/timetable")
-async def timetable_page(ui: Ui, site_id: UUID) -> Response[str]:
+async def timetable_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     table = await _read(ui, site_id)
     fields = query(ui)
@@ -68,7 +70,7 @@ async def timetable_page(ui: Ui, site_id: UUID) -> Response[str]:
 
 
 @get("/sites/{site_id:uuid}/timetable.csv")
-async def timetable_export(ui: Ui, site_id: UUID) -> Stream:
+async def timetable_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stream:
     site = ui.at_site(site_id)
     table = await _read(ui, site_id)
 
@@ -76,10 +78,20 @@ async def timetable_export(ui: Ui, site_id: UUID) -> Stream:
         part = table.rows[paging.offset : paging.offset + paging.size]
         return Page(part, len(table.rows), paging)
 
-    header = (
-        "vehicle,bay,priority,arrives_at,departs_at,ready_at,soc_pct,target_soc_pct,"
-        "soc_forecast_pct,energy_wh,outlook,shortfall_wh"
-    ).split(",")
+    header = [
+        "vehicle",
+        "bay",
+        "priority",
+        "arrives_at",
+        "departs_at",
+        "ready_at",
+        "soc_pct",
+        "target_soc_pct",
+        "soc_forecast_pct",
+        "energy_wh",
+        "outlook",
+        "shortfall_wh",
+    ]
     return csv_stream(f"timetable-{site.name}.csv", header, fetch, _cells)
 
 
@@ -87,9 +99,7 @@ async def _read(ui: Ui, site_id: UUID) -> Timetable:
     fields = query(ui)
     start_at = fields.moment("from") or ui.data.now() - timedelta(hours=HOURS_BEFORE)
     hours = fields.whole("hours", low=4, high=48, default=HOURS_SHOWN)
-    found = await ui.data.timetable(
-        ui.who, site_id, start_at, start_at + timedelta(hours=hours)
-    )
+    found = await ui.data.timetable(ui.who, site_id, start_at, start_at + timedelta(hours=hours))
     text, outlook = search_text(ui).casefold(), fields.one_of("outlook", Outlook)
     rows = tuple(
         row
@@ -159,7 +169,9 @@ def _bars(stretches: tuple[Stretch, ...], x: Any, peak_w: float) -> tuple[Bar, .
         left, right = x(stretch.start_at), x(stretch.end_at)
         if right > left and stretch.power_w > 0:
             height = max(2.0, room * stretch.power_w / peak_w)
-            bars.append(Bar(left, round(right - left, 2), round(height, 1), round(room - height, 1)))
+            bars.append(
+                Bar(left, round(right - left, 2), round(height, 1), round(room - height, 1))
+            )
     return tuple(bars)
 
 

@@ -87,9 +87,7 @@ class TopicReader:
 
     async def _log(self, who: Principal, station_id: UUID) -> Records:
         station = await self._data.station(who, station_id)
-        page = await self._data.frames(
-            who, station.row.id, v.FrameFilter(), v.Paging(1, LOG_ROWS)
-        )
+        page = await self._data.frames(who, station.row.id, v.FrameFilter(), v.Paging(1, LOG_ROWS))
         return {frame.id: frame_record(frame) for frame in page.rows}
 
     async def _alerts(self, who: Principal) -> Records:

@@ -6,7 +6,6 @@ from voltyard.web.console.commands import BY_NAME
 from voltyard.web.console.views import CommandProgress, Outlook, TileState
 from voltyard.web.i18n import N_
 
-
 TILE_WORDS: dict[TileState, str] = {
     TileState.FREE: N_("Free"),
     TileState.PLUGGED: N_("Plugged in"),
