@@ -20,8 +20,8 @@ DESCRIPTION = """Charging management for electric fleets.
 Send an API key made under “People” in the console: `Authorization: Bearer vy_…`. A key does what
 its scopes allow. Times are RFC 3339; what is sent needs an offset. Units are in the names:
 `_w` watts, `_wh` watt-hours, `_pct` per cent, `_s` seconds, `_a` amps. Lists have `limit` and
-`offset`. Errors are problem details (RFC 9457) with a stable `code` and one entry in `errors` for each wrong
-field. What belongs to another organisation is not found."""
+`offset`. Errors are problem details (RFC 9457) with a stable `code` and one entry in `errors` for
+each wrong field. What belongs to another organisation is not found."""
 TAGS = {
     "Sites": "Sites, areas, bays, the electrical tree and its limits.",
     "Stations": "Charging stations, EVSEs, configuration, message log and commands.",
@@ -34,6 +34,7 @@ TAGS = {
 }
 _METHODS = ("get", "post", "put", "patch", "delete")
 _PAGE_NAME = re.compile(r"Page_.*\.(\w+?)(?:Out)?_$")
+_UPLOADS = {"csv": "text/csv", "spice-ev": "application/json"}
 _SECURE = {
     "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none';"
     " base-uri 'none'",
@@ -110,6 +111,10 @@ def _tidy(path: str, method: str, operation: dict[str, Any]) -> None:
     """Stable operation ids, and the one shape of every error."""
     words = [w for w in re.split(r"[^A-Za-z0-9]+", path.removeprefix("/api/v1")) if w]
     operation["operationId"] = "_".join([method, *(w.replace("-", "_") for w in words)])
+    media = _UPLOADS.get(path.rpartition(".")[2]) if "/import." in path else None
+    if media is not None:
+        schema = {"type": "string", "format": "binary"}
+        operation["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
     for status in [s for s in operation["responses"] if not s.startswith("2")]:
         del operation["responses"][status]
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
-from litestar.params import Body, Parameter
+from litestar.params import Parameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -91,7 +91,10 @@ class ImportOut(Out):
     rows: int
     duties: int
     replaces: int
+    removed: int
     faults: list[ImportFaultOut]
+    warnings: list[ImportFaultOut]
+    """What looks odd but is imported, such as two stays of one vehicle at a time."""
 
 
 @get("/sites/{site_id:uuid}/duties", summary="Duties of a site by departure")
@@ -167,14 +170,12 @@ async def import_json(
     "/sites/{site_id:uuid}/duties/import.csv",
     summary="Import duties as CSV",
     status_code=200,
-    request_max_body_size=32 * 1024 * 1024,
 )
 async def import_csv(
     deps: Deps,
     who: Who,
     request: AnyRequest,
     site_id: UUID,
-    data: Annotated[bytes, Body(media_type="text/csv")],
     dry_run: bool = False,
     remove_absent: bool = False,
 ) -> ImportOut:
@@ -184,15 +185,45 @@ async def import_csv(
     faults is refused (code ``import_faults``) and names them the same way.
     """
     require(who, Permission.DUTIES_WRITE)
+    content = await request.body()
     if dry_run:
-        return _report(await deps.timetable.check_csv(who, site_id, data), dry_run=True)
+        return _report(await deps.timetable.check_csv(who, site_id, content), dry_run=True)
     report = await deps.timetable.import_csv(
-        who, site_id, data, remove_absent=remove_absent, remote=remote_of(request)
+        who, site_id, content, remove_absent=remove_absent, remote=remote_of(request)
     )
     return _report(report, dry_run=False)
 
 
-@get("/sites/{site_id:uuid}/duties.csv", summary="Duties as CSV, ready to be imported again")
+@post(
+    "/sites/{site_id:uuid}/duties/import.spice-ev",
+    summary="Import the stays of a SpiceEV scenario",
+    status_code=200,
+)
+async def import_spice_ev(
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: UUID,
+    connector: Annotated[str, Parameter(description="Grid connector; default: site's name.")] = "",
+    dry_run: bool = False,
+) -> ImportOut:
+    """The scenario file as it is; its vehicles are known here by name. All or nothing."""
+    require(who, Permission.DUTIES_WRITE)
+    content, timetable = await request.body(), deps.timetable
+    if dry_run:
+        checked = await timetable.check_spice_ev(who, site_id, content, connector=connector)
+        return _report(checked, dry_run=True)
+    report = await timetable.import_spice_ev(
+        who, site_id, content, connector=connector, remote=remote_of(request)
+    )
+    return _report(report, dry_run=False)
+
+
+@get(
+    "/sites/{site_id:uuid}/duties.csv",
+    summary="Duties as CSV, ready to be imported again",
+    media_type="text/csv",
+)
 async def export_csv(
     deps: Deps,
     who: Who,
@@ -217,6 +248,8 @@ def _report(report: ImportReport, *, dry_run: bool) -> ImportOut:
         rows=report.rows,
         duties=len(report.duties),
         replaces=report.replaces,
+        removed=report.removed,
+        warnings=[out(ImportFaultOut, warning) for warning in report.warnings],
         faults=[out(ImportFaultOut, fault) for fault in report.faults],
     )
 
@@ -232,6 +265,7 @@ ROUTER = Router(
         delete_duty,
         import_json,
         import_csv,
+        import_spice_ev,
         export_csv,
     ],
 )

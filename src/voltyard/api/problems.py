@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details, with stable codes and one entry per wrong field."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -37,6 +38,7 @@ STATUS: dict[type[VoltyardError], int] = {
     ChargerRefused: 409,
     ChargerTimeout: 504,
 }
+_NAMED = re.compile(r"(?:unknown|required) field `([^`]+)`")
 _HTTP_CODES = {
     400: "malformed",
     401: "unauthenticated",
@@ -124,7 +126,11 @@ def on_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:
-    return FieldError(field=str(entry.get("key", "")), reason=str(entry.get("message", "")))
+    key, reason = str(entry.get("key", "")), str(entry.get("message", ""))
+    named = _NAMED.search(reason)
+    if key in ("", "data") and named is not None:
+        key = named[1]
+    return FieldError(field=key, reason=reason)
 
 
 def on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:

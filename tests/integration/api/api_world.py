@@ -1,0 +1,141 @@
+"""The API over the real services and the real database, asked as a program would."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from litestar import Litestar
+
+from voltyard.api.deps import ApiDeps, Metric, Part
+from voltyard.app import Core
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.sites.commands import BayDraft, SiteDraft
+from voltyard.tenancy.access import system_principal
+from voltyard.tenancy.model import Permission, Principal, Role
+from voltyard.tenancy.service import NewUser, TenancyService
+
+AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
+PASSWORD = "seven buses at dawn"
+
+
+class Parts:
+    """Health that the test decides."""
+
+    parts: Sequence[Part] = (Part("database", True),)
+
+    async def check(self) -> Sequence[Part]:
+        return self.parts
+
+    def read(self) -> Sequence[Metric]:
+        return [Metric("voltyard_test_total", 3.0, {"kind": 'a"b'}, "counter", "Of a test.")]
+
+
+@dataclass
+class Tenant:
+    """An organisation with a key that may do everything."""
+
+    who: Principal
+    email: str
+    key: str
+    client: httpx.AsyncClient
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {self.key}", **options.pop("headers", {})}
+        url = path if path.startswith("/api") else f"/api/v1{path}"
+        return await self.client.request(method, url, headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> Any:
+        answer = await self.call("GET", path, **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: Any, status: int = 201) -> Any:
+        answer = await self.call("POST", path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    async def put(self, path: str, body: Any, status: int = 200) -> Any:
+        answer = await self.call("PUT", path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+
+@dataclass
+class World:
+    core: Core
+    client: httpx.AsyncClient
+    parts: Parts
+    people: TenancyService
+
+    async def tenant(self, name: str) -> Tenant:
+        email = f"{name.lower()}@example.org"
+        admin = NewUser(email, name, Role.ADMIN, PASSWORD)
+        organisation, _ = await self.people.create_organisation(name, admin)
+        who = system_principal(organisation.id)
+        return await self.key(who, email, frozenset(Permission))
+
+    async def key(self, who: Principal, email: str, scopes: frozenset[Permission]) -> Tenant:
+        made = await self.people.create_key(who, "test", scopes)
+        return Tenant(who, email, made.text, self.client)
+
+    async def furnish(self, tenant: Tenant) -> dict[str, UUID]:
+        """One of everything that has an id."""
+        core, who = self.core, tenant.who
+        site = await core.sites.create_site(who, SiteDraft("Nord"))
+        bay = await core.sites.save_bay(who, site.id, BayDraft("A1"))
+        station = await core.chargers.create_station(
+            who, f"CP-{who.org_id.hex[:8]}", site_id=site.id, password="charger password"
+        )
+        evse = await core.chargers.save_evse(who, station.id, 1, max_power_w=150_000.0)
+        vehicle = await core.fleets.save_vehicle(who, VehicleDraft("Bus 1", "12m", 350_000.0))
+        token = await core.fleets.save_token(who, TokenDraft("04A2B1C9", vehicle_id=vehicle.id))
+        users = await core.tenancy.users(who)
+        keys = await core.tenancy.keys(who)
+        grid = {"kind": "grid", "name": "Grid", "limits": [{"power_w": 1e6}]}
+        node = await tenant.post(f"/sites/{site.id}/nodes", grid)
+        duty = await tenant.post(
+            f"/sites/{site.id}/duties",
+            {
+                "arrival_at": "2026-01-15T18:30:00+01:00",
+                "departure_at": "2026-01-16T05:00:00+01:00",
+                "vehicle_id": str(vehicle.id),
+                "target_soc_pct": 90,
+            },
+        )
+        return {
+            "site": site.id,
+            "bay": bay.id,
+            "station": station.id,
+            "evse": evse.id,
+            "vehicle": vehicle.id,
+            "token": token.id,
+            "user": users[0].id,
+            "key": keys[0].id,
+            "node": UUID(node["id"]),
+            "duty": UUID(duty["id"]),
+        }
+
+
+def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
+    return ApiDeps(
+        tenancy=people,
+        sites=core.sites,
+        fleets=core.fleets,
+        timetable=core.timetable,
+        chargers=core.chargers,
+        sessions=core.sessions,
+        live=core.sessions.live,
+        energy=core.energy,
+        alerts=core.alerts,
+        clock=core.clock,
+        health=parts,
+        meters=(parts,),
+    )
+
+
+def client_of(app: Litestar) -> httpx.AsyncClient:
+    """Asks the application on the test's own event loop."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://voltyard.test")
