@@ -162,6 +162,7 @@ def build_core(
     commit_window_s: float | None = None,
     log_in: LoginSettings | None = None,
     pace: float = 1.0,
+    control: ControlSettings | None = None,
 ) -> Core:
     """Wire the rooms. ``inline`` runs long computations on the loop, for virtual time."""
     window_s = settings.commit_window_ms / 1000.0 if commit_window_s is None else commit_window_s
@@ -205,7 +206,7 @@ def build_core(
     alerts.listen()
     energy = _energy(
         settings, database, commits, bus, clock, leases,
-        sites, chargers, sessions, timetable, fleets, alerts, inline=inline,
+        sites, chargers, sessions, timetable, fleets, alerts, inline=inline, control=control,
     )  # fmt: skip
     energy.subscribe(bus)
     core = Core(
@@ -231,6 +232,7 @@ def _energy(
     alerts: AlertService,
     *,
     inline: bool,
+    control: ControlSettings | None,
 ) -> EnergyService:
     parts = Parts(
         ledger=StoredLedger(database, commits),
@@ -254,7 +256,7 @@ def _energy(
         planning,
         leases,
         lambda site_id: Watching(site_id, commits, alerts),
-        control=ControlSettings(tick_s=settings.tick_s),
+        control=control or ControlSettings(tick_s=settings.tick_s),
         plan=PlanningSettings(plan_s=settings.plan_s),
     )
 

@@ -62,7 +62,7 @@ def _add_server(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser("demo", help="a depot's winter night on real sockets, sped up")
-    demo.add_argument("--speed", type=float, default=120.0, help="times faster than real time")
+    demo.add_argument("--speed", type=float, default=60.0, help="times faster than real time")
     demo.add_argument("--vehicles", type=int, default=80)
     demo.add_argument("--limit-kw", type=float, default=None, help="grid limit")
     demo.add_argument("--seed", type=int, default=1)

@@ -27,10 +27,13 @@ from voltyard.api.deps import ApiDeps, Part
 from voltyard.app import DEMO_EMAIL, Core, build_core, first_organisation, rooms
 from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
+from voltyard.energy.control import ControlSettings
 from voltyard.energy.model import Plan
+from voltyard.energy.outlet import Timing
 from voltyard.energy.service import EnergyService
 from voltyard.energy.store import ForecastRow, PowerSample
 from voltyard.energy.view import SiteView
+from voltyard.energy.watch import Rules
 from voltyard.errors import Invalid, NotFound, VoltyardError
 from voltyard.ocpp.socket import OcppServer
 from voltyard.simulator import furnish, showcase
@@ -215,12 +218,18 @@ async def running(
     clock: Clock,
     *,
     log_in: LoginSettings | None = None,
+    control: ControlSettings | None = None,
 ) -> AsyncIterator[Server]:
     """A whole server until the block ends; chargers are let go in order."""
     database = PostgresDatabase(database_url, pool_size=settings.pool_size)
     await database.check()
     core = build_core(
-        settings, database, clock, holder=f"voltyard-{settings.ocpp_port}", log_in=log_in
+        settings,
+        database,
+        clock,
+        holder=f"voltyard-{settings.ocpp_port}",
+        log_in=log_in,
+        control=control,
     )
     await core.start()
     ocpp = OcppServer(core.chargers, core.sessions, clock, tls=_tls(settings))
@@ -333,7 +342,8 @@ def demo(arguments: Namespace) -> int:
 
     @asynccontextmanager
     async def open_server(clock: Clock) -> AsyncIterator[_DemoServer]:
-        async with running(settings, url, clock, log_in=LONG_LOG_IN) as server:
+        control = sped_up(settings.tick_s, speed)
+        async with running(settings, url, clock, log_in=LONG_LOG_IN, control=control) as server:
             yield _DemoServer(server)
 
     async def main() -> int:
@@ -343,6 +353,30 @@ def demo(arguments: Namespace) -> int:
     _say("starting PostgreSQL …")
     with database_of(settings) as url, asyncio.Runner(loop_factory=_fast_loop) as runner:
         return runner.run(main())
+
+
+def sped_up(tick_s: float, speed: float) -> ControlSettings:
+    """Control whose waits last long enough in real seconds: sockets do not get faster.
+
+    Otherwise a quarter of a second between a limit and the next reading would count as half a
+    minute of disobedience.
+    """
+    return ControlSettings(
+        tick_s=tick_s,
+        commit_timeout_s=max(5.0, 5.0 * speed),
+        timing=Timing(
+            refresh_s=max(300.0, 6.0 * speed),
+            valid_s=int(max(900.0, 20.0 * speed)),
+            slack_s=max(90.0, 2.0 * speed),
+            send_timeout_s=max(30.0, 5.0 * speed),
+        ),
+        rules=Rules(
+            fence_after_s=max(30.0, 3.0 * speed),
+            stop_after_s=max(180.0, 10.0 * speed),
+            off_after_s=max(600.0, 30.0 * speed),
+            clear_after_s=max(120.0, 4.0 * speed),
+        ),
+    )
 
 
 def new_setup_link(settings: Settings) -> str:

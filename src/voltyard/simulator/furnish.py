@@ -42,7 +42,8 @@ async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
             who, spec.identity, site_id=site.id, password=spec.password
         )
         for evse in spec.evses:
-            draft = BayDraft(f"{spec.identity}/{evse.number}", areas[spec.identity], position)
+            name = f"{spec.identity.rpartition('-')[2]}/{evse.number}"
+            draft = BayDraft(name, areas[spec.identity], position)
             bay = await rooms.sites.save_bay(who, site.id, draft)
             bays[spec.identity, evse.number] = bay.id
             evses[evse.id] = await _evse(rooms, who, station, spec, evse, bay.id)
