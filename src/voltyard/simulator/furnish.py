@@ -37,13 +37,13 @@ async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
     evses: dict[UUID, UUID] = {}
     bays: dict[tuple[str, int], UUID] = {}
     areas = await _areas(rooms, who, site.id, depot)
+    short = _short_names([spec.identity for spec in depot.stations])
     for position, spec in enumerate(depot.stations):
         station = await rooms.chargers.create_station(
             who, spec.identity, site_id=site.id, password=spec.password
         )
         for evse in spec.evses:
-            name = f"{spec.identity.rpartition('-')[2]}/{evse.number}"
-            draft = BayDraft(name, areas[spec.identity], position)
+            draft = BayDraft(f"{short[position]}/{evse.number}", areas[spec.identity], position)
             bay = await rooms.sites.save_bay(who, site.id, draft)
             bays[spec.identity, evse.number] = bay.id
             evses[evse.id] = await _evse(rooms, who, station, spec, evse, bay.id)
@@ -57,6 +57,12 @@ async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
     if duties:
         await rooms.timetable.save_all(who, duties)
     return site.id
+
+
+def _short_names(identities: Sequence[str]) -> list[str]:
+    """The last part of each identity where that tells them apart."""
+    tails = [identity.rpartition("-")[2] for identity in identities]
+    return tails if len(set(tails)) == len(tails) else list(identities)
 
 
 async def _areas(
