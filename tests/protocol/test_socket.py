@@ -7,7 +7,7 @@ import zlib
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.protocol.socket_rig import ask, basic, port
+from tests.protocol.socket_rig import Port, ask, basic, port
 from voltyard.chargers.commands import Reset
 from voltyard.clock import SystemClock
 from voltyard.errors import ChargerOffline
@@ -158,6 +158,20 @@ async def test_a_storm_of_handshakes_is_bounded() -> None:
             async with there.plug():
                 pass
         assert caught.value.response.headers["Retry-After"] == "9"
+
+
+async def test_many_stations_boot_at_once() -> None:
+    """Rows 25 and 36: after an outage everybody comes back together."""
+
+    async def boot(there: Port, number: int) -> str:
+        async with there.plug(f"CP{number}") as socket:
+            answer = await ask(socket, "BootNotification", BOOT)
+            return str(answer[2]["status"])
+
+    async with port() as there:
+        booted = await asyncio.gather(*(boot(there, number) for number in range(150)))
+        assert booted == ["Accepted"] * 150
+        assert len(there.chargers.boots) == 150
 
 
 async def test_compression_is_negotiated_and_used() -> None:

@@ -48,8 +48,8 @@ class MemoryServer:
     ) -> str:
         """The subprotocol chosen; the connection then lives until either end closes it.
 
-        Raises Unauthenticated, NotFound, TooMany, or Invalid's cousin NotFound with code
-        "no_common_subprotocol" where a socket would be closed after the handshake.
+        Raises Unauthenticated (401 on a socket), TooMany (503) or NotFound (404; with the code
+        "no_common_subprotocol" where a socket would be closed right after the handshake).
         """
         admitted = await self.gateway.admit(
             identity,
