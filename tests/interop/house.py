@@ -33,7 +33,7 @@ from voltyard.tenancy.model import ROLE_PERMISSIONS, Principal, Role
 
 PASSWORD = "a-password-of-16+"
 TOKEN = "INTEROP01"
-WAIT_S = 60.0
+WAIT_S = 20.0
 EVENTS = (MeterReported, SessionEnded, SessionQuarantined, SessionStarted, StationBooted)
 
 
