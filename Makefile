@@ -11,7 +11,6 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
 
-RUN := .uv/run
 RUFF_PATHS := src tests
 
 # make demo
@@ -19,13 +18,13 @@ demo_options = $(if $(SPEED),--speed $(SPEED)) $(if $(VEHICLES),--vehicles $(VEH
   $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 # make simulate
 FILE ?= demo
-simulate_options = $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) $(ARGS)
+simulate_options = $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) \
+  $(if $(VEHICLES),--vehicles $(VEHICLES)) $(ARGS)
 # make test
 WORKERS ?= 2
 TESTS ?= tests
 # make nights
-NIGHTS ?= 200
-FIRST_SEED ?= 1
+SEEDS ?= 0-199
 
 .PHONY: help
 help: ## this list
@@ -48,8 +47,9 @@ simulate: setup ## a night in virtual time; FILE=demo or a SpiceEV scenario, SEE
 	@.venv/bin/python -m voltyard.cli simulate "$(FILE)" $(simulate_options)
 
 .PHONY: nights
-nights: setup ## NIGHTS=200 seeded nights with faults, from FIRST_SEED=1; a failing seed is printed
-	@.venv/bin/python -m tests.scenario.nights --nights $(NIGHTS) --first-seed $(FIRST_SEED) $(ARGS)
+nights: setup ## SEEDS=0-199 nights with faults in virtual time; a failing seed is printed; ARGS=
+	@.venv/bin/python -m voltyard.cli nights --seeds $(SEEDS) --workers $(WORKERS) \
+	  $(if $(FAULTS),--faults $(FAULTS)) $(if $(VEHICLES),--vehicles $(VEHICLES)) $(ARGS)
 
 .PHONY: bench
 bench: setup ## measure: messages per second, planner, console; ARGS=

@@ -30,8 +30,8 @@ from voltyard.config import Settings
 from voltyard.energy.control import ControlSettings
 from voltyard.energy.model import Plan
 from voltyard.energy.outlet import Timing
+from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.service import EnergyService
-from voltyard.energy.store import ForecastRow, PowerSample
 from voltyard.energy.view import SiteView
 from voltyard.energy.watch import Rules
 from voltyard.errors import Invalid, NotFound, VoltyardError

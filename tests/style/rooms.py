@@ -35,6 +35,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "ports": "what the room needs of others",
         "problem": "pure: arrays of the flow problem",
         "profiles": "from watts to what a certain charger understands",
+        "records": "what is kept, for the store and for pages",
         "sender": "bounded sending to many chargers at once",
         "sources": "the other rooms' services behind ports",
         "staging": "pure: cuts before raises",
@@ -44,7 +45,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "watch": "pure: does a charger obey",
         "watching": "samples and alerts a controller leaves behind",
     },
-    "fleets": {},
+    "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
     "sessions": {
         "authorisation": "who may charge: a decision read on its own",
         "book": "memory in front, database behind",
@@ -73,8 +74,9 @@ EXTRA: dict[str, dict[str, str]] = {
         "scope": "the one door to tenant data",
     },
     "timetable": {
-        "csv_duties": "the documented CSV",
-        "importing": "pure: what an import would do",
+        "importing": "pure: the documented CSV of duties, read and written",
+        "intake": "what comes in lists: checked first, all or nothing",
         "ports": "what the room needs of others",
+        "spice_ev": "pure: stays of a SpiceEV scenario",
     },
 }

@@ -20,11 +20,15 @@ READS_REAL_TIME = {
     "storage/embedded.py": "waits for a process before any loop runs",
 }
 HOLDS_SQL = {
+    "serving.py": "health asks whether the database answers",
     "bench.py": "its own statement, to compare with",
     "eventlog.py": "the event tables are nobody's room",
     "jobs.py": "jobs and leases are nobody's room",
 }
-OPENS_TRANSACTIONS = {"tenancy/scope.py": "the one door"}
+OPENS_TRANSACTIONS = {
+    "serving.py": "health asks whether the database answers",
+    "tenancy/scope.py": "the one door",
+}
 CATCHES_ALL = {
     "bus.py": "one handler's failure stops nobody else",
     "energy/control.py": "the tick goes on",

@@ -18,6 +18,8 @@ from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, scope
 from voltyard.tenancy.model import Permission, Principal
 
+__all__ = ["AlertFilter", "AlertService"]
+
 MAX_PAGE = 500
 
 

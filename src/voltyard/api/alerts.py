@@ -8,7 +8,7 @@ from litestar import Router, get, post
 from litestar.params import Parameter
 
 from voltyard.alerts.model import Alert, Severity
-from voltyard.alerts.store import AlertFilter
+from voltyard.alerts.service import AlertFilter
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import Out, out

@@ -10,7 +10,7 @@ from voltyard.energy.confirm import Held
 from voltyard.energy.headroom import BALANCED, Wiring
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.ports import Links, LiveSession, SiteSetup
-from voltyard.energy.store import GrantRow
+from voltyard.energy.records import GrantRow
 from voltyard.energy.watch import Rules, forget, observe
 
 

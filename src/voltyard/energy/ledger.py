@@ -6,7 +6,7 @@ from uuid import UUID
 
 from voltyard.energy import store
 from voltyard.energy.overrides import Override
-from voltyard.energy.store import GrantRow
+from voltyard.energy.records import GrantRow
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit
 from voltyard.tenancy import scope

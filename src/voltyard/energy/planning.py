@@ -20,7 +20,7 @@ from voltyard.energy.ports import (
     SiteSetup,
     VehicleSource,
 )
-from voltyard.energy.store import ForecastRow
+from voltyard.energy.records import ForecastRow
 from voltyard.fleets.model import Vehicle
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write

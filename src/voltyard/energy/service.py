@@ -23,7 +23,7 @@ from voltyard.energy import store
 from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
-from voltyard.energy.store import ForecastRow
+from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import SiteView
 from voltyard.energy.watching import Watching
 from voltyard.errors import Forbidden, Invalid, NotFound

@@ -21,6 +21,7 @@ from voltyard.energy.inputs import Outlook, Present
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.planning import Planning
 from voltyard.energy.ports import SiteSetup
+from voltyard.energy.records import PowerSample
 from voltyard.energy.view import NodePower, SiteView
 from voltyard.energy.watch import Step
 from voltyard.storage.groupcommit import GroupCommit
@@ -177,8 +178,8 @@ class Watching:
             )
 
 
-def _sample(node: NodePower, now: datetime) -> store.PowerSample:
-    return store.PowerSample(
+def _sample(node: NodePower, now: datetime) -> PowerSample:
+    return PowerSample(
         at=now,
         node_id=node.node_id,
         measured_w=node.measured_w,

@@ -15,7 +15,7 @@ from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.model import Plan
 from voltyard.energy.planning import Planning, PlanningParts
 from voltyard.energy.ports import SiteSetup
-from voltyard.energy.store import GrantRow, PowerSample
+from voltyard.energy.records import ForecastRow, GrantRow, PowerSample
 from voltyard.fleets.service import FleetService
 from voltyard.sites.service import SiteService
 from voltyard.storage.engine import PostgresDatabase
@@ -159,7 +159,7 @@ async def test_when_a_duty_was_first_late_survives_a_restart(
 ) -> None:
     duty_id = await depot.duty(database)
     first = START - timedelta(hours=3)
-    row = store.ForecastRow(duty_id, START, None, 50.0, 10_000.0, True, first, {})
+    row = ForecastRow(duty_id, START, None, 50.0, 10_000.0, True, first, {})
     await commits.submit([store.forecast_write(depot.org_id, depot.site_id, row)])
     room = PlanRoom(database, commits, clock, depot)
     await room.planning.start(await _setup(room, depot))

@@ -25,7 +25,7 @@ from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.inputs import Situation
 from voltyard.energy.overrides import Override
 from voltyard.energy.ports import LiveSession, SiteSetup
-from voltyard.energy.store import GrantRow
+from voltyard.energy.records import GrantRow
 from voltyard.errors import ChargerOffline, ChargerRefused, ChargerTimeout
 from voltyard.sites import tree
 from voltyard.sites.limits import limit_w

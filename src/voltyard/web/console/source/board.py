@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.chargers.model import EvseStatus
-from voltyard.energy.store import ForecastRow
+from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import NodePower
 from voltyard.energy.view import SiteView as PowerView
 from voltyard.errors import NotFound

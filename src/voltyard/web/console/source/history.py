@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from voltyard.energy.model import Plan
-from voltyard.energy.store import ForecastRow
+from voltyard.energy.records import ForecastRow
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.live import EvseLive
 from voltyard.sessions.model import MeterSample, Session, SessionFilter

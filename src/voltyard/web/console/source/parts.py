@@ -11,7 +11,7 @@ from voltyard.chargers.model import Evse, Station
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.energy.model import Plan
-from voltyard.energy.store import ForecastRow, PowerSample
+from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.view import SiteView as PowerView
 from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from voltyard.energy.store import ForecastRow
+from voltyard.energy.records import ForecastRow
 from voltyard.errors import Conflict, NotFound, VoltyardError
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import Token, Vehicle

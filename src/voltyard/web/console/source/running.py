@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.alerts.model import Alert
-from voltyard.alerts.store import AlertFilter
+from voltyard.alerts.service import AlertFilter
 from voltyard.errors import Invalid, NotFound
 from voltyard.sites.model import NodeLimit
 from voltyard.tenancy.audit import AuditFilter
