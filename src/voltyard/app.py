@@ -20,7 +20,7 @@ from voltyard.config import Settings
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
-from voltyard.energy.service import EnergyService
+from voltyard.energy.service import LEASE_S, EnergyService
 from voltyard.energy.sources import LiveSessions, SiteSetups
 from voltyard.energy.watching import Watching
 from voltyard.eventlog import EventRetries
@@ -206,7 +206,7 @@ def build_core(
     alerts.listen()
     energy = _energy(
         settings, database, commits, bus, clock, leases,
-        sites, chargers, sessions, timetable, fleets, alerts, inline=inline, control=control,
+        sites, chargers, sessions, timetable, fleets, alerts, inline=inline, control=control, pace=pace,
     )  # fmt: skip
     energy.subscribe(bus)
     core = Core(
@@ -233,6 +233,7 @@ def _energy(
     *,
     inline: bool,
     control: ControlSettings | None,
+    pace: float,
 ) -> EnergyService:
     parts = Parts(
         ledger=StoredLedger(database, commits),
@@ -258,6 +259,7 @@ def _energy(
         lambda site_id: Watching(site_id, commits, alerts),
         control=control or ControlSettings(tick_s=settings.tick_s),
         plan=PlanningSettings(plan_s=settings.plan_s),
+        lease_s=LEASE_S * pace,
     )
 
 
@@ -289,7 +291,7 @@ def _home(tenancy: TenancyService, sites: SiteService) -> Callable[[], Awaitable
 
 
 SIMULATED = Settings(heartbeat_s=900, tick_s=10.0)
-SIMULATED_WINDOW_S = 1.0
+SIMULATED_WINDOW_S = 2.0
 SIMULATED_PACE = 10.0
 """Housekeeping every so many times its usual interval: alone, it has less to look for."""
 
