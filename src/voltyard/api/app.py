@@ -6,7 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from voltyard.api import (
     alerts,
-    commands,
+    commanding,
     duties,
     energy,
     fleet,
@@ -26,7 +26,7 @@ ROUTERS: tuple[Router, ...] = (
     people.ROUTER,
     sites.ROUTER,
     stations.ROUTER,
-    commands.ROUTER,
+    commanding.ROUTER,
     sessions.ROUTER,
     fleet.ROUTER,
     duties.ROUTER,

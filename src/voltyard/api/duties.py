@@ -11,13 +11,13 @@ from litestar.params import Parameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
-from voltyard.api.wire import In, Limit, Offset, Out, Page, Text, out, page
+from voltyard.api.wire import ImportFaultOut, In, Limit, Offset, Out, Page, Text, out, page
 from voltyard.ids import new_id
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
 from voltyard.timetable.importing import ImportReport
 from voltyard.timetable.model import Duty, DutyState
-from voltyard.timetable.store import DutyFilter
+from voltyard.timetable.service import DutyFilter
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, examples=["2026-01-15T18:30:00+01:00"])]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -73,15 +73,6 @@ class DutiesIn(In):
     dry_run: bool = False
     remove_absent: bool = False
     """Remove planned duties of this source that depart within the span and are not sent."""
-
-
-class ImportFaultOut(Out):
-    """``row`` 1 is a file's header; 0 is the file as a whole."""
-
-    row: int
-    column: str
-    reason: str
-    value: str
 
 
 class ImportOut(Out):

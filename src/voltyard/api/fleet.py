@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
-from litestar import Router, delete, get, post, put
+from litestar import Response, Router, delete, get, post, put
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
-from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, Text, out, page
+from voltyard.api.wire import ImportFaultOut, In, Limit, Name, Offset, Out, Page, Text, out, page
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.importing import FleetReport
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import TokenKind
 
@@ -67,6 +69,17 @@ class TokenOut(Out):
     blocked: bool
     valid_from: datetime | None
     valid_until: datetime | None
+
+
+class FleetImportOut(Out):
+    """What was imported, or with ``dry_run`` would be. With faults, nothing is."""
+
+    dry_run: bool
+    rows: int
+    new: int
+    changed: int
+    unchanged: int
+    faults: list[ImportFaultOut]
 
 
 class ClassesOut(Out):
@@ -162,6 +175,57 @@ async def delete_token(deps: Deps, who: Who, request: AnyRequest, token_id: UUID
     await deps.fleets.delete_token(who, token_id, remote=remote_of(request))
 
 
+@post("/vehicles/import.csv", summary="Import vehicles as CSV", status_code=200)
+async def import_vehicles(
+    deps: Deps, who: Who, request: AnyRequest, dry_run: bool = False
+) -> FleetImportOut:
+    """Vehicles by name. All or nothing; ``dry_run`` lists every fault by row and column."""
+    content = await request.body()
+    if dry_run:
+        return _report(await deps.fleets.check_vehicles(who, content), dry_run=True)
+    report = await deps.fleets.import_vehicles(who, content, remote=remote_of(request))
+    return _report(report, dry_run=False)
+
+
+@get("/vehicles.csv", summary="Vehicles as CSV", media_type="text/csv")
+async def export_vehicles(deps: Deps, who: Who) -> Response[str]:
+    return _csv("vehicles", await deps.fleets.export_vehicles(who))
+
+
+@post("/tokens/import.csv", summary="Import tokens as CSV", status_code=200)
+async def import_tokens(
+    deps: Deps, who: Who, request: AnyRequest, dry_run: bool = False
+) -> FleetImportOut:
+    """Tokens by value; vehicles by name. Times without an offset are the organisation's."""
+    content = await request.body()
+    zone = ZoneInfo((await deps.tenancy.organisation(who.org_id)).timezone)
+    if dry_run:
+        return _report(await deps.fleets.check_tokens(who, content, zone), dry_run=True)
+    report = await deps.fleets.import_tokens(who, content, zone, remote=remote_of(request))
+    return _report(report, dry_run=False)
+
+
+@get("/tokens.csv", summary="Tokens as CSV", media_type="text/csv")
+async def export_tokens(deps: Deps, who: Who) -> Response[str]:
+    return _csv("tokens", await deps.fleets.export_tokens(who))
+
+
+def _csv(name: str, text: str) -> Response[str]:
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _report(report: FleetReport, *, dry_run: bool) -> FleetImportOut:
+    return FleetImportOut(
+        dry_run=dry_run,
+        rows=report.rows,
+        new=len(report.new),
+        changed=len(report.changed),
+        unchanged=report.unchanged,
+        faults=[out(ImportFaultOut, fault) for fault in report.faults],
+    )
+
+
 def _vehicle_draft(data: VehicleIn) -> VehicleDraft:
     return VehicleDraft(
         **{**msgspec.structs.asdict(data), "charge_curve": tuple(data.charge_curve)}
@@ -191,5 +255,9 @@ ROUTER = Router(
         token,
         change_token,
         delete_token,
+        import_vehicles,
+        export_vehicles,
+        import_tokens,
+        export_tokens,
     ],
 )

@@ -65,7 +65,7 @@ class BayOut(Out):
     position: int
 
 
-class LimitIO(In, omit_defaults=True):
+class LimitIO(In):
     """One limit: ``power_w`` in all, or ``current_a`` on each phase. The lowest that holds counts.
 
     Times are local to the site, ``to_time`` exclusive; a window with from ≥ to runs over

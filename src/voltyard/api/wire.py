@@ -23,6 +23,15 @@ class In(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Something the API is sent; a field it does not know is refused."""
 
 
+class ImportFaultOut(Out):
+    """``row`` 1 is a file's header; 0 is the file as a whole."""
+
+    row: int
+    column: str
+    reason: str
+    value: str
+
+
 class Page(msgspec.Struct, Generic[T], kw_only=True):
     """One page of a list; ``total`` counts the rows of all pages where that is cheap."""
 

@@ -1,8 +1,10 @@
 """Use cases of fleets: vehicles, the tokens that name them, and looking a token up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from voltyard.bus import Bus
 from voltyard.clock import Clock
@@ -10,6 +12,13 @@ from voltyard.errors import Invalid, NotFound
 from voltyard.fleets import store
 from voltyard.fleets.commands import TokenDraft, VehicleDraft, token_from, vehicle_from
 from voltyard.fleets.events import TokensChanged, VehiclesChanged
+from voltyard.fleets.importing import (
+    FleetReport,
+    read_tokens,
+    read_vehicles,
+    write_tokens,
+    write_vehicles,
+)
 from voltyard.fleets.model import Token, Vehicle
 from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
@@ -19,6 +28,8 @@ from voltyard.tenancy.access import require
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import of, transaction
+
+T = TypeVar("T")
 
 CLASHES = {
     "vehicles_org_id_name_key": ("name", "A vehicle of this name exists."),
@@ -242,32 +253,63 @@ class FleetService:
 
     # Both
 
-    async def put_many(
-        self,
-        principal: Principal,
-        *,
-        vehicles: tuple[Sequence[Vehicle], Sequence[Vehicle]] = ((), ()),
-        tokens: tuple[Sequence[Token], Sequence[Token]] = ((), ()),
-        source: str,
-        remote: str = "",
-    ) -> None:
-        """Checked (new, changed) vehicles and tokens in one transaction, for importers."""
+    async def check_vehicles(self, principal: Principal, content: bytes) -> FleetReport:
+        """A dry run of a CSV file of vehicles."""
+        require(principal, Permission.VIEW)
+        return read_vehicles(content, principal.org_id, await self.all(principal.org_id))
+
+    async def check_tokens(
+        self, principal: Principal, content: bytes, zone: ZoneInfo
+    ) -> FleetReport:
+        """A dry run of a CSV file of tokens; times without an offset are local in ``zone``."""
+        require(principal, Permission.VIEW)
+        org_id = principal.org_id
+        vehicles = {v.name.casefold(): v for v in await self.all(org_id)}
+        return read_tokens(content, org_id, await self.all_tokens(org_id), vehicles, zone)
+
+    async def import_vehicles(
+        self, principal: Principal, content: bytes, *, remote: str = ""
+    ) -> FleetReport:
+        """All rows or none. Invalid (code ``import_faults``, fields ``row 7 name``)."""
+        report = await self.check_vehicles(principal, content)
+        _refuse(report)
+        await self._import(principal, report, remote)
+        return report
+
+    async def import_tokens(
+        self, principal: Principal, content: bytes, zone: ZoneInfo, *, remote: str = ""
+    ) -> FleetReport:
+        """All rows or none, as ``import_vehicles``."""
+        report = await self.check_tokens(principal, content, zone)
+        _refuse(report)
+        await self._import(principal, report, remote)
+        return report
+
+    async def export_vehicles(self, principal: Principal) -> str:
+        require(principal, Permission.VIEW)
+        return write_vehicles(await self.all(principal.org_id))
+
+    async def export_tokens(self, principal: Principal) -> str:
+        require(principal, Permission.VIEW)
+        names = {v.id: v.name for v in await self.all(principal.org_id)}
+        return write_tokens(await self.all_tokens(principal.org_id), names)
+
+    async def _import(self, principal: Principal, report: FleetReport, remote: str) -> None:
         require(principal, Permission.FLEET_WRITE)
-        detail = {
-            "source": source,
-            "vehicles": [len(part) for part in vehicles],
-            "tokens": [len(part) for part in tokens],
-        }
+        both = (*report.new, *report.changed)
+        tokens = any(isinstance(thing, Token) for thing in both)
+        what = "tokens" if tokens else "vehicles"
+        detail = {"new": len(report.new), "changed": len(report.changed), "of": what}
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
-                await store.insert_vehicles(tx, vehicles[0])
-                await store.update_vehicles(tx, vehicles[1])
-                await store.insert_tokens(tx, tokens[0])
-                await store.update_tokens(tx, tokens[1])
+                await store.insert_vehicles(tx, _only(report.new, Vehicle))
+                await store.update_vehicles(tx, _only(report.changed, Vehicle))
+                await store.insert_tokens(tx, _only(report.new, Token))
+                await store.update_tokens(tx, _only(report.changed, Token))
                 org_id = principal.org_id
                 await self._note(tx, principal, "fleet.import", org_id, detail, remote)
-        touched = tuple(vehicle.id for part in vehicles for vehicle in part)
-        await self.changed(principal.org_id, touched, tokens=any(tokens))
+        touched = tuple(thing.id for thing in both if isinstance(thing, Vehicle))
+        await self.changed(principal.org_id, touched, tokens=tokens)
 
     async def changed(
         self, org_id: UUID, vehicle_ids: tuple[UUID, ...] = (), *, tokens: bool = False
@@ -308,3 +350,15 @@ async def _token(tx: Tx, token_id: UUID) -> Token:
     if token is None:
         raise NotFound("There is no such token.")
     return token
+
+
+def _refuse(report: FleetReport) -> None:
+    if report.faults:
+        fields = {f"row {f.row} {f.column}".strip(): f.reason for f in report.faults}
+        raise Invalid(
+            "the file was not imported: it has faults", code="import_faults", fields=fields
+        )
+
+
+def _only(things: Iterable[object], kind: type[T]) -> list[T]:
+    return [thing for thing in things if isinstance(thing, kind)]
