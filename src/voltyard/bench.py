@@ -5,13 +5,14 @@ import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import UUID
 
+from voltyard import bench_plan
+from voltyard.bench_figures import Figure
 from voltyard.clock import SystemClock
 from voltyard.ids import new_id
 from voltyard.storage import partitions
@@ -24,24 +25,10 @@ from voltyard.tenancy import scope
 ROUNDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A median over ``rounds``; ``ratio`` is against ``peer`` in the same run."""
-
-    name: str
-    median: float
-    unit: str
-    rounds: int
-    peer: str = ""
-    ratio: float | None = None
-
-
 def main(what: str, *, as_json: bool) -> int:
     """Run the chosen benches and print their table or JSON."""
     figures: list[Figure] = []
     if what in {"all", "plan"}:
-        from voltyard import bench_plan
-
         figures += bench_plan.measure(ROUNDS)
     if what in {"all", "storage"}:
         figures += asyncio.run(_storage())

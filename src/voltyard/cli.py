@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_nights(commands)
     _add_people(commands)
     bench = commands.add_parser("bench", help="measure planner and storage against named peers")
-    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage", "ocpp"], default="all")
+    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage"], default="all")
     bench.add_argument("--json", action="store_true", dest="as_json")
     bench.set_defaults(run=_bench)
     return parser
