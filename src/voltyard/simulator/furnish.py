@@ -6,7 +6,8 @@ from uuid import UUID
 
 from voltyard.chargers.model import CurrentType, Station
 from voltyard.chargers.service import ChargerService
-from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
 from voltyard.ids import new_id
 from voltyard.simulator.depot import DepotSpec, StaySpec, VehicleSpec
@@ -121,26 +122,24 @@ async def _vehicles(
 ) -> Mapping[str, Vehicle]:
     """Vehicles by name; one that another depot brought already is used as it is."""
     known = {vehicle.name: vehicle for vehicle in await rooms.fleets.all(who.org_id)}
-    new = [spec for spec in specs if spec.name not in known]
-    made = [_vehicle(who.org_id, spec) for spec in new]
-    tokens = [
-        Token(new_id(), who.org_id, _kind(spec), spec.token.value, vehicle.id, spec.name)
-        for spec, vehicle in zip(new, made, strict=True)
-    ]
-    if made:
-        await rooms.fleets.put_many(who, vehicles=(made, ()), tokens=(tokens, ()), source=SOURCE)
-    return known | {vehicle.name: vehicle for vehicle in made}
+    made: dict[str, Vehicle] = {}
+    for spec in specs:
+        if spec.name in known:
+            continue
+        vehicle = await rooms.fleets.save_vehicle(who, _vehicle(spec))
+        token = TokenDraft(spec.token.value, _kind(spec), vehicle.id, spec.name)
+        await rooms.fleets.save_token(who, token)
+        made[spec.name] = vehicle
+    return known | made
 
 
 def _kind(spec: VehicleSpec) -> str:
     return "mac" if spec.token.autocharge else "rfid"
 
 
-def _vehicle(org_id: UUID, spec: VehicleSpec) -> Vehicle:
+def _vehicle(spec: VehicleSpec) -> VehicleDraft:
     battery = spec.battery
-    return Vehicle(
-        id=new_id(),
-        org_id=org_id,
+    return VehicleDraft(
         name=spec.name,
         vehicle_class=spec.vehicle_class,
         battery_wh=battery.capacity_wh,
