@@ -19,11 +19,13 @@ from uuid import UUID
 
 import uvicorn
 from litestar import Litestar
+from litestar.exceptions import HTTPException
 from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard import __version__, logs
-from voltyard.api.app import make_api
+from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
+from voltyard.api.meters import BusMeters, CommitMeters
 from voltyard.app import DEMO_EMAIL, Core, build_core, first_organisation, rooms
 from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
@@ -193,11 +195,13 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         alerts=core.alerts,
         clock=core.clock,
         health=ServerHealth(core),
+        meters=(CommitMeters(core.commits), BusMeters(core.bus)),
         form_proof=FormGuard(secret),
     )
     return Litestar(
         route_handlers=[*make_router(console), *make_api(api)],
         openapi_config=None,
+        exception_handlers={HTTPException: unrouted},
         logging_config=None,
         debug=False,
     )

@@ -1,7 +1,11 @@
 """The API as Litestar routes, ready to be mounted beside the console in one application."""
 
+from typing import Any
+
 from litestar import Response, Router, route
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.exceptions.responses import create_exception_response
 from litestar.types import ControllerRouterHandler
 
 from voltyard.api import (
@@ -83,3 +87,10 @@ def nothing_here(request: AnyRequest) -> Response[bytes]:
         404, "not_found", "There is nothing at this address.", instance=request.url.path
     )
     return problems.answer(found)
+
+
+def unrouted(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """For the application: addresses and methods nobody serves, told in the caller's way."""
+    if request.url.path.startswith("/api"):
+        return problems.on_http_error(request, error)
+    return create_exception_response(request, error)
