@@ -10,18 +10,20 @@ from voltyard.energy.taper import Floats, Vehicles, able
 
 STICKY_S = 3600.0
 """A charging vehicle keeps its turn until another is this much more urgent."""
-_URGENT_S = 1800.0
+_URGENT_S = 0.0
 _LATE_S = 1e9
 
 
 class Preferences(NamedTuple):
-    """By stay: most power, least power that makes sense, charging now, short anyway, priority."""
+    """By stay: most power, least power that makes sense, charging now, short anyway, priority, and
+    whether it must come before all others because its taper leaves no time to lose."""
 
     max_w: Floats
     min_w: Floats
     running: Bools
     late: Bools
     priority: Floats
+    first: Bools
 
 
 @compiled
@@ -52,7 +54,7 @@ def share(
             if need[stay] > 0 and net.stay_cap[stay, slot] > 0:
                 slack_wh = float(ahead[stay] - need[stay])
                 key[stay] = slack_wh * 3600.0 / max(wishes.max_w[stay], 1.0) + wishes.priority[stay]
-                if key[stay] < _URGENT_S:
+                if wishes.first[stay] or key[stay] < _URGENT_S:
                     key[stay] -= _LATE_S
                 elif running[stay]:
                     key[stay] -= sticky_s

@@ -22,6 +22,7 @@ from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
 _MAX_PEAK_STEPS = 60
 _COST_SEARCH_STEPS = 9
+_MAX_SHARE_ROUNDS = 5
 
 
 def plan(given: PlanInput) -> Plan:
@@ -31,7 +32,7 @@ def plan(given: PlanInput) -> Plan:
     prices = step_values(given.prices, problem.bounds, highest=False)
     if problem.stays:
         profile = _profile(given, problem, readiness.allotted, prices)
-        _share(problem, readiness, profile)
+        _share_truly(problem, readiness, profile)
     _check(problem)
     return _finished(given, problem, readiness)
 
@@ -209,7 +210,28 @@ def _cheapest(
 # (C) who charges when, calmly
 
 
-def _share(problem: Problem, readiness: Readiness, profile: Ints) -> None:
+def _share_truly(problem: Problem, readiness: Readiness, profile: Ints) -> None:
+    """Share until the true curves make ready whom the flow made ready, or it gets no better.
+
+    The flow knows of tapering only that it is bounded; who would miss because of it goes first.
+    """
+    first = np.zeros(len(problem.stays), dtype=np.bool_)
+    best, fewest = first, len(first) + 1
+    for _ in range(_MAX_SHARE_ROUNDS):
+        _share(problem, readiness, profile, first)
+        missing = np.zeros_like(first)
+        for row, made in forecasts(problem, {}).items():
+            missing[row] = made.will_miss and not readiness.short[row]
+        if int(missing.sum()) < fewest:
+            best, fewest = first, int(missing.sum())
+        if fewest == 0 or not (missing & ~first).any():
+            break
+        first = first | missing
+    if best is not first:
+        _share(problem, readiness, profile, best)
+
+
+def _share(problem: Problem, readiness: Readiness, profile: Ints, first: Bools) -> None:
     """Refill the profile with few starts and stops; what that leaves over, the flow places."""
     net, stays = problem.net, problem.stays
     wishes = dispatch.Preferences(
@@ -218,6 +240,7 @@ def _share(problem: Problem, readiness: Readiness, profile: Ints) -> None:
         running=np.array([stay.charging_w > 0.0 for stay in stays]),
         late=readiness.short,
         priority=np.array([float(stay.priority) for stay in stays]),
+        first=first,
     )
     flow.clear(net)
     net.cap[0] = profile
