@@ -37,6 +37,19 @@ function watchMenu(): void {
   });
 }
 
+/** The chart of the timetable opens a little before now, and keeps its place when it is drawn anew. */
+function watchGantt(): void {
+  let kept: number | undefined;
+  const place = () => {
+    const scroll = document.querySelector<HTMLElement>(".gantt-scroll");
+    const now = scroll?.querySelector(".now")?.getBoundingClientRect();
+    if (scroll && now) scroll.scrollLeft = kept ?? now.left - scroll.getBoundingClientRect().left - scroll.clientWidth / 3;
+  };
+  document.addEventListener("htmx:before:swap", () => (kept = document.querySelector(".gantt-scroll")?.scrollLeft));
+  document.addEventListener("htmx:after:swap", place);
+  place();
+}
+
 document.documentElement.classList.add("scripted");
 loadElements(document);
 document.addEventListener("htmx:after:swap", () => loadElements(document));
@@ -45,4 +58,5 @@ watchFrames();
 watchKeys();
 watchSelects();
 watchMenu();
+watchGantt();
 if (document.querySelector("live-link")) live.start();

@@ -48,13 +48,16 @@ def duty_id(index: int) -> UUID:
 
 
 class FakeDepot(FakeLists):
-    """``moving`` changes every charging outlet's values each second of the clock."""
+    """``moving`` changes charging outlets each second of the clock; ``busy``: all are charging."""
 
-    def __init__(self, clock: Clock, evses: int = 80, *, moving: bool = True) -> None:
+    def __init__(
+        self, clock: Clock, evses: int = 80, *, moving: bool = True, busy: bool = False
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._evses = evses
         self._moving = moving
+        self._states = [v.TileState.CHARGING] if busy else STATES
         self.overrides: dict[str, Mapping[str, Any]] = {}
         self._base = [self._tile(index) for index in range(evses)]
 
@@ -66,7 +69,7 @@ class FakeDepot(FakeLists):
 
     def _tile(self, index: int) -> v.BoardTile:
         chance = seeded(7, "tile", index)
-        state = STATES[chance.randrange(len(STATES))]
+        state = self._states[chance.randrange(len(self._states))]
         soc_pct = {v.TileState.READY: 95.0}.get(state, float(chance.randrange(24, 88)))
         departs_at = START + timedelta(minutes=chance.randrange(250, 480))
         present = state in WITH_VEHICLE

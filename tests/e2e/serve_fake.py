@@ -27,8 +27,8 @@ SECRET = b"a secret of the tests only"
 class FakeConsole:
     """An application over one fake depot."""
 
-    def __init__(self, evses: int = 80, *, moving: bool = True) -> None:
-        self.depot = FakeDepot(SystemClock(), evses, moving=moving)
+    def __init__(self, evses: int = 80, *, moving: bool = True, busy: bool = False) -> None:
+        self.depot = FakeDepot(SystemClock(), evses, moving=moving, busy=busy)
         self.people = FakeAuthenticator()
         deps = Deps(self.depot, self.people, SECRET)
         self.hub = LiveHub(TopicReader(self.depot))
@@ -45,6 +45,7 @@ def serving(console: FakeConsole) -> Iterator[str]:
     """Run it in a thread of its own; gives the base URL."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()
     config = uvicorn.Config(console.app, log_level="warning", lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(

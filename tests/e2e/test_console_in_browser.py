@@ -49,7 +49,7 @@ def test_every_page_is_accessible_whole_and_without_fault(
         page = outside if name in OUTSIDE else inside
         faults = watch_faults(page)
         page.goto(depot.url + path)
-        page.wait_for_function("document.fonts.status === 'loaded'")
+        page.wait_for_function("() => document.fonts.status === 'loaded'")
         found += [f"{name}: {line}" for line in axe_violations(page) + faults]
         wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found += [f"{name}: {wider} px wider than the screen"] if wider > 0 else []
