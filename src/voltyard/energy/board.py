@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
-from voltyard.chargers.model import CurrentType, Evse
+from voltyard.chargers.model import CurrentType, Evse, Station
 from voltyard.energy.confirm import Held
 from voltyard.energy.headroom import BALANCED, Wiring
-from voltyard.energy.outlet import Outlet
+from voltyard.energy.outlet import NO_TRANSACTION, Outlet
 from voltyard.energy.ports import Links, LiveSession, SiteSetup
 from voltyard.energy.records import GrantRow
 from voltyard.energy.watch import Rules, forget, observe
@@ -49,6 +49,7 @@ class Board:
                 held,
                 commissioned=row is not None or ever_seen,
                 granted_w=0.0 if row is None else row.granted_w,
+                says_idle=_says_idle(evse, station),
             )
         self.outlets = outlets
         self.wirings = {evse_id: wiring(outlet.evse) for evse_id, outlet in outlets.items()}
@@ -65,8 +66,10 @@ class Board:
             elif link is not None and (
                 not outlet.connected or self._links.get(outlet.evse.id) is not link
             ):
+                told = outlet.says_idle and outlet.evse.id not in self._links
                 self._links[outlet.evse.id] = link
                 outlet.came_online()
+                outlet.says_idle = told
                 changed.append(outlet)
         return changed
 
@@ -87,18 +90,18 @@ class Board:
                 outlet.session = session
 
     def follow(self, sessions: Sequence[LiveSession], now: datetime) -> bool:
-        """Take over who charges where; whether any session began or ended."""
+        """Take over who charges where; whether a session, its vehicle or duty is another."""
         running = {session.evse_id: session for session in sessions}
         changed = False
         for evse_id, outlet in self.outlets.items():
             session = running.get(evse_id)
-            before = None if outlet.session is None else outlet.session.session_id
+            before = _identity(outlet.session)
             if session is None:
                 if outlet.session is not None:
                     outlet.ended()
             else:
                 outlet.began(session, now)
-            changed = changed or before != (None if session is None else session.session_id)
+            changed = changed or before != _identity(session)
         return changed
 
     def measured(self, evse_id: UUID, power_w: float, at: datetime, now: datetime) -> bool:
@@ -132,6 +135,17 @@ class Board:
         return rows
 
 
+def _says_idle(evse: Evse, station: Station) -> bool:
+    """Whether the charger, already connected when its site is taken over, said so before."""
+    return (
+        station.connected
+        and station.connected_at is not None
+        and evse.status_at is not None
+        and evse.status_at >= station.connected_at
+        and evse.status in NO_TRANSACTION
+    )
+
+
 def wiring(evse: Evse) -> Wiring:
     """DC and three-phase AC load all phases alike; others the first phases of their rotation."""
     names = "RST"
@@ -140,3 +154,9 @@ def wiring(evse: Evse) -> Wiring:
         return BALANCED
     used = rotation[: min(3, max(1, evse.phases))]
     return Wiring(tuple(sorted(names.index(phase) + 1 for phase in used)), evse.voltage_v)
+
+
+def _identity(session: LiveSession | None) -> tuple[UUID | None, ...]:
+    if session is None:
+        return ()
+    return (session.session_id, session.vehicle_id, session.duty_id)

@@ -135,12 +135,12 @@ class EnergyService:
 
     def subscribe(self, bus: Bus) -> None:
         """Events only mark controllers; those without a site here are not ours."""
-        bus.subscribe(StationConnected, self._on_connection, name="energy.connected")
-        bus.subscribe(StationDisconnected, self._on_connection, name="energy.disconnected")
+        bus.subscribe(StationConnected, self._on_news, name="energy.connected")
+        bus.subscribe(StationDisconnected, self._on_news, name="energy.disconnected")
         bus.subscribe(StationBooted, self._on_booted, name="energy.booted")
         bus.subscribe(EvseStatusChanged, self._on_status, name="energy.status")
         bus.subscribe(SessionStarted, self._on_session, name="energy.session_started")
-        bus.subscribe(SessionUpdated, self._on_session, name="energy.session_updated")
+        bus.subscribe(SessionUpdated, self._on_news, name="energy.session_updated")
         bus.subscribe(SessionEnded, self._on_ended, name="energy.session_ended")
         bus.subscribe(MeterReported, self._on_meter, name="energy.meter")
         bus.subscribe(DutiesChanged, self._on_duties, name="energy.duties")
@@ -152,7 +152,9 @@ class EnergyService:
     def _known(self, site_id: UUID | None) -> SiteController | None:
         return None if site_id is None else self._controllers.get(site_id)
 
-    async def _on_connection(self, event: StationConnected | StationDisconnected) -> None:
+    async def _on_news(
+        self, event: StationConnected | StationDisconnected | SessionUpdated
+    ) -> None:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.mark()
@@ -167,7 +169,7 @@ class EnergyService:
         if controller is not None:
             controller.status(event.evse_id, event.status, event.error_code)
 
-    async def _on_session(self, event: SessionStarted | SessionUpdated) -> None:
+    async def _on_session(self, event: SessionStarted) -> None:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.mark_plan()
