@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from voltyard.chargers.commands import Command, RemoteStop, SetAvailability
-from voltyard.chargers.model import Evse, Station
+from voltyard.chargers.model import Evse, EvseStatus, Station
 from voltyard.energy.confirm import WATT, Change, FallbackState, Held, sure_end
 from voltyard.energy.ports import LiveSession
 from voltyard.energy.profiles import has_live_layer, settable_w
@@ -21,6 +21,9 @@ VERIFY_NEVER_S = 86_400.0
 SHOWN_TOLERANCE_W = 50.0
 STOP_AGAIN_S = 60.0
 OFF_FOR_S = 900.0
+NO_TRANSACTION = frozenset(
+    {EvseStatus.AVAILABLE, EvseStatus.PREPARING, EvseStatus.FINISHING, EvseStatus.RESERVED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Outlet:
 
     ``heard`` is True once the charger answered or spoke since it last connected; until then it
     counts as offline. ``commissioned`` is False for a charger that never connected: nothing is
-    known to be there, so it counts as nothing.
+    known to be there, so it counts as nothing. ``says_idle``: since it last connected the charger
+    said that no transaction runs here.
     """
 
     evse: Evse
@@ -99,6 +103,7 @@ class Outlet:
     insisted_at: datetime | None = None
     off_since: datetime | None = None
     unsaved: bool = False
+    says_idle: bool = False
 
     def counted_w(self, now: datetime) -> float:
         """The most this EVSE may draw as far as anybody knows."""
@@ -110,8 +115,16 @@ class Outlet:
     def settable_w(self, power_w: float) -> float:
         return settable_w(self.evse, self.station.quirks, power_w)
 
+    def told(self, status: EvseStatus, error_code: str | None) -> None:
+        """What the charger says of itself."""
+        self.evse = replace(self.evse, status=status, error_code=error_code)
+        self.says_idle = status in NO_TRANSACTION
+
     def forget_expired(self, now: datetime) -> None:
+        """Limits that ran out, and those of a transaction that ended while nobody was in charge."""
         self._hold(self.held.at(now))
+        if self.says_idle and self.session is None and self.in_flight is None:
+            self._drop_limits_of_the_transaction()
 
     def aim(self, live_w: float | None, fallback_active_w: float, fallback_idle_w: float) -> None:
         """Set the target. The higher fail-safe is for an EVSE that is granted at least that."""
@@ -271,7 +284,7 @@ class Outlet:
         return self.connected and self.live_failure is None and self.obedience.step < Step.FENCED
 
     def came_online(self) -> None:
-        self.connected, self.commissioned = True, True
+        self.connected, self.commissioned, self.says_idle = True, True, False
         self.reinstall, self.refreshed_at, self.verify_at = True, None, None
         self.live_failure = self.fallback_failure = None
         self.unsaved = True

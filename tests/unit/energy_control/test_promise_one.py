@@ -277,3 +277,30 @@ def test_rows_come_back_as_they_were_stored() -> None:
         assert row.held.fallback_w == pytest.approx(rig.chargers[0].default_w)
 
     virtual(story)
+
+
+def test_a_limit_of_a_transaction_that_ended_while_nobody_was_in_charge_makes_room() -> None:
+    """The vehicle left between two controllers: its large limit must not block the others."""
+
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=2, root=(NodeLimit(power_w=200_000.0),))
+        await ready(rig)
+        left, stays = rig.chargers
+        rig.plug_in(left)
+        await rig.wait(60)
+        assert left.power_w() == pytest.approx(150_000, rel=0.01)
+        await rig.crash()
+        rig.unplug(left)
+        rig.sessions.clear()
+        controller = await rig.start()
+        rig.connect_all()
+        await rig.wait(10)
+        rig.plug_in(stays)
+        await rig.wait(60)
+        assert stays.power_w() < 60_000, "not before the charger says that it is free"
+        controller.status(left.evse.id, "available", None)
+        await rig.wait(60)
+        assert stays.power_w() == pytest.approx(150_000, rel=0.01)
+        assert rig.truth.exceeded == []
+
+    virtual(story)
