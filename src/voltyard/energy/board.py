@@ -90,18 +90,18 @@ class Board:
                 outlet.session = session
 
     def follow(self, sessions: Sequence[LiveSession], now: datetime) -> bool:
-        """Take over who charges where; whether any session began or ended."""
+        """Take over who charges where; whether a session, its vehicle or duty is another."""
         running = {session.evse_id: session for session in sessions}
         changed = False
         for evse_id, outlet in self.outlets.items():
             session = running.get(evse_id)
-            before = None if outlet.session is None else outlet.session.session_id
+            before = _identity(outlet.session)
             if session is None:
                 if outlet.session is not None:
                     outlet.ended()
             else:
                 outlet.began(session, now)
-            changed = changed or before != (None if session is None else session.session_id)
+            changed = changed or before != _identity(session)
         return changed
 
     def measured(self, evse_id: UUID, power_w: float, at: datetime, now: datetime) -> bool:
@@ -154,3 +154,9 @@ def wiring(evse: Evse) -> Wiring:
         return BALANCED
     used = rotation[: min(3, max(1, evse.phases))]
     return Wiring(tuple(sorted(names.index(phase) + 1 for phase in used)), evse.voltage_v)
+
+
+def _identity(session: LiveSession | None) -> tuple[UUID | None, ...]:
+    if session is None:
+        return ()
+    return (session.session_id, session.vehicle_id, session.duty_id)

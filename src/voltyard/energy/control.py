@@ -5,6 +5,7 @@ Events only mark it dirty. What it counts is stored before it is sent, so that a
 counts the same.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from voltyard.bus import Bus
 from voltyard.chargers.commands import ReadCompositeSchedule
 from voltyard.chargers.model import EvseStatus
-from voltyard.clock import Clock, ticks
+from voltyard.clock import Clock
 from voltyard.energy.allocator import Allocation
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT, Change, Held
@@ -48,9 +49,11 @@ VERIFY_AGAIN_S = 300.0
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
     """``lead_s``: a limit that begins within it is obeyed now. ``calm_s``: longest time between
-    two full passes when nothing happens."""
+    two full passes when nothing happens. ``gather_s``: how long answers are gathered before the
+    raises that they make room for."""
 
     tick_s: float = 5.0
+    gather_s: float = 0.25
     calm_s: float = 30.0
     lead_s: float = 240.0
     commit_timeout_s: float = 5.0
@@ -95,6 +98,7 @@ class SiteController:
         self._board: Board | None = None
         self._levels: Mapping[UUID, FailsafeLevel] | None = None
         self._granted: set[UUID] = set()
+        self._room_made = asyncio.Event()
         self._drops = Drops()
         self._timing = self.settings.timing
         self._dirty = True
@@ -120,14 +124,29 @@ class SiteController:
     async def run(self) -> None:
         """Until cancelled. A tick that fails is logged, and the next one tries again."""
         try:
-            async for _ in ticks(self._clock, self.settings.tick_s):
+            while True:
                 try:
                     await self.tick()
                 except Exception:
                     log.exception("tick of site %s failed", self.site_id)
                     self._dirty = True
+                await self._next_tick()
         finally:
             await self.close()
+
+    async def _next_tick(self) -> None:
+        """The tick's time, or sooner when an answer made room that somebody waits for."""
+        self._room_made.clear()
+        loop = asyncio.get_running_loop()
+        pause = loop.create_task(self._clock.sleep(self.settings.tick_s))
+        room = loop.create_task(self._room_made.wait())
+        try:
+            await asyncio.wait((pause, room), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
+            room.cancel()
+        if self._room_made.is_set():
+            await self._clock.sleep(self.settings.gather_s)
 
     async def close(self) -> None:
         await self._sender.close()
@@ -370,6 +389,8 @@ class SiteController:
         if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:
             self._granted.add(outlet.evse.id)
             self.mark()
+            if outlet.held.ceiling_w < before[0]:
+                self._room_made.set()
         elif outlet.next_change(now, self._timing) is not None:
             self.mark()
 
