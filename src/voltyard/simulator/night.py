@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from voltyard import ids
 from voltyard.clock import Clock, seeded
@@ -37,6 +38,7 @@ class NightResult:
     depots: tuple[DepotSpec, ...]
     stays: tuple[StayResult, ...]
     truths: Mapping[str, truth.Truth]
+    power: Mapping[UUID, Sequence[truth.PowerStep]]
     sessions: tuple[StoredSession, ...]
     announced: Mapping[str, datetime]
     delivered_wh: Mapping[tuple[str, int], float]
@@ -139,6 +141,7 @@ async def _night(
         depots=tuple(depots),
         stays=tuple(driver.results),
         truths=truths,
+        power=steps,
         sessions=tuple(sessions),
         announced=announced,
         delivered_wh=delivered,
