@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from voltyard.alerts.model import Alert, Severity
 from voltyard.alerts.service import AlertFilter
@@ -46,13 +46,15 @@ class AlertPage(Out):
 async def alerts(
     deps: Deps,
     who: Who,
-    limit: Annotated[int, Parameter(ge=1, le=500)] = 100,
-    cursor: Annotated[str | None, Parameter(description="``next`` of the page before.")] = None,
-    site_id: UUID | None = None,
-    kind: list[str] | None = None,
-    severity: Severity | None = None,
-    open_only: Annotated[bool | None, Parameter(query="open")] = None,
-    acknowledged: bool | None = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
+    cursor: Annotated[
+        str | None, QueryParameter(description="``next`` of the page before.")
+    ] = None,
+    site_id: FromQuery[UUID | None] = None,
+    kind: FromQuery[list[str] | None] = None,
+    severity: FromQuery[Severity | None] = None,
+    open_only: Annotated[bool | None, QueryParameter(name="open")] = None,
+    acknowledged: FromQuery[bool | None] = None,
 ) -> AlertPage:
     require(who, Permission.VIEW)
     before_at, before_id = _position(cursor)
@@ -82,13 +84,15 @@ def _position(cursor: str | None) -> tuple[datetime | None, UUID | None]:
 
 
 @get("/alerts/{alert_id:uuid}", summary="One alert")
-async def alert(deps: Deps, who: Who, alert_id: UUID) -> AlertOut:
+async def alert(deps: Deps, who: Who, alert_id: FromPath[UUID]) -> AlertOut:
     require(who, Permission.VIEW)
     return _alert(await deps.alerts.get(who.org_id, alert_id))
 
 
 @post("/alerts/{alert_id:uuid}/acknowledge", summary="Somebody has seen it", status_code=200)
-async def acknowledge(deps: Deps, who: Who, request: AnyRequest, alert_id: UUID) -> AlertOut:
+async def acknowledge(
+    deps: Deps, who: Who, request: AnyRequest, alert_id: FromPath[UUID]
+) -> AlertOut:
     """It stays open until its cause ends; a second time changes nothing."""
     return _alert(await deps.alerts.acknowledge(who, alert_id, remote=remote_of(request)))
 

@@ -1,8 +1,7 @@
 """Who calls: an API key in the header, or the console's cookie with proof of origin."""
 
-from typing import Annotated
-
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from voltyard.api.deps import AnyRequest, ApiDeps
 from voltyard.errors import Forbidden, Unauthenticated
@@ -10,8 +9,8 @@ from voltyard.tenancy.model import Principal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Deps = Annotated[ApiDeps, Dependency(skip_validation=True)]
-Who = Annotated[Principal, Dependency(skip_validation=True)]
+Deps = NamedDependency[SkipValidation[ApiDeps]]
+Who = NamedDependency[SkipValidation[Principal]]
 
 
 async def caller(request: AnyRequest, deps: ApiDeps) -> Principal:

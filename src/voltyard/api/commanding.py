@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who
 from voltyard.api.deps import ApiDeps
@@ -143,9 +143,9 @@ class CommandRecordOut(Out):
 async def command(
     deps: Deps,
     who: Who,
-    station_id: UUID,
-    data: CommandIn,
-    timeout_s: Annotated[float, Parameter(ge=1, le=120)] = 30.0,
+    station_id: FromPath[UUID],
+    data: JSONBody[CommandIn],
+    timeout_s: Annotated[float, QueryParameter(ge=1, le=120)] = 30.0,
 ) -> CommandOut:
     """Waits for the charger's answer; a refusal by its own word is an answer, not an error.
 
@@ -214,9 +214,9 @@ def _plain(data: CommandIn) -> c.Command:
 async def commands(
     deps: Deps,
     who: Who,
-    station_id: UUID,
+    station_id: FromPath[UUID],
     limit: Limit = 50,
-    before: Annotated[datetime | None, Parameter(description="Asked for before then.")] = None,
+    before: Annotated[datetime | None, QueryParameter(description="Asked for before then.")] = None,
 ) -> Page[CommandRecordOut]:
     require(who, Permission.VIEW)
     asked = min(limit, 999)

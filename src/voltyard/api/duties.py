@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -92,13 +92,13 @@ class ImportOut(Out):
 async def duties(
     deps: Deps,
     who: Who,
-    site_id: UUID,
+    site_id: FromPath[UUID],
     limit: Limit = 100,
     offset: Offset = 0,
-    since: Annotated[datetime | None, Parameter(description="Departing after.")] = None,
-    until: Annotated[datetime | None, Parameter(description="Arriving before.")] = None,
-    vehicle_id: UUID | None = None,
-    states: Annotated[list[DutyState] | None, Parameter(query="state")] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Departing after.")] = None,
+    until: Annotated[datetime | None, QueryParameter(description="Arriving before.")] = None,
+    vehicle_id: FromQuery[UUID | None] = None,
+    states: Annotated[list[DutyState] | None, QueryParameter(name="state")] = None,
     text: Text = "",
 ) -> Page[DutyOut]:
     await deps.sites.site(who, site_id)
@@ -108,14 +108,14 @@ async def duties(
 
 
 @get("/duties/{duty_id:uuid}", summary="One duty")
-async def duty(deps: Deps, who: Who, duty_id: UUID) -> DutyOut:
+async def duty(deps: Deps, who: Who, duty_id: FromPath[UUID]) -> DutyOut:
     require(who, Permission.VIEW)
     return out(DutyOut, await deps.timetable.duty(who.org_id, duty_id))
 
 
 @post("/sites/{site_id:uuid}/duties", summary="Create a duty")
 async def create_duty(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: DutyIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[DutyIn]
 ) -> DutyOut:
     made = _duty(data, new_id(), who.org_id, site_id, "manual")
     saved = await deps.timetable.save(who, made, expect_new=True, remote=remote_of(request))
@@ -124,7 +124,7 @@ async def create_duty(
 
 @put("/duties/{duty_id:uuid}", summary="Change a duty")
 async def change_duty(
-    deps: Deps, who: Who, request: AnyRequest, duty_id: UUID, data: DutyIn
+    deps: Deps, who: Who, request: AnyRequest, duty_id: FromPath[UUID], data: JSONBody[DutyIn]
 ) -> DutyOut:
     before = await deps.timetable.duty(who.org_id, duty_id)
     after = _duty(data, duty_id, who.org_id, before.site_id, before.source)
@@ -135,13 +135,13 @@ async def change_duty(
 
 
 @delete("/duties/{duty_id:uuid}", summary="Delete a duty")
-async def delete_duty(deps: Deps, who: Who, request: AnyRequest, duty_id: UUID) -> None:
+async def delete_duty(deps: Deps, who: Who, request: AnyRequest, duty_id: FromPath[UUID]) -> None:
     await deps.timetable.delete(who, [duty_id], remote=remote_of(request))
 
 
 @post("/sites/{site_id:uuid}/duties/import", summary="Import duties as JSON", status_code=200)
 async def import_json(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: DutiesIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[DutiesIn]
 ) -> ImportOut:
     """All or nothing, and the same import twice changes nothing. Each duty needs its key."""
     given = [_duty(d, new_id(), who.org_id, site_id, data.source) for d in data.duties]
@@ -166,9 +166,9 @@ async def import_csv(
     deps: Deps,
     who: Who,
     request: AnyRequest,
-    site_id: UUID,
-    dry_run: bool = False,
-    remove_absent: bool = False,
+    site_id: FromPath[UUID],
+    dry_run: FromQuery[bool] = False,
+    remove_absent: FromQuery[bool] = False,
 ) -> ImportOut:
     """The columns are those of the guide “Import duties”. All or nothing.
 
@@ -194,9 +194,11 @@ async def import_spice_ev(
     deps: Deps,
     who: Who,
     request: AnyRequest,
-    site_id: UUID,
-    connector: Annotated[str, Parameter(description="Grid connector; default: site's name.")] = "",
-    dry_run: bool = False,
+    site_id: FromPath[UUID],
+    connector: Annotated[
+        str, QueryParameter(description="Grid connector; default: site's name.")
+    ] = "",
+    dry_run: FromQuery[bool] = False,
 ) -> ImportOut:
     """The scenario file as it is; its vehicles are known here by name. All or nothing."""
     require(who, Permission.DUTIES_WRITE)
@@ -218,9 +220,9 @@ async def import_spice_ev(
 async def export_csv(
     deps: Deps,
     who: Who,
-    site_id: UUID,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    site_id: FromPath[UUID],
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
 ) -> Response[str]:
     text = await deps.timetable.export_csv(who, site_id, since=since, until=until)
     headers = {"content-disposition": 'attachment; filename="duties.csv"'}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest, ApiDeps
@@ -114,7 +114,7 @@ class EmergencyIn(In):
 
 
 @get("/sites/{site_id:uuid}/live", summary="The power of a site now")
-async def live(deps: Deps, who: Who, site_id: UUID) -> LiveOut:
+async def live(deps: Deps, who: Who, site_id: FromPath[UUID]) -> LiveOut:
     await deps.sites.site(who, site_id)
     try:
         view = deps.energy.live(site_id)
@@ -136,7 +136,7 @@ async def live(deps: Deps, who: Who, site_id: UUID) -> LiveOut:
 
 
 @get("/sites/{site_id:uuid}/plan", summary="The latest plan")
-async def plan(deps: Deps, who: Who, site_id: UUID) -> PlanOut:
+async def plan(deps: Deps, who: Who, site_id: FromPath[UUID]) -> PlanOut:
     """``no_plan`` (404) while none was made."""
     await deps.sites.site(who, site_id)
     found = await deps.energy.plan(who.org_id, site_id)
@@ -156,10 +156,12 @@ async def plan(deps: Deps, who: Who, site_id: UUID) -> PlanOut:
 async def forecasts(
     deps: Deps,
     who: Who,
-    site_id: UUID,
+    site_id: FromPath[UUID],
     limit: Limit = 1000,
     offset: Offset = 0,
-    will_miss: Annotated[bool | None, Parameter(description="Only those that will miss.")] = None,
+    will_miss: Annotated[
+        bool | None, QueryParameter(description="Only those that will miss.")
+    ] = None,
 ) -> Page[ForecastOut]:
     await deps.sites.site(who, site_id)
     found = [
@@ -174,11 +176,11 @@ async def forecasts(
 async def power(
     deps: Deps,
     who: Who,
-    site_id: UUID,
-    node_id: Annotated[UUID | None, Parameter(description="Left out: the whole site.")] = None,
-    since: Annotated[datetime | None, Parameter(description="Default: 24 hours ago.")] = None,
-    until: datetime | None = None,
-    bucket_s: Annotated[int | None, Parameter(ge=10, le=86_400)] = None,
+    site_id: FromPath[UUID],
+    node_id: Annotated[UUID | None, QueryParameter(description="Left out: the whole site.")] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Default: 24 hours ago.")] = None,
+    until: FromQuery[datetime | None] = None,
+    bucket_s: Annotated[int | None, QueryParameter(ge=10, le=86_400)] = None,
 ) -> SeriesOut:
     node = await _node(deps, who, site_id, node_id)
     until = until or deps.clock.now()
@@ -199,7 +201,12 @@ async def power(
     status_code=204,
 )
 async def emergency_limit(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, node_id: UUID, data: EmergencyIn
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: FromPath[UUID],
+    node_id: FromPath[UUID],
+    data: JSONBody[EmergencyIn],
 ) -> None:
     """Obeyed within seconds and kept over a restart. An ``until_at`` that is past lifts it."""
     await _node(deps, who, site_id, node_id)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Response, Router, delete, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -93,8 +94,8 @@ async def vehicles(
     limit: Limit = 100,
     offset: Offset = 0,
     text: Text = "",
-    vehicle_class: str = "",
-    active: bool | None = None,
+    vehicle_class: FromQuery[str] = "",
+    active: FromQuery[bool | None] = None,
 ) -> Page[VehicleOut]:
     found, total = await deps.fleets.list_vehicles(
         who, text=text, vehicle_class=vehicle_class, active=active, limit=limit, offset=offset
@@ -104,19 +105,21 @@ async def vehicles(
 
 
 @post("/vehicles", summary="Create a vehicle")
-async def create_vehicle(deps: Deps, who: Who, request: AnyRequest, data: VehicleIn) -> VehicleOut:
+async def create_vehicle(
+    deps: Deps, who: Who, request: AnyRequest, data: JSONBody[VehicleIn]
+) -> VehicleOut:
     made = await deps.fleets.save_vehicle(who, _vehicle_draft(data), remote=remote_of(request))
     return _vehicle(made)
 
 
 @get("/vehicles/{vehicle_id:uuid}", summary="One vehicle")
-async def vehicle(deps: Deps, who: Who, vehicle_id: UUID) -> VehicleOut:
+async def vehicle(deps: Deps, who: Who, vehicle_id: FromPath[UUID]) -> VehicleOut:
     return _vehicle(await deps.fleets.vehicle(who, vehicle_id))
 
 
 @put("/vehicles/{vehicle_id:uuid}", summary="Change a vehicle")
 async def change_vehicle(
-    deps: Deps, who: Who, request: AnyRequest, vehicle_id: UUID, data: VehicleIn
+    deps: Deps, who: Who, request: AnyRequest, vehicle_id: FromPath[UUID], data: JSONBody[VehicleIn]
 ) -> VehicleOut:
     changed = await deps.fleets.save_vehicle(
         who, _vehicle_draft(data), vehicle_id, remote=remote_of(request)
@@ -125,7 +128,9 @@ async def change_vehicle(
 
 
 @delete("/vehicles/{vehicle_id:uuid}", summary="Delete a vehicle with its tokens")
-async def delete_vehicle(deps: Deps, who: Who, request: AnyRequest, vehicle_id: UUID) -> None:
+async def delete_vehicle(
+    deps: Deps, who: Who, request: AnyRequest, vehicle_id: FromPath[UUID]
+) -> None:
     await deps.fleets.delete_vehicle(who, vehicle_id, remote=remote_of(request))
 
 
@@ -141,7 +146,7 @@ async def tokens(
     limit: Limit = 100,
     offset: Offset = 0,
     text: Text = "",
-    vehicle_id: UUID | None = None,
+    vehicle_id: FromQuery[UUID | None] = None,
 ) -> Page[TokenOut]:
     found, total = await deps.fleets.list_tokens(
         who, text=text, vehicle_id=vehicle_id, limit=limit, offset=offset
@@ -150,19 +155,21 @@ async def tokens(
 
 
 @post("/tokens", summary="Create a token")
-async def create_token(deps: Deps, who: Who, request: AnyRequest, data: TokenIn) -> TokenOut:
+async def create_token(
+    deps: Deps, who: Who, request: AnyRequest, data: JSONBody[TokenIn]
+) -> TokenOut:
     made = await deps.fleets.save_token(who, _token_draft(data), remote=remote_of(request))
     return out(TokenOut, made)
 
 
 @get("/tokens/{token_id:uuid}", summary="One token")
-async def token(deps: Deps, who: Who, token_id: UUID) -> TokenOut:
+async def token(deps: Deps, who: Who, token_id: FromPath[UUID]) -> TokenOut:
     return out(TokenOut, await deps.fleets.token(who, token_id))
 
 
 @put("/tokens/{token_id:uuid}", summary="Change a token")
 async def change_token(
-    deps: Deps, who: Who, request: AnyRequest, token_id: UUID, data: TokenIn
+    deps: Deps, who: Who, request: AnyRequest, token_id: FromPath[UUID], data: JSONBody[TokenIn]
 ) -> TokenOut:
     changed = await deps.fleets.save_token(
         who, _token_draft(data), token_id, remote=remote_of(request)
@@ -171,13 +178,13 @@ async def change_token(
 
 
 @delete("/tokens/{token_id:uuid}", summary="Delete a token")
-async def delete_token(deps: Deps, who: Who, request: AnyRequest, token_id: UUID) -> None:
+async def delete_token(deps: Deps, who: Who, request: AnyRequest, token_id: FromPath[UUID]) -> None:
     await deps.fleets.delete_token(who, token_id, remote=remote_of(request))
 
 
 @post("/vehicles/import.csv", summary="Import vehicles as CSV", status_code=200)
 async def import_vehicles(
-    deps: Deps, who: Who, request: AnyRequest, dry_run: bool = False
+    deps: Deps, who: Who, request: AnyRequest, dry_run: FromQuery[bool] = False
 ) -> FleetImportOut:
     """Vehicles by name. All or nothing; ``dry_run`` lists every fault by row and column."""
     content = await request.body()
@@ -194,7 +201,7 @@ async def export_vehicles(deps: Deps, who: Who) -> Response[str]:
 
 @post("/tokens/import.csv", summary="Import tokens as CSV", status_code=200)
 async def import_tokens(
-    deps: Deps, who: Who, request: AnyRequest, dry_run: bool = False
+    deps: Deps, who: Who, request: AnyRequest, dry_run: FromQuery[bool] = False
 ) -> FleetImportOut:
     """Tokens by value; vehicles by name. Times without an offset are the organisation's."""
     content = await request.body()

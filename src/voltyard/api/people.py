@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, delete, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -127,7 +127,7 @@ async def organisation(deps: Deps, who: Who) -> OrganisationOut:
 
 @patch("/organisation", summary="Change the organisation")
 async def change_organisation(
-    deps: Deps, who: Who, request: AnyRequest, data: OrganisationIn
+    deps: Deps, who: Who, request: AnyRequest, data: JSONBody[OrganisationIn]
 ) -> OrganisationOut:
     changed = await deps.tenancy.update_organisation(
         who,
@@ -145,19 +145,19 @@ async def users(deps: Deps, who: Who, limit: Limit = 100, offset: Offset = 0) ->
 
 
 @post("/users", summary="Create a user")
-async def create_user(deps: Deps, who: Who, request: AnyRequest, data: UserIn) -> UserOut:
+async def create_user(deps: Deps, who: Who, request: AnyRequest, data: JSONBody[UserIn]) -> UserOut:
     new = NewUser(data.email, data.name, data.role, data.password, data.locale)
     return out(UserOut, await deps.tenancy.create_user(who, new, remote=remote_of(request)))
 
 
 @get("/users/{user_id:uuid}", summary="One user")
-async def user(deps: Deps, who: Who, user_id: UUID) -> UserOut:
+async def user(deps: Deps, who: Who, user_id: FromPath[UUID]) -> UserOut:
     return out(UserOut, await deps.tenancy.user(who, user_id))
 
 
 @patch("/users/{user_id:uuid}", summary="Change a user")
 async def change_user(
-    deps: Deps, who: Who, request: AnyRequest, user_id: UUID, data: UserPatch
+    deps: Deps, who: Who, request: AnyRequest, user_id: FromPath[UUID], data: JSONBody[UserPatch]
 ) -> UserOut:
     changed = await deps.tenancy.update_user(
         who,
@@ -174,7 +174,7 @@ async def change_user(
 
 @put("/users/{user_id:uuid}/password", summary="Set a user's password", status_code=204)
 async def set_password(
-    deps: Deps, who: Who, request: AnyRequest, user_id: UUID, data: PasswordIn
+    deps: Deps, who: Who, request: AnyRequest, user_id: FromPath[UUID], data: JSONBody[PasswordIn]
 ) -> None:
     await deps.tenancy.set_password(who, user_id, data.password, remote=remote_of(request))
 
@@ -186,7 +186,7 @@ async def keys(deps: Deps, who: Who, limit: Limit = 100, offset: Offset = 0) -> 
 
 
 @post("/keys", summary="Create an API key")
-async def create_key(deps: Deps, who: Who, request: AnyRequest, data: KeyIn) -> NewKeyOut:
+async def create_key(deps: Deps, who: Who, request: AnyRequest, data: JSONBody[KeyIn]) -> NewKeyOut:
     made = await deps.tenancy.create_key(
         who, data.name, frozenset(data.scopes), data.expires_at, remote=remote_of(request)
     )
@@ -194,7 +194,7 @@ async def create_key(deps: Deps, who: Who, request: AnyRequest, data: KeyIn) -> 
 
 
 @delete("/keys/{key_id:uuid}", summary="Revoke an API key", status_code=200)
-async def revoke_key(deps: Deps, who: Who, request: AnyRequest, key_id: UUID) -> KeyOut:
+async def revoke_key(deps: Deps, who: Who, request: AnyRequest, key_id: FromPath[UUID]) -> KeyOut:
     return _key(await deps.tenancy.revoke_key(who, key_id, remote=remote_of(request)))
 
 
@@ -208,12 +208,12 @@ async def audit(
     who: Who,
     limit: Limit = 100,
     offset: Offset = 0,
-    action: Annotated[str, Parameter(description="Beginning of the action.")] = "",
-    object_kind: str = "",
-    object_id: str = "",
-    actor: Annotated[str, Parameter(description="Part of the actor's name.")] = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
+    action: Annotated[str, QueryParameter(description="Beginning of the action.")] = "",
+    object_kind: FromQuery[str] = "",
+    object_id: FromQuery[str] = "",
+    actor: Annotated[str, QueryParameter(description="Part of the actor's name.")] = "",
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
 ) -> Page[AuditOut]:
     wanted = AuditFilter(action, object_kind, object_id, actor, since, until)
     entries, total = await deps.tenancy.audit(who, wanted, limit=limit, offset=offset)

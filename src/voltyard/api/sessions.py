@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Router, get, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from voltyard.api.caller import Deps, Who
@@ -73,15 +73,15 @@ async def sessions(
     who: Who,
     limit: Limit = 100,
     offset: Offset = 0,
-    site_id: UUID | None = None,
-    station_id: UUID | None = None,
-    evse_id: UUID | None = None,
-    vehicle_id: UUID | None = None,
-    duty_id: UUID | None = None,
-    only_state: Annotated[SessionState | None, Parameter(query="state")] = None,
-    flagged: Annotated[bool | None, Parameter(description="With repairs, or without.")] = None,
-    since: Annotated[datetime | None, Parameter(description="Started at or after.")] = None,
-    until: Annotated[datetime | None, Parameter(description="Started before.")] = None,
+    site_id: FromQuery[UUID | None] = None,
+    station_id: FromQuery[UUID | None] = None,
+    evse_id: FromQuery[UUID | None] = None,
+    vehicle_id: FromQuery[UUID | None] = None,
+    duty_id: FromQuery[UUID | None] = None,
+    only_state: Annotated[SessionState | None, QueryParameter(name="state")] = None,
+    flagged: Annotated[bool | None, QueryParameter(description="With repairs, or without.")] = None,
+    since: Annotated[datetime | None, QueryParameter(description="Started at or after.")] = None,
+    until: Annotated[datetime | None, QueryParameter(description="Started before.")] = None,
     text: Text = "",
 ) -> Page[SessionOut]:
     require(who, Permission.VIEW)
@@ -97,11 +97,11 @@ async def sessions(
 async def sessions_csv(
     deps: Deps,
     who: Who,
-    site_id: UUID | None = None,
-    vehicle_id: UUID | None = None,
-    only_state: Annotated[SessionState | None, Parameter(query="state")] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    site_id: FromQuery[UUID | None] = None,
+    vehicle_id: FromQuery[UUID | None] = None,
+    only_state: Annotated[SessionState | None, QueryParameter(name="state")] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
 ) -> Stream:
     """Streamed: as many rows as there are."""
     require(who, Permission.VIEW)
@@ -123,13 +123,13 @@ async def _lines(deps: ApiDeps, org_id: UUID, wanted: SessionFilter) -> AsyncIte
 
 
 @get("/sessions/{session_id:uuid}", summary="One session")
-async def session(deps: Deps, who: Who, session_id: UUID) -> SessionOut:
+async def session(deps: Deps, who: Who, session_id: FromPath[UUID]) -> SessionOut:
     require(who, Permission.VIEW)
     return _session(await deps.sessions.session(who.org_id, session_id))
 
 
 @get("/sessions/{session_id:uuid}/curve", summary="The readings of a session by time")
-async def curve(deps: Deps, who: Who, session_id: UUID) -> CurveOut:
+async def curve(deps: Deps, who: Who, session_id: FromPath[UUID]) -> CurveOut:
     require(who, Permission.VIEW)
     found = await deps.sessions.curve(who.org_id, session_id)
     return CurveOut(samples=[out(SampleOut, sample) for sample in found])
@@ -137,7 +137,7 @@ async def curve(deps: Deps, who: Who, session_id: UUID) -> CurveOut:
 
 @put("/sessions/{session_id:uuid}/vehicle", summary="Say which vehicle it is")
 async def assign_vehicle(
-    deps: Deps, who: Who, session_id: UUID, data: SessionVehicleIn
+    deps: Deps, who: Who, session_id: FromPath[UUID], data: JSONBody[SessionVehicleIn]
 ) -> SessionOut:
     """From then on no token changes that; null takes it away."""
     require(who, Permission.SESSIONS_CONTROL)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, delete, get, post, put
+from litestar.params import FromPath, JSONBody
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -129,26 +130,26 @@ async def sites(deps: Deps, who: Who, limit: Limit = 100, offset: Offset = 0) ->
 
 
 @post("/sites", summary="Create a site")
-async def create_site(deps: Deps, who: Who, request: AnyRequest, data: SiteIn) -> SiteOut:
+async def create_site(deps: Deps, who: Who, request: AnyRequest, data: JSONBody[SiteIn]) -> SiteOut:
     made = await deps.sites.create_site(who, _site(data), remote=remote_of(request))
     return out(SiteOut, made)
 
 
 @get("/sites/{site_id:uuid}", summary="One site")
-async def site(deps: Deps, who: Who, site_id: UUID) -> SiteOut:
+async def site(deps: Deps, who: Who, site_id: FromPath[UUID]) -> SiteOut:
     return out(SiteOut, await deps.sites.site(who, site_id))
 
 
 @put("/sites/{site_id:uuid}", summary="Change a site")
 async def change_site(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: SiteIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[SiteIn]
 ) -> SiteOut:
     changed = await deps.sites.update_site(who, site_id, _site(data), remote=remote_of(request))
     return out(SiteOut, changed)
 
 
 @delete("/sites/{site_id:uuid}", summary="Delete a site with its areas, bays, tree and duties")
-async def delete_site(deps: Deps, who: Who, request: AnyRequest, site_id: UUID) -> None:
+async def delete_site(deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID]) -> None:
     await deps.sites.delete_site(who, site_id, remote=remote_of(request))
 
 
@@ -158,14 +159,14 @@ def _site(data: SiteIn) -> SiteDraft:
 
 @get("/sites/{site_id:uuid}/areas", summary="Areas of a site")
 async def areas(
-    deps: Deps, who: Who, site_id: UUID, limit: Limit = 100, offset: Offset = 0
+    deps: Deps, who: Who, site_id: FromPath[UUID], limit: Limit = 100, offset: Offset = 0
 ) -> Page[AreaOut]:
     return sliced(AreaOut, await deps.sites.areas(who, site_id), limit=limit, offset=offset)
 
 
 @post("/sites/{site_id:uuid}/areas", summary="Create an area")
 async def create_area(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: AreaIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[AreaIn]
 ) -> AreaOut:
     draft = AreaDraft(data.name, data.position)
     made = await deps.sites.save_area(who, site_id, draft, remote=remote_of(request))
@@ -174,7 +175,12 @@ async def create_area(
 
 @put("/sites/{site_id:uuid}/areas/{area_id:uuid}", summary="Change an area")
 async def change_area(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, area_id: UUID, data: AreaIn
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: FromPath[UUID],
+    area_id: FromPath[UUID],
+    data: JSONBody[AreaIn],
 ) -> AreaOut:
     draft = AreaDraft(data.name, data.position)
     changed = await deps.sites.save_area(who, site_id, draft, area_id, remote=remote_of(request))
@@ -183,21 +189,21 @@ async def change_area(
 
 @delete("/sites/{site_id:uuid}/areas/{area_id:uuid}", summary="Delete an area")
 async def delete_area(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, area_id: UUID
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], area_id: FromPath[UUID]
 ) -> None:
     await deps.sites.delete_area(who, site_id, area_id, remote=remote_of(request))
 
 
 @get("/sites/{site_id:uuid}/bays", summary="Bays of a site")
 async def bays(
-    deps: Deps, who: Who, site_id: UUID, limit: Limit = 100, offset: Offset = 0
+    deps: Deps, who: Who, site_id: FromPath[UUID], limit: Limit = 100, offset: Offset = 0
 ) -> Page[BayOut]:
     return sliced(BayOut, await deps.sites.bays(who, site_id), limit=limit, offset=offset)
 
 
 @post("/sites/{site_id:uuid}/bays", summary="Create a bay")
 async def create_bay(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: BayIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[BayIn]
 ) -> BayOut:
     draft = BayDraft(data.name, data.area_id, data.position)
     made = await deps.sites.save_bay(who, site_id, draft, remote=remote_of(request))
@@ -206,7 +212,12 @@ async def create_bay(
 
 @put("/sites/{site_id:uuid}/bays/{bay_id:uuid}", summary="Change a bay")
 async def change_bay(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, bay_id: UUID, data: BayIn
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: FromPath[UUID],
+    bay_id: FromPath[UUID],
+    data: JSONBody[BayIn],
 ) -> BayOut:
     draft = BayDraft(data.name, data.area_id, data.position)
     changed = await deps.sites.save_bay(who, site_id, draft, bay_id, remote=remote_of(request))
@@ -215,19 +226,19 @@ async def change_bay(
 
 @delete("/sites/{site_id:uuid}/bays/{bay_id:uuid}", summary="Delete a bay")
 async def delete_bay(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, bay_id: UUID
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], bay_id: FromPath[UUID]
 ) -> None:
     await deps.sites.delete_bay(who, site_id, bay_id, remote=remote_of(request))
 
 
 @get("/sites/{site_id:uuid}/tree", summary="The electrical tree, parents before children")
-async def tree(deps: Deps, who: Who, site_id: UUID) -> TreeOut:
+async def tree(deps: Deps, who: Who, site_id: FromPath[UUID]) -> TreeOut:
     return TreeOut(nodes=[_node_out(n) for n in await deps.sites.nodes(who, site_id)])
 
 
 @put("/sites/{site_id:uuid}/tree", summary="Replace the whole tree")
 async def replace_tree(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: TreeIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[TreeIn]
 ) -> TreeOut:
     """All or nothing: every fault is named by its path, such as ``nodes[3].limits[0].power_w``."""
     nodes = [
@@ -247,14 +258,14 @@ async def replace_tree(
 
 @post("/sites/{site_id:uuid}/nodes", summary="Add a node")
 async def create_node(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, data: NodeIn
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[NodeIn]
 ) -> NodeOut:
     made = await deps.sites.add_node(who, site_id, _draft(data), remote=remote_of(request))
     return _node_out(made)
 
 
 @get("/sites/{site_id:uuid}/nodes/{node_id:uuid}", summary="One node")
-async def node(deps: Deps, who: Who, site_id: UUID, node_id: UUID) -> NodeOut:
+async def node(deps: Deps, who: Who, site_id: FromPath[UUID], node_id: FromPath[UUID]) -> NodeOut:
     for known in await deps.sites.nodes(who, site_id):
         if known.id == node_id:
             return _node_out(known)
@@ -263,7 +274,12 @@ async def node(deps: Deps, who: Who, site_id: UUID, node_id: UUID) -> NodeOut:
 
 @put("/sites/{site_id:uuid}/nodes/{node_id:uuid}", summary="Change a node")
 async def change_node(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, node_id: UUID, data: NodeIn
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: FromPath[UUID],
+    node_id: FromPath[UUID],
+    data: JSONBody[NodeIn],
 ) -> NodeOut:
     changed = await deps.sites.update_node(
         who, site_id, node_id, _draft(data), remote=remote_of(request)
@@ -273,7 +289,12 @@ async def change_node(
 
 @put("/sites/{site_id:uuid}/nodes/{node_id:uuid}/limits", summary="Set a node's limits")
 async def set_limits(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, node_id: UUID, data: LimitsIn
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    site_id: FromPath[UUID],
+    node_id: FromPath[UUID],
+    data: JSONBody[LimitsIn],
 ) -> NodeOut:
     changed = await deps.sites.set_limits(
         who, site_id, node_id, _limits(data.limits), remote=remote_of(request)
@@ -283,7 +304,7 @@ async def set_limits(
 
 @delete("/sites/{site_id:uuid}/nodes/{node_id:uuid}", summary="Delete a node without children")
 async def delete_node(
-    deps: Deps, who: Who, request: AnyRequest, site_id: UUID, node_id: UUID
+    deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], node_id: FromPath[UUID]
 ) -> None:
     await deps.sites.delete_node(who, site_id, node_id, remote=remote_of(request))
 

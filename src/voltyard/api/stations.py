@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, patch, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who
 from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, Text, out, sliced
@@ -175,9 +175,9 @@ async def stations(
     who: Who,
     limit: Limit = 100,
     offset: Offset = 0,
-    site_id: UUID | None = None,
-    only_state: Annotated[StationState | None, Parameter(query="state")] = None,
-    connected: bool | None = None,
+    site_id: FromQuery[UUID | None] = None,
+    only_state: Annotated[StationState | None, QueryParameter(name="state")] = None,
+    connected: FromQuery[bool | None] = None,
     text: Text = "",
 ) -> Page[StationOut]:
     require(who, Permission.VIEW)
@@ -187,7 +187,7 @@ async def stations(
 
 
 @post("/stations", summary="Create a station")
-async def create_station(deps: Deps, who: Who, data: StationIn) -> StationOut:
+async def create_station(deps: Deps, who: Who, data: JSONBody[StationIn]) -> StationOut:
     made = await deps.chargers.create_station(
         who,
         data.identity,
@@ -200,13 +200,15 @@ async def create_station(deps: Deps, who: Who, data: StationIn) -> StationOut:
 
 
 @get("/stations/{station_id:uuid}", summary="One station")
-async def station(deps: Deps, who: Who, station_id: UUID) -> StationOut:
+async def station(deps: Deps, who: Who, station_id: FromPath[UUID]) -> StationOut:
     require(who, Permission.VIEW)
     return _station(deps.chargers.station_view(who.org_id, station_id))
 
 
 @patch("/stations/{station_id:uuid}", summary="Change a station")
-async def change_station(deps: Deps, who: Who, station_id: UUID, data: StationPatch) -> StationOut:
+async def change_station(
+    deps: Deps, who: Who, station_id: FromPath[UUID], data: JSONBody[StationPatch]
+) -> StationOut:
     await deps.chargers.update_station(
         who, station_id, name=data.name, site_id=data.site_id, quirks=_quirks(data.quirks)
     )
@@ -214,33 +216,37 @@ async def change_station(deps: Deps, who: Who, station_id: UUID, data: StationPa
 
 
 @post("/stations/{station_id:uuid}/approve", summary="Let a held station work", status_code=200)
-async def approve(deps: Deps, who: Who, station_id: UUID, data: ApproveIn) -> StationOut:
+async def approve(
+    deps: Deps, who: Who, station_id: FromPath[UUID], data: JSONBody[ApproveIn]
+) -> StationOut:
     await deps.chargers.approve(who, station_id, site_id=data.site_id)
     return _station(deps.chargers.station_view(who.org_id, station_id))
 
 
 @post("/stations/{station_id:uuid}/reject", summary="Refuse a held station", status_code=200)
-async def reject(deps: Deps, who: Who, station_id: UUID) -> StationOut:
+async def reject(deps: Deps, who: Who, station_id: FromPath[UUID]) -> StationOut:
     await deps.chargers.reject(who, station_id)
     return _station(deps.chargers.station_view(who.org_id, station_id))
 
 
 @post("/stations/{station_id:uuid}/retire", summary="Retire a station", status_code=200)
-async def retire(deps: Deps, who: Who, station_id: UUID) -> StationOut:
+async def retire(deps: Deps, who: Who, station_id: FromPath[UUID]) -> StationOut:
     """It may not connect any more; its history stays."""
     await deps.chargers.retire(who, station_id)
     return _station(deps.chargers.station_view(who.org_id, station_id))
 
 
 @put("/stations/{station_id:uuid}/password", summary="Set a charger's password", status_code=204)
-async def set_password(deps: Deps, who: Who, station_id: UUID, data: ChargerPasswordIn) -> None:
+async def set_password(
+    deps: Deps, who: Who, station_id: FromPath[UUID], data: JSONBody[ChargerPasswordIn]
+) -> None:
     """Takes effect at its next connection (OCPP security profile 1)."""
     await deps.chargers.set_password(who, station_id, data.password)
 
 
 @get("/stations/{station_id:uuid}/evses", summary="EVSEs of a station")
 async def evses(
-    deps: Deps, who: Who, station_id: UUID, limit: Limit = 100, offset: Offset = 0
+    deps: Deps, who: Who, station_id: FromPath[UUID], limit: Limit = 100, offset: Offset = 0
 ) -> Page[EvseOut]:
     require(who, Permission.VIEW)
     found = _station(deps.chargers.station_view(who.org_id, station_id)).evses
@@ -248,7 +254,9 @@ async def evses(
 
 
 @put("/stations/{station_id:uuid}/evses/{number:int}", summary="Create or change an EVSE")
-async def save_evse(deps: Deps, who: Who, station_id: UUID, number: int, data: EvseIn) -> EvseOut:
+async def save_evse(
+    deps: Deps, who: Who, station_id: FromPath[UUID], number: FromPath[int], data: JSONBody[EvseIn]
+) -> EvseOut:
     given = msgspec.structs.asdict(data)
     changes = {name: value for name, value in given.items() if value is not msgspec.UNSET}
     await deps.chargers.save_evse(who, station_id, number, **changes)
@@ -261,7 +269,7 @@ async def save_evse(deps: Deps, who: Who, station_id: UUID, number: int, data: E
 
 @get("/stations/{station_id:uuid}/configuration", summary="Configuration as last read")
 async def configuration(
-    deps: Deps, who: Who, station_id: UUID, limit: Limit = 1000, offset: Offset = 0
+    deps: Deps, who: Who, station_id: FromPath[UUID], limit: Limit = 1000, offset: Offset = 0
 ) -> Page[ConfigOut]:
     require(who, Permission.VIEW)
     entries = await deps.chargers.config(who.org_id, station_id)
@@ -273,16 +281,16 @@ async def configuration(
 async def frames(
     deps: Deps,
     who: Who,
-    station_id: UUID,
+    station_id: FromPath[UUID],
     limit: Limit = 100,
     offset: Offset = 0,
-    direction: Annotated[str | None, Parameter(description="in or out")] = None,
-    action: str | None = None,
-    kind: str | None = None,
-    errors_only: bool = False,
+    direction: Annotated[str | None, QueryParameter(description="in or out")] = None,
+    action: FromQuery[str | None] = None,
+    kind: FromQuery[str | None] = None,
+    errors_only: FromQuery[bool] = False,
     text: Text = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
 ) -> Page[FrameOut]:
     require(who, Permission.VIEW)
     wanted = FrameFilter(direction, action, kind, errors_only, text, since, until)

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 T = TypeVar("T")
 W = TypeVar("W", bound=msgspec.Struct)
 
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Rows on a page.")]
-Offset = Annotated[int, Parameter(ge=0, description="Rows to pass over.")]
-Text = Annotated[str, Parameter(max_length=200, description="Sought in names, case aside.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Rows on a page.")]
+Offset = Annotated[int, QueryParameter(ge=0, description="Rows to pass over.")]
+Text = Annotated[str, QueryParameter(max_length=200, description="Sought in names, case aside.")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
