@@ -80,10 +80,13 @@ class DutyFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
+    """``granted_w`` is what the controller itself allows there: a node it fills is not news."""
+
     node_id: UUID
     name: str
     measured_w: float | None
     limit_w: float | None
+    granted_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +188,17 @@ def _of_duty(kind: str, severity: Severity, duty: DutyFacts, params: Mapping[str
     return Cause(kind, severity, f"{kind}:{duty.duty_id}", "duty", str(duty.duty_id), params)
 
 
+def _near(measured_w: float, limit_w: float) -> bool:
+    return limit_w > 0.0 and measured_w >= limit_w * NEAR_LIMIT
+
+
 def _node(node: NodeFacts) -> Iterator[Cause]:
     if node.measured_w is None or node.limit_w is None:
         return
     kind = None
     if node.measured_w > node.limit_w * 1.005 + 1.0:
         kind, severity = "limit_exceeded", Severity.CRITICAL
-    elif node.limit_w > 0.0 and node.measured_w >= node.limit_w * NEAR_LIMIT:
+    elif _near(node.measured_w, node.limit_w) and node.measured_w > node.granted_w * 1.02:
         kind, severity = "limit_near", Severity.INFO
     if kind is not None:
         params = {"node": node.name, "limit_w": round(node.limit_w)}

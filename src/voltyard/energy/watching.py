@@ -107,7 +107,10 @@ class Watching:
                 self._evse_facts(outlet, found.present.get(outlet.evse.id), now) for outlet in board
             ],
             duties=list(self._duty_facts(found, planning)),
-            nodes=[NodeFacts(n.node_id, n.name, n.measured_w, n.limit_w) for n in view.nodes],
+            nodes=[
+                NodeFacts(n.node_id, n.name, n.measured_w, n.limit_w, n.granted_w)
+                for n in view.nodes
+            ],
         )
         await self._alerts.sync(self._org_id, self._site_id, SITE_KINDS, causes(facts))
 

@@ -138,6 +138,8 @@ def test_a_session_that_ended_too_early() -> None:
 def test_power_near_and_over_a_limit() -> None:
     assert kinds(nodes=(NodeFacts(UUID(int=9), "grid", 960_000.0, 1_000_000.0),)) == []
     assert kinds(nodes=(NodeFacts(UUID(int=9), "grid", 990_000.0, 1_000_000.0),)) == ["limit_near"]
+    filled = NodeFacts(UUID(int=9), "grid", 990_000.0, 1_000_000.0, granted_w=990_000.0)
+    assert kinds(nodes=(filled,)) == []
     assert kinds(nodes=(NodeFacts(UUID(int=9), "grid", 1_010_000.0, 1_000_000.0),)) == [
         "limit_exceeded"
     ]
