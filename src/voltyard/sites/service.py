@@ -185,7 +185,9 @@ class SiteService:
     ) -> Bay:
         """Create it, or change the one of ``bay_id``."""
         require(principal, Permission.SITES_WRITE)
-        bay = Bay(bay_id or new_id(), site_id, draft.area_id, clean_name(draft.name), draft.position)
+        bay = Bay(
+            bay_id or new_id(), site_id, draft.area_id, clean_name(draft.name), draft.position
+        )
         with refusals(_CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 site = _found(await store.site(tx, site_id), "site")
