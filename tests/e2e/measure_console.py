@@ -2,7 +2,8 @@
 
     python -m tests.e2e.measure_console [--evses 80 1000] [--seconds 30] [--rounds 3]
 
-"flush to DOM" is from the moment the server read the new state to the end of the DOM update;
+"flush to DOM" is from the moment the server read the new state to the end of the DOM update,
+"painted" is after the next frame;
 "event to DOM" adds the wait for the next flush (once a second), by design up to a second.
 """
 
@@ -25,7 +26,7 @@ from voltyard.web.console.data import LiveRecord
 from voltyard.web.console.topics import TopicReader
 
 WATCH = """
-window.seen = {flush: [], event: [], bytes: 0};
+window.seen = {flush: [], event: [], paint: [], bytes: 0};
 const Plain = window.WebSocket;
 window.WebSocket = class extends Plain {
   constructor(...all) {
@@ -33,10 +34,15 @@ window.WebSocket = class extends Plain {
     this.addEventListener("message", ({data}) => {
       seen.bytes += data.length;
       const head = /"stamp":([0-9.]+),"event":([0-9.]+)/.exec(data);
-      if (head && !data.includes('"s":{"e0"')) setTimeout(() => {
+      if (!head || data.includes('"s":{"e0"')) return;
+      const after = new MessageChannel();
+      after.port1.onmessage = () => {
+        after.port1.close();
         seen.flush.push(Date.now() - head[1]);
         seen.event.push(Date.now() - head[2]);
-      });
+        requestAnimationFrame(() => setTimeout(() => seen.paint.push(Date.now() - head[1])));
+      };
+      after.port2.postMessage(0);
     });
   }
 };
@@ -64,6 +70,7 @@ class StampedReader(TopicReader):
 @dataclass(frozen=True, slots=True)
 class Result:
     flush_ms: float
+    painted_ms: float
     event_ms: float
     browser_cpu_pct: float
     server_cpu_pct: float
@@ -93,7 +100,7 @@ def measure(browser: Browser, evses: int, seconds: int) -> Result:
 def _watch(page: Page, seconds: int, shown_ms: float) -> Result:
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
-    page.evaluate("seen.flush.length = seen.event.length = seen.bytes = 0")
+    page.evaluate("seen.flush.length = seen.event.length = seen.paint.length = seen.bytes = 0")
     before, browser_s, own_s = _metrics(session), _browser_cpu_s(), time.process_time()
     started = time.perf_counter()
     page.wait_for_timeout(seconds * 1000)
@@ -101,6 +108,7 @@ def _watch(page: Page, seconds: int, shown_ms: float) -> Result:
     after, seen = _metrics(session), page.evaluate("seen")
     return Result(
         median(seen["flush"]),
+        median(seen["paint"]),
         median(seen["event"]),
         100 * (_browser_cpu_s() - browser_s) / passed_s,
         100 * (time.process_time() - own_s) / passed_s,
@@ -150,7 +158,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print("evses flush→DOM_ms event→DOM_ms browser_% server_% kB/s busy_ms/s heap_MB shown_ms")
+    print("evses flush→DOM_ms flush→painted_ms event→DOM_ms browser_% server_% kB/s busy_ms/s heap_MB shown_ms")
     with launched() as browser:
         for evses in asked.evses:
             rounds = [measure(browser, evses, asked.seconds) for _ in range(asked.rounds)]
