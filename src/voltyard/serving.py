@@ -29,6 +29,7 @@ from voltyard.api.meters import BusMeters, CommitMeters
 from voltyard.app import DEMO_EMAIL, Core, build_core, first_organisation, rooms
 from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
+from voltyard.energy import planner
 from voltyard.energy.control import ControlSettings
 from voltyard.energy.model import Plan
 from voltyard.energy.outlet import Timing
@@ -235,6 +236,7 @@ async def running(
         log_in=log_in,
         control=control,
     )
+    await asyncio.to_thread(planner.warm_up)
     await core.start()
     ocpp = OcppServer(core.chargers, core.sessions, clock, tls=_tls(settings))
     ocpp_port = await ocpp.start(settings.ocpp_host, settings.ocpp_port)
