@@ -75,7 +75,7 @@ async def insert_station(
     done = await tx.execute(
         "INSERT INTO stations (id, org_id, site_id, identity, state, name, password_hash, quirks,"
         " created_at) VALUES (:id, :org_id, :site_id, :identity, :state, :name, :password_hash,"
-        " CAST(:quirks AS jsonb), :at) ON CONFLICT (identity) DO NOTHING",
+        " CAST(:quirks AS jsonb), :at) ON CONFLICT DO NOTHING",
         {
             "id": station.id,
             "org_id": station.org_id,
@@ -113,18 +113,14 @@ async def update_station(tx: Tx, station: Station, *, password_hash: str | None)
 
 async def upsert_evse(tx: Tx, evse: Evse) -> Evse:
     """Create or change an EVSE by its number; the row as it now is."""
+    await ensure_evse(tx, evse)
     row = await tx.one(
-        "INSERT INTO evses (id, org_id, site_id, station_id, number, name, bay_id, node_id,"
-        " current_type, max_power_w, min_power_w, phases, phase_rotation, voltage_v, operative)"
-        " VALUES (:id, :org_id, :site_id, :station_id, :number, :name, :bay_id, :node_id,"
-        " :current_type, :max_power_w, :min_power_w, :phases, :phase_rotation, :voltage_v,"
-        " :operative) ON CONFLICT (station_id, number) DO UPDATE SET name = excluded.name,"
-        " site_id = excluded.site_id, bay_id = excluded.bay_id, node_id = excluded.node_id,"
-        " current_type = excluded.current_type, max_power_w = excluded.max_power_w,"
-        " min_power_w = excluded.min_power_w, phases = excluded.phases,"
-        " phase_rotation = excluded.phase_rotation, voltage_v = excluded.voltage_v,"
-        f" operative = excluded.operative RETURNING {_EVSE}",
-        _evse_params(evse),
+        "UPDATE evses SET name = :name, site_id = :site_id, bay_id = :bay_id, node_id = :node_id,"
+        " current_type = :current_type, max_power_w = :max_power_w, min_power_w = :min_power_w,"
+        " phases = :phases, phase_rotation = :phase_rotation, voltage_v = :voltage_v,"
+        " operative = :operative WHERE station_id = :station_id AND number = :number"
+        f" RETURNING {_EVSE}",
+        {name: value for name, value in _evse_params(evse).items() if name not in _FIXED},
     )
     assert row is not None
     return _evse(row)
@@ -135,7 +131,7 @@ async def ensure_evse(tx: Tx, evse: Evse) -> Evse:
     await tx.execute(
         "INSERT INTO evses (id, org_id, site_id, station_id, number, name, current_type,"
         " max_power_w) VALUES (:id, :org_id, :site_id, :station_id, :number, :name,"
-        " :current_type, :max_power_w) ON CONFLICT (station_id, number) DO NOTHING",
+        " :current_type, :max_power_w) ON CONFLICT DO NOTHING",
         {name: _evse_params(evse)[name] for name in _NEW_EVSE},
     )
     row = await tx.one(
@@ -146,6 +142,7 @@ async def ensure_evse(tx: Tx, evse: Evse) -> Evse:
     return _evse(row)
 
 
+_FIXED = frozenset({"id", "org_id"})
 _NEW_EVSE = (
     "id",
     "org_id",
