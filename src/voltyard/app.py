@@ -206,7 +206,8 @@ def build_core(
     alerts.listen()
     energy = _energy(
         settings, database, commits, bus, clock, leases,
-        sites, chargers, sessions, timetable, fleets, alerts, inline=inline, control=control, pace=pace,
+        sites, chargers, sessions, timetable, fleets, alerts,
+        inline=inline, control=control, pace=pace,
     )  # fmt: skip
     energy.subscribe(bus)
     core = Core(

@@ -320,13 +320,13 @@ def test_no_file_is_told(admin: Client) -> None:
 
 def test_a_command_is_checked_and_given(admin: Client, console: FakeConsole) -> None:
     path = f"/chargers/{station_id(0)}/commands/set_limit"
-    bad = post(admin, path, evse="1", power_kw="lots", minutes="15")
+    bad = post(admin, path, power_kw="lots", minutes="15")
     assert bad.status_code == 422
     assert console.depot.given == []
-    post(admin, path, evse="1", power_kw="96,5", minutes="15")
+    post(admin, path, power_kw="96,5", minutes="15")
     ((owner, row),) = console.depot.given
     assert owner == station_id(0)
-    assert row.params == {"evse": "1", "power_kw": "96.5", "minutes": "15"}
+    assert row.params == {"power_kw": "96.5", "minutes": "15"}
     assert "Set a limit" in admin.get(f"/chargers/{station_id(0)}/commands").text
     assert post(admin, f"/chargers/{station_id(0)}/commands/explode").status_code == 404
 

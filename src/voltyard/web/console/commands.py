@@ -63,7 +63,6 @@ COMMANDS: tuple[CommandSpec, ...] = (
         "set_limit",
         N_("Set a limit"),
         (
-            CommandInput("evse", N_("Outlet"), InputKind.EVSE_OR_ALL),
             CommandInput("power_kw", N_("Power"), InputKind.NUMBER, unit="kW", high=10_000),
             CommandInput(
                 "minutes", N_("Valid for"), InputKind.NUMBER, unit="min", default="15", high=1_440
@@ -72,10 +71,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
     ),
     CommandSpec(
         "clear_limits",
-        N_("Clear limits"),
-        warning=N_(
-            "All installed profiles are removed, the fail-safe among them, until the next tick."
-        ),
+        N_("Lift the limit"),
     ),
     CommandSpec(
         "read_schedule",

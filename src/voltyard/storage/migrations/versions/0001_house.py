@@ -141,7 +141,8 @@ CREATE SEQUENCE transaction_ids AS int MINVALUE 1 MAXVALUE 2147483647 CYCLE;
 CREATE TABLE sessions (
   id uuid PRIMARY KEY, org_id uuid NOT NULL, site_id uuid, station_id uuid NOT NULL,
   evse_id uuid, connector_number int, transaction_ref text NOT NULL, state text NOT NULL,
-  start_key text NOT NULL, start_message text, started_at timestamptz NOT NULL, ended_at timestamptz,
+  start_key text NOT NULL, start_message text,
+  started_at timestamptz NOT NULL, ended_at timestamptz,
   id_token text, id_token_kind text, vehicle_id uuid, duty_id uuid,
   meter_start_wh double precision, meter_last_wh double precision,
   energy_wh double precision NOT NULL DEFAULT 0, soc_start_pct double precision,

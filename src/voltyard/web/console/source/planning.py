@@ -164,7 +164,7 @@ class PlanningSource(StationSource):
     async def _check_import(self, who: Principal, key: UUID) -> None:
         entry = self._imports[key]
         try:
-            report = await self.rooms.timetable.check_csv(who, entry.site_id, entry.content)
+            report = await self.rooms.timetable.check_file(who, entry.site_id, entry.content)
         except VoltyardError as error:
             self._show(key, replace(entry.view, phase=v.ImportPhase.FAILED, message=error.message))
             return
@@ -174,7 +174,7 @@ class PlanningSource(StationSource):
     async def _write_import(self, who: Principal, key: UUID) -> None:
         entry = self._imports[key]
         try:
-            await self.rooms.timetable.import_csv(who, entry.site_id, entry.content)
+            await self.rooms.timetable.import_file(who, entry.site_id, entry.content)
         except VoltyardError as error:
             self._show(key, replace(entry.view, phase=v.ImportPhase.FAILED, message=error.message))
             return

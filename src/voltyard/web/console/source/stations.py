@@ -32,6 +32,8 @@ from voltyard.web.console.source.history import HistorySource
 from voltyard.web.console.source.parts import Services, cut
 
 SUMMARY_MAX = 160
+STATION_CAP_ID = 900_000
+STATION_CAP_LEVEL = 1
 REFUSED = {"rejected", "not_supported", "refused"}
 FAILED = {"failed", "timeout", "offline", "error", "charger_timeout", "charger_offline", "busy"}
 RUNNING = {"requested", "sent", "running", "pending"}
@@ -342,12 +344,13 @@ class _Form:
 
 
 def _set_limit(form: _Form, now: datetime) -> c.Command:
-    evse = form.whole("evse")
+    """A cap on the whole station. It can only lower what the controller grants: a limit on one
+    outlet would stand above the controller's own and could lift it."""
     return c.SetLimit(
-        purpose=c.LimitPurpose.STATION_MAX if evse == 0 else c.LimitPurpose.TX_DEFAULT,
-        evse_number=evse,
-        profile_id=900_000 + evse,
-        stack_level=5,
+        purpose=c.LimitPurpose.STATION_MAX,
+        evse_number=0,
+        profile_id=STATION_CAP_ID,
+        stack_level=STATION_CAP_LEVEL,
         limit_w=form.number("power_kw") * 1000.0,
         valid_s=form.whole("minutes") * 60,
         start_at=now,
@@ -362,7 +365,9 @@ _BUILDERS: Mapping[str, Callable[[_Form, datetime], c.Command]] = {
     ),
     "remote_stop": lambda form, now: c.RemoteStop(form.text("transaction")),
     "set_limit": _set_limit,
-    "clear_limits": lambda form, now: c.ClearLimits(),
+    "clear_limits": lambda form, now: c.ClearLimits(
+        profile_id=STATION_CAP_ID, evse_number=0, purpose=c.LimitPurpose.STATION_MAX
+    ),
     "read_schedule": lambda form, now: c.ReadCompositeSchedule(
         form.whole("evse"), form.whole("minutes") * 60
     ),
