@@ -100,6 +100,7 @@ class Core:
     async def close(self) -> None:
         """Finish: what waits for its commit is committed."""
         await self.chargers.close()
+        await self.sessions.close()
         await self.commits.close()
         await _cancelled(self.tasks)
         await self.database.close()
