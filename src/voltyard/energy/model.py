@@ -110,7 +110,7 @@ class PlanInput:
     peak_so_far_w: float = 0.0
     demand_price_per_kw: float = 0.0
     mode: PlanMode = PlanMode.PEAK
-    ready_before_s: int = 600
+    ready_before_s: int = 2700
     """How long before departure vehicles should be done, where that costs nobody's readiness."""
 
 

@@ -160,7 +160,7 @@ def test_impossible_vehicle_does_not_drag_others_into_overload() -> None:
 
 def test_peak_below_the_one_already_paid_for_is_not_lowered() -> None:
     tree = flat_tree(400e3, 2)
-    low = plan(asking(tree, stay(0), stay(1)))
+    low = plan(asking(tree, stay(0), stay(1), ready_before_s=0))
     assert low.peak_w == pytest.approx(400e3 / 12.0, rel=0.03)
     high = plan(asking(tree, stay(0), stay(1), peak_so_far_w=150e3))
     assert 100e3 < high.peak_w <= 150e3
