@@ -312,6 +312,7 @@ def _station_spec(station: _Station) -> StationSpec:
         evses=(evse,),
         max_power_w=station.max_power_w,
         model="Depot 100",
+        password=stable_id("password", station.name).hex,
     )
 
 
