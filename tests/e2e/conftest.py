@@ -17,8 +17,9 @@ class Served:
     url: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for longer: while Playwright's loop runs, no other test of the process can run one."""
     build()
     with launched() as browser:
         yield browser

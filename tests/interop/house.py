@@ -13,7 +13,8 @@ from voltyard.chargers.events import StationBooted
 from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService, ChargerSettings
 from voltyard.clock import SystemClock
-from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
 from voltyard.ocpp.socket import OcppServer
 from voltyard.sessions.events import (
@@ -151,9 +152,8 @@ async def _organisation(database: PostgresDatabase, org_id: UUID, site_id: UUID)
 
 
 async def _vehicle(fleets: FleetService, who: Principal) -> Vehicle:
-    vehicle = Vehicle(uuid4(), who.org_id, "Van 1")
-    token = Token(uuid4(), who.org_id, "rfid", TOKEN, vehicle.id)
-    await fleets.put_many(who, vehicles=([vehicle], ()), tokens=([token], ()), source="test")
+    vehicle = await fleets.save_vehicle(who, VehicleDraft(name="Van 1"))
+    await fleets.save_token(who, TokenDraft(TOKEN, vehicle_id=vehicle.id))
     return vehicle
 
 
