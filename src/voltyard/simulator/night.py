@@ -12,7 +12,7 @@ from voltyard.clock import Clock, seeded
 from voltyard.simulator import truth
 from voltyard.simulator.charger import Charger
 from voltyard.simulator.depot import DepotSpec
-from voltyard.simulator.faults import Fault, FaultKind, FaultPlan, plans
+from voltyard.simulator.faults import FaultKind, FaultPlan, plans
 from voltyard.simulator.fleet import FleetDriver, StayResult
 from voltyard.simulator.host import Host, MakeHost, StoredSession
 from voltyard.simulator.link import Link, MemoryLink
@@ -162,12 +162,14 @@ def fault_plans(depots: Sequence[DepotSpec], name: str, seed: int) -> dict[str, 
     return planned
 
 
-def lying_spans(planned: Mapping[str, FaultPlan]) -> list[tuple[datetime, datetime, Fault]]:
-    """When some charger did not obey limits that it accepted."""
+def lying_spans(
+    planned: Mapping[str, FaultPlan],
+) -> list[tuple[str, datetime, datetime]]:
+    """Which charger did not obey limits that it accepted, from when to when."""
     liars = {FaultKind.IGNORE_LIMIT, FaultKind.DRAW_FULL}
     return [
-        (fault.at, fault.at + timedelta(seconds=fault.duration_s), fault)
-        for plan in planned.values()
+        (identity, fault.at, fault.at + timedelta(seconds=fault.duration_s))
+        for identity, plan in planned.items()
         for fault in plan.faults
         if fault.kind in liars
     ]

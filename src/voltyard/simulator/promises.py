@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from voltyard.simulator.faults import FaultKind
 from voltyard.simulator.night import NightResult, lying_spans
@@ -25,18 +26,34 @@ def broken(night: NightResult) -> list[str]:
 
 
 def unexplained(night: NightResult) -> list[Exceedance]:
-    """Exceedances but for those that a lying charger caused before it could be found out."""
-    liars = lying_spans(night.faults)
+    """Exceedances but for those that a lying charger, at an outlet below the node, caused before
+    it could be found out."""
+    liars = [
+        (_above(night, identity), begin, end) for identity, begin, end in lying_spans(night.faults)
+    ]
     found = [e for checked in night.truths.values() for e in checked.exceedances]
     return [
         exceedance
         for exceedance in found
         if not any(
-            begin <= exceedance.start_at <= end
+            exceedance.node_id in nodes
+            and begin <= exceedance.start_at <= end
             and exceedance.end_at - exceedance.start_at <= DISCOVERY
-            for begin, end, _ in liars
+            for nodes, begin, end in liars
         )
     ]
+
+
+def _above(night: NightResult, identity: str) -> frozenset[UUID]:
+    """The nodes that carry what a station draws."""
+    return frozenset(
+        node.id
+        for depot in night.depots
+        for station in depot.stations
+        if station.identity == identity
+        for evse in station.evses
+        for node in depot.tree.path_of_evse(evse.id)
+    )
 
 
 def _limit(night: NightResult) -> list[str]:
