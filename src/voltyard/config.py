@@ -24,13 +24,11 @@ class Settings:
     http_port: int = 8180
     ocpp_host: str = "127.0.0.1"
     ocpp_port: int = 8181
-    public_url: str = ""
     log_level: str = "INFO"
     log_json: bool = False
     auto_approve: bool = False
     allow_no_password: bool = False
     heartbeat_s: int = 300
-    meter_interval_s: int = 60
     tick_s: float = 5.0
     plan_s: float = 300.0
     commit_window_ms: float = 5.0
@@ -147,7 +145,6 @@ def _problems(settings: Settings) -> Mapping[str, str]:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("heartbeat_s", 10, 86_400),
-    ("meter_interval_s", 5, 3_600),
     ("tick_s", 0.5, 60),
     ("plan_s", 30, 3_600),
     ("commit_window_ms", 0, 5_000),
