@@ -4,10 +4,11 @@ interface Strings {
   locale: string;
   tile: Record<string, string>;
   outlook: Record<string, string>;
+  status: Record<string, string>;
   text: Record<string, string>;
 }
 
-const empty: Strings = { locale: "en", tile: {}, outlook: {}, text: {} };
+const empty: Strings = { locale: "en", tile: {}, outlook: {}, status: {}, text: {} };
 const source = document.getElementById("strings")?.textContent;
 
 export const strings: Strings = source ? (JSON.parse(source) as Strings) : empty;

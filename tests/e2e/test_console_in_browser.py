@@ -177,6 +177,7 @@ def test_the_log_follows_pauses_and_opens_a_message(page: Page, depot: Served) -
     first.get_by_role("link").click()
     expect(page.locator("#frame-drawer")).to_be_visible()
     expect(page.locator("#frame")).to_contain_text("Power.Active.Import")
+    expect(page.locator("#frame-drawer nav")).to_have_count(0)
 
 
 def test_lists_are_filtered_as_one_types(page: Page, depot: Served) -> None:

@@ -33,20 +33,37 @@ export class LiveFields extends HTMLElement {
   }
 }
 
+/** Fetch a fragment of a page by its element's id and put it in the place of the old one. */
 export async function swap(path: string, target: string): Promise<void> {
   const { default: htmx } = await import("htmx.org");
-  await htmx.ajax("GET", path, { target, swap: "outerHTML" });
+  const headers = { "hx-request": "true", "hx-request-type": "partial", "hx-target": `div${target}` };
+  const answer = await fetch(path, { headers });
+  const old = document.querySelector(target);
+  if (!answer.ok || !old) return;
+  const drawn = document.createElement("template");
+  drawn.innerHTML = await answer.text();
+  const node = drawn.content.firstElementChild;
+  if (!node) return;
+  old.replaceWith(node);
+  htmx.process(node);
 }
 
 function showFields(row: HTMLElement, fields: Fields): void {
   for (const [name, value] of Object.entries(fields)) {
     for (const node of row.querySelectorAll<HTMLElement>(`[data-f="${name}"]`)) {
-      setText(node, typeof value === "boolean" ? text(value ? "connected" : "offline") : shown(value));
+      setText(node, spoken(name, value));
     }
     if (name === "st" && !row.dataset["bool"]) setState(row, String(value));
     if (name === "on" && row.dataset["bool"]) setState(row, value ? "ready" : "offline");
     if (name === "u") setUse(row, value as number | null);
   }
+}
+
+/** A value as people read it: connections and reported states in words. */
+function spoken(name: string, value: Fields[string] | undefined): string {
+  if (typeof value === "boolean") return text(value ? "connected" : "offline");
+  if (name === "w" && typeof value === "string") return strings.status[value] ?? value;
+  return shown(value);
 }
 
 function setState(row: HTMLElement, state: string): void {

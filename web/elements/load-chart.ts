@@ -14,6 +14,7 @@ interface Data {
   s?: Column;
 }
 
+const WHOLE_MINUTES_S = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440].map((minutes) => minutes * 60);
 const COMPACT_PX = 150;
 const CURVE_PX = 260;
 const SITE_PX = 420;
@@ -95,13 +96,13 @@ class LoadChart extends HTMLElement {
     return {
       width: this.clientWidth || 300,
       height: this.#height(),
-      padding: [8, compact ? 4 : 12, 0, 0],
+      padding: [8, compact ? 16 : 12, 0, 0],
       legend: { show: !compact, live: true },
       cursor: { show: !compact, points: { size: 6 } },
       scales: { x: { time: true }, kw: { range: (_u, _low, high) => [0, Math.max(10, high * 1.08)] }, pct: { range: [0, 100] } },
       series: this.hasAttribute("data-curve") ? curveSeries(ink) : siteSeries(ink),
       axes: [
-        { ...axis, space: 50, size: 26, values: (_u, ticks) => ticks.map(clock) },
+        { ...axis, space: 50, size: 26, incrs: WHOLE_MINUTES_S, values: (_u, ticks) => ticks.map(clock) },
         { ...axis, scale: "kw", size: compact ? 44 : 58, space: 34, values: (_u, ticks) => ticks.map((v) => number(v)) },
         ...(this.hasAttribute("data-curve")
           ? [{ ...axis, scale: "pct", side: 1 as const, size: 46, grid: { show: false }, values: (_u: uPlot, t: number[]) => t.map((v) => `${v} %`) }]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
@@ -70,6 +71,7 @@ def environment(locale: str) -> Environment:
     env.globals["asset"] = asset
     env.filters["pairs"] = _pairs
     env.filters["map_words"] = _map_words
+    env.filters["facts"] = _facts
     return env
 
 
@@ -80,6 +82,21 @@ def _pairs(choices: Iterable[Choice]) -> list[tuple[str, str]]:
 def _map_words(values: Iterable[str], word: Callable[[Any], str]) -> list[tuple[str, str]]:
     """Coded values with their words, for a select box."""
     return [(str(value), word(value)) for value in values]
+
+
+def _facts(text: str) -> str:
+    """A JSON object as "name value" pairs; any other text as it is."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    if not isinstance(found, dict):
+        return text
+    return " · ".join(f"{name} {_fact(value)}" for name, value in found.items())
+
+
+def _fact(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,25 @@ PROGRESS_WORDS: dict[CommandProgress, str] = {
     CommandProgress.REFUSED: N_("Refused"),
     CommandProgress.FAILED: N_("Failed"),
 }
+STATUS_WORDS: dict[str, str] = {
+    "available": N_("Available"),
+    "preparing": N_("Preparing"),
+    "occupied": N_("Occupied"),
+    "charging": N_("Charging"),
+    "suspended_ev": N_("Paused by the vehicle"),
+    "suspended_evse": N_("Paused by the charger"),
+    "finishing": N_("Finishing"),
+    "reserved": N_("Reserved"),
+    "unavailable": N_("Unavailable"),
+    "faulted": N_("Faulted"),
+    "unknown": N_("unknown"),
+}
 OTHER_WORDS: dict[str, str] = {
+    "accepted": N_("Accepted"),
+    "invalid": N_("Invalid"),
+    "expired": N_("Expired"),
+    "blocked": N_("Blocked"),
+    "concurrent": N_("Already charging elsewhere"),
     "admin": N_("Administrator"),
     "dispatcher": N_("Dispatcher"),
     "technician": N_("Technician"),
@@ -121,6 +139,11 @@ class Words:
         known = OTHER_WORDS.get(word)
         return self._say(known) if known else word.replace("_", " ").capitalize()
 
+    def status(self, word: str) -> str:
+        """What a connector says of itself, in words where we know them."""
+        known = STATUS_WORDS.get(word)
+        return self._say(known) if known else word
+
     def command(self, name: str) -> str:
         """The title of a command of the charger page, or its code made readable."""
         spec = BY_NAME.get(name)
@@ -132,6 +155,7 @@ class Words:
             "locale": locale,
             "tile": {state.value: self.tile(state) for state in TileState},
             "outlook": {outlook.value: self.outlook(outlook) for outlook in Outlook},
+            "status": {code: self._say(word) for code, word in STATUS_WORDS.items()},
             "text": {name: self._say(text) for name, text in SCRIPT_WORDS.items()},
         }
 
