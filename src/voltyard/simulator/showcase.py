@@ -157,7 +157,9 @@ def _summary(night: _Night) -> int:
             short = f"{result.shortfall_wh / 1000:.1f} kWh short"
             _say(f"  late: {result.vehicle}, {short}, {result.departure_soc_pct:.1f} %")
     for found in checked.exceedances[:10]:
-        _say(f"  over: {found.node} by {found.excess_w / 1000:.1f} kW for {found.duration_s:.0f} s")
+        since = found.start_at.astimezone(ZoneInfo(depot.timezone))
+        excess = f"{found.excess_w / 1000:.1f} kW for {found.duration_s:.0f} s"
+        _say(f"  over: {found.node} at {since:%H:%M:%S} by {excess}")
     return 3 if checked.exceedances or ready < most else 0
 
 
