@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from voltyard.energy.ports import (
 )
 from voltyard.energy.records import ForecastRow
 from voltyard.fleets.model import Vehicle
+from voltyard.sites.limits import limit_w
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.tenancy import scope
@@ -32,12 +34,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PlanningSettings:
-    """``plan_s``: longest age of a plan; ``settle_s``: least time between two."""
+    """``plan_s``: longest age of a plan; ``settle_s``: least time between two.
+
+    ``free_share`` of the grid connection's limit may be used before a lower peak counts: a
+    vehicle that is done early survives what goes wrong later. 0 flattens as far as it goes.
+    """
 
     plan_s: float = 300.0
     settle_s: float = 15.0
     horizon_s: float = 36 * 3600.0
     slot_s: int = 900
+    free_share: float = 0.6
     mode: PlanMode = PlanMode.PEAK
 
 
@@ -115,7 +122,7 @@ class Planning:
                 horizon_s=self.settings.horizon_s,
                 slot_s=self.settings.slot_s,
                 mode=self.settings.mode,
-                peak_so_far_w=self.peak_w,
+                peak_so_far_w=max(self.peak_w, self._free_w(setup, now)),
             )
             self._duty_of_session = {
                 present.session.session_id: present.duty.id
@@ -130,6 +137,10 @@ class Planning:
             raise
         finally:
             self._under_way = False
+
+    def _free_w(self, setup: SiteSetup, now: datetime) -> float:
+        allowed_w = limit_w(setup.tree.root, now, setup.tree.zone)
+        return self.settings.free_share * allowed_w if isfinite(allowed_w) else 0.0
 
     async def _refresh(
         self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]
