@@ -56,12 +56,21 @@ class ScaledClock:
             raise ValueError("speed must be positive")
         self._start_at = start_at.astimezone(UTC)
         self._speed = speed
-        self._timeout_floor_s = timeout_floor_s if speed != 1.0 else 0.0
+        self._timeout_floor_s = timeout_floor_s
         self._origin_s: float | None = None
+        self._passed_s = 0.0
 
     @property
     def speed(self) -> float:
         return self._speed
+
+    def change_speed(self, speed: float) -> None:
+        """Run ``speed`` times as fast from now on. A sleep that has begun ends as it was begun."""
+        if speed <= 0:
+            raise ValueError("speed must be positive")
+        self._passed_s = self.monotonic_s()
+        self._origin_s = asyncio.get_running_loop().time()
+        self._speed = speed
 
     def now(self) -> datetime:
         return self._start_at + timedelta(seconds=self.monotonic_s())
@@ -70,13 +79,14 @@ class ScaledClock:
         loop_s = asyncio.get_running_loop().time()
         if self._origin_s is None:
             self._origin_s = loop_s
-        return (loop_s - self._origin_s) * self._speed
+        return self._passed_s + (loop_s - self._origin_s) * self._speed
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds) / self._speed)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        return asyncio.timeout(max(seconds / self._speed, self._timeout_floor_s))
+        floor_s = 0.0 if self._speed == 1.0 else self._timeout_floor_s
+        return asyncio.timeout(max(seconds / self._speed, floor_s))
 
 
 async def ticks(clock: Clock, every_s: float) -> AsyncIterator[int]:

@@ -62,7 +62,7 @@ async def run(
     Exit status 3 when the site was over a limit or a vehicle that could be ready was not.
     """
     depot = depot_of(arguments)
-    clock = ScaledClock(depot.start_at, arguments.speed)
+    clock = ScaledClock(depot.start_at)
     async with open_server(clock) as server:
         _say("entering the depot: site, tree, chargers, vehicles, duties …")
         email = await server.furnish([depot], password)
@@ -70,6 +70,7 @@ async def run(
         _say(f"  console   {server.url}")
         _say(f"  log in    {email}  /  {password}")
         _say("")
+        clock.change_speed(arguments.speed)
         link = WebSocketLink(f"ws://127.0.0.1:{server.ocpp_port}/ocpp", ping_interval_s=None)
         plans = fault_plans([depot], arguments.faults, arguments.seed)
         chargers = make_chargers([depot], link, clock, seed=arguments.seed, faults=plans)

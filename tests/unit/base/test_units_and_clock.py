@@ -58,3 +58,14 @@ def test_a_clock_needs_a_zone_and_a_speed() -> None:
         ScaledClock(datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(ValueError, match="positive"):
         ScaledClock(START, 0)
+
+
+def test_a_clock_that_changes_its_speed_never_jumps() -> None:
+    async def main(clock: ScaledClock) -> tuple[float, float]:
+        await clock.sleep(10)
+        clock.change_speed(60)
+        before_s = clock.monotonic_s()
+        await clock.sleep(120)
+        return before_s, clock.monotonic_s()
+
+    assert run_virtual(main, START) == (10.0, 130.0)
