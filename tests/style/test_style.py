@@ -1,6 +1,7 @@
 """The style of the house, checked over the source: what ruff, mypy and import-linter cannot say."""
 
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,6 +114,16 @@ def test_the_websocket_library_is_known_in_few_places() -> None:
         if any(line.startswith(("import websockets", "from websockets")) for line in _lines(source))
     }
     assert users <= NAMES_THE_WEBSOCKET_LIBRARY
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest imports them by that name alone; a clash shows only once both are collected."""
+    names = Counter(
+        path.name
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if path.name != "conftest.py" and "node_modules" not in path.parts
+    )
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_exceptions_from_the_rules_are_still_needed() -> None:
