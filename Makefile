@@ -56,7 +56,7 @@ bench: setup ## measure: messages per second, planner, console; ARGS=
 	@.venv/bin/python -m voltyard.cli bench $(ARGS)
 
 .PHONY: test
-test: setup interop-packages ## the whole suite, console in Chromium included; TESTS= WORKERS= ARGS=
+test: setup interop-packages ## the whole suite, Chromium included; TESTS= WORKERS= ARGS="-m long"
 	@sh scripts/chromium.sh
 	@echo "== pytest ($(WORKERS) workers)"
 	@.venv/bin/python -m pytest $(TESTS) -n $(WORKERS) --dist loadscope $(ARGS)

@@ -120,8 +120,8 @@ def test_no_two_test_files_have_one_name() -> None:
     """pytest imports them by that name alone; a clash shows only once both are collected."""
     names = Counter(
         path.name
-        for path in (REPOSITORY / "tests").rglob("*.py")
-        if path.name != "conftest.py" and "node_modules" not in path.parts
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        if "node_modules" not in path.parts
     )
     assert [name for name, count in names.items() if count > 1] == []
 
