@@ -351,8 +351,8 @@ def _risk(tile: v.BoardTile) -> v.RiskRow:
         tile.departs_at,
         tile.shortfall_wh,
         bay=tile.bay,
-        cause="Transformer 1 is full until 04:10",
-        remedy="30 kW more there would close the gap",
+        limited_by="Transformer 1",
+        fix_w=30_000.0,
     )
 
 

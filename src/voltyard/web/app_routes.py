@@ -1,5 +1,6 @@
 """The console as Litestar routes, ready to be mounted beside the REST API in one application."""
 
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, Response, Router, WebSocket, websocket
@@ -33,8 +34,9 @@ from voltyard.web.console import (
     timetable,
 )
 from voltyard.web.console.topics import TopicReader
+from voltyard.web.i18n import choose_locale
 from voltyard.web.live import LiveHub
-from voltyard.web.ui import Deps, Lobby, Ui, make_lobby, make_ui
+from voltyard.web.ui import LOCALE_COOKIE, Deps, Lobby, Ui, make_lobby, make_ui
 
 LOBBY_ROUTES = account.ROUTES
 STAFF_ROUTES = [
@@ -85,7 +87,8 @@ def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouter
         if who is None or not same_origin(socket):
             await socket.close(code=LIVE_REFUSED, reason="sign in")
             return
-        await live.serve(socket, who)
+        wishes = [socket.cookies.get(LOCALE_COOKIE), who.locale]
+        await live.serve(socket, replace(who, locale=choose_locale(wishes)))
 
     pages = Router(
         path="/",

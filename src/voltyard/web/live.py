@@ -26,10 +26,13 @@ log = logging.getLogger(__name__)
 Records = Mapping[str, LiveRecord]
 Reader = Callable[[Principal, str], Awaitable[Records]]
 Socket = WebSocket[Any, Any, Any]
+Key = tuple[UUID, str, str]
 
 FLUSH_S = 1.0
-QUICK_FLUSH_S = 0.25
+QUICK_FLUSH_S = 0.5
 QUICK_TOPICS = frozenset({"station", "log"})
+WORDED_TOPICS = frozenset({"alerts"})
+"""Topics that carry sentences, so that each language has its own state."""
 QUEUE_FRAMES = 32
 TOPICS_PER_CLIENT = 16
 
@@ -120,7 +123,7 @@ class LiveHub:
         self._read = read
         self._clock = clock or SystemClock()
         self._flush_s = flush_s
-        self._topics: dict[tuple[UUID, str], Topic] = {}
+        self._topics: dict[Key, Topic] = {}
 
     @property
     def topic_count(self) -> int:
@@ -130,7 +133,7 @@ class LiveHub:
         """Subscribe and send a snapshot. NotFound or Forbidden when the topic is not theirs."""
         if len(client.topics) >= TOPICS_PER_CLIENT:
             return
-        key = (client.who.org_id, name)
+        key = _key(client.who, name)
         topic = self._topics.get(key)
         if topic is None or not topic.loaded:
             records = await self._read(client.who, name)
@@ -144,7 +147,7 @@ class LiveHub:
             topic.task = asyncio.create_task(self._flush(key, topic), name=f"live {name}")
 
     def leave(self, client: Client, name: str) -> None:
-        key = (client.who.org_id, name)
+        key = _key(client.who, name)
         client.topics.discard(name)
         topic = self._topics.get(key)
         if topic is None:
@@ -156,13 +159,13 @@ class LiveHub:
                 topic.task.cancel()
 
     def resend(self, client: Client, name: str) -> None:
-        topic = self._topics.get((client.who.org_id, name))
+        topic = self._topics.get(_key(client.who, name))
         if topic is not None and client in topic.clients:
             client.offer(topic.snapshot())
 
-    async def _flush(self, key: tuple[UUID, str], topic: Topic) -> None:
+    async def _flush(self, key: Key, topic: Topic) -> None:
         """Until the last one leaves: read, find what changed, encode once, offer to all."""
-        every_s = QUICK_FLUSH_S if key[1].split(":")[0] in QUICK_TOPICS else self._flush_s
+        every_s = QUICK_FLUSH_S if key[2].split(":")[0] in QUICK_TOPICS else self._flush_s
         while True:
             started_s = self._clock.monotonic_s()
             try:
@@ -222,6 +225,11 @@ class LiveHub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _key(who: Principal, name: str) -> Key:
+    """Whose state of a topic it is: the organisation's, and the language's where it has words."""
+    return who.org_id, who.locale if name in WORDED_TOPICS else "", name
 
 
 async def _send(socket: Socket, client: Client) -> None:

@@ -1,7 +1,7 @@
 """What a page handler works with: who is looking, their words, and how to answer."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -280,6 +280,7 @@ async def make_ui(request: AnyRequest, deps: Deps, guard: FormGuard) -> Ui:
     locale = choose_locale(
         [cookies.get(LOCALE_COOKIE), who.locale, request.headers.get("accept-language")]
     )
+    who = replace(who, locale=locale)
     ui = Ui(request, deps, guard, locale, _theme(request), who=who)
     ui.sites = await deps.data.sites(who)
     wanted = cookies.get(SITE_COOKIE)

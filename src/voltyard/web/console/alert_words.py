@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from voltyard.alerts.model import Alert
 from voltyard.web.i18n import N_, translations
@@ -39,27 +40,28 @@ DETAILS: Mapping[str, str] = {
 }
 
 
-def told(alert: Alert, locale: str) -> tuple[str, str]:
-    """Title and sentence in a locale; an unknown kind is made readable."""
+def told(alert: Alert, locale: str, zone: ZoneInfo) -> tuple[str, str]:
+    """Title and sentence in a locale, times of ``zone``; an unknown kind is made readable."""
     say = translations(locale).gettext
     title = TITLES.get(alert.kind)
     if title is None:
         return alert.kind.replace("_", " ").capitalize(), ""
     detail = say(DETAILS[alert.kind])
-    return say(title), detail % _Facts(alert.params)
+    return say(title), detail % _Facts(alert.params, zone)
 
 
 class _Facts(dict[str, str]):
     """The alert's params as shown: kW and kWh for W and Wh, a dash for what is unknown."""
 
-    def __init__(self, params: Mapping[str, Any]) -> None:
+    def __init__(self, params: Mapping[str, Any], zone: ZoneInfo) -> None:
         super().__init__({key: str(value) for key, value in params.items() if value is not None})
         for key, value in params.items():
             for unit in ("wh", "w"):
                 if isinstance(value, int | float) and key.endswith(f"_{unit}"):
                     self[f"{key.removesuffix(unit)}k{unit}"] = f"{value / 1000:.0f}"
         if "departure_at" in params:
-            self["departure"] = f"{datetime.fromisoformat(params['departure_at']):%H:%M} UTC"
+            departure_at = datetime.fromisoformat(params["departure_at"])
+            self["departure"] = f"{departure_at.astimezone(zone):%H:%M}"
 
     def __missing__(self, key: str) -> str:
         return "–"

@@ -86,8 +86,7 @@ class TopicReader:
         return records
 
     async def _log(self, who: Principal, station_id: UUID) -> Records:
-        station = await self._data.station(who, station_id)
-        page = await self._data.frames(who, station.row.id, v.FrameFilter(), v.Paging(1, LOG_ROWS))
+        page = await self._data.frames(who, station_id, v.FrameFilter(), v.Paging(1, LOG_ROWS))
         return {frame.id: frame_record(frame) for frame in page.rows}
 
     async def _alerts(self, who: Principal) -> Records:
@@ -98,7 +97,7 @@ class TopicReader:
                 "n": page.total,
                 "c": sum(row.severity.value == "critical" for row in page.rows),
                 "id": None if newest is None else str(newest.id),
-                "t": None if newest is None else newest.title,
+                "t": None if newest is None else newest.detail or newest.title,
                 "v": None if newest is None else newest.severity.value,
             }
         }

@@ -117,7 +117,7 @@ class BoardTile:
 
 @dataclass(frozen=True, slots=True)
 class RiskRow:
-    """A duty that will leave short. ``cause`` and ``remedy`` are sentences for people."""
+    """A duty that will leave short: names of the nodes that bind, and the power that would help."""
 
     duty_id: UUID
     vehicle: str
@@ -125,8 +125,8 @@ class RiskRow:
     shortfall_wh: float
     bay: str = ""
     ready_at: datetime | None = None
-    cause: str = ""
-    remedy: str = ""
+    limited_by: str = ""
+    fix_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

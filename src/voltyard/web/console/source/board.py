@@ -271,21 +271,16 @@ def _risk(scene: _Scene, duty: Duty) -> v.RiskRow:
         shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
         bay=live.name if live else "",
         ready_at=forecast.ready_at if forecast else None,
-        cause=_cause(reason, scene.nodes),
-        remedy=_remedy(reason),
+        limited_by=_limited_by(reason, scene.nodes),
+        fix_w=float(reason.get("fix_w") or 0.0),
     )
 
 
-def _cause(reason: Mapping[str, Any], nodes: Mapping[str, str]) -> str:
-    """The names of the nodes that bind, or that time itself is short."""
+def _limited_by(reason: Mapping[str, Any], nodes: Mapping[str, str]) -> str:
+    """The names of the nodes that bind; none where time itself is short."""
     found = [nodes.get(str(entry.get("node_id"))) for entry in reason.get("binding", ())]
     unique = list(dict.fromkeys(name for name in found if name))
     return ", ".join(unique[:3])
-
-
-def _remedy(reason: Mapping[str, Any]) -> str:
-    fix_w = reason.get("fix_w") or 0.0
-    return f"+{fix_w / 1000:.0f} kW" if fix_w > 0 else ""
 
 
 def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from voltyard.alerts.model import Alert
 from voltyard.alerts.service import AlertFilter
 from voltyard.errors import Invalid, NotFound
-from voltyard.sites.model import NodeLimit
+from voltyard.sites.model import NodeLimit, Site
 from voltyard.tenancy.audit import AuditFilter
 from voltyard.tenancy.model import ApiKey, AuditEntry, Permission, Principal
 from voltyard.tenancy.service import NewUser
@@ -74,8 +75,11 @@ class ServiceData(PlanningSource):
             ),
             limit=ALERTS_MAX,
         )
-        sites = await self.site_names(who)
-        rows = [_alert_row(alert, sites, who.locale) for alert in found]
+        sites = {site.id: site for site in await self.rooms.sites.sites(who)}
+        rows = [
+            _alert_row(alert, sites.get(alert.site_id) if alert.site_id else None, who.locale)
+            for alert in found
+        ]
         text = wanted.text.casefold()
         if text:
             rows = [r for r in rows if text in f"{r.title} {r.detail} {r.object_name}".casefold()]
@@ -145,8 +149,8 @@ _OPEN: Mapping[str, bool | None] = {
 _ACKNOWLEDGED = {"unacknowledged": False, "acknowledged": True}
 
 
-def _alert_row(alert: Alert, sites: Mapping[UUID, str], locale: str) -> v.AlertRow:
-    title, detail = alert_words.told(alert, locale)
+def _alert_row(alert: Alert, site: Site | None, locale: str) -> v.AlertRow:
+    title, detail = alert_words.told(alert, locale, site.zone if site else ZoneInfo("UTC"))
     params = alert.params
     name = params.get("evse") or params.get("station") or params.get("duty") or params.get("node")
     return v.AlertRow(
@@ -156,7 +160,7 @@ def _alert_row(alert: Alert, sites: Mapping[UUID, str], locale: str) -> v.AlertR
         title=title,
         opened_at=alert.opened_at,
         detail=detail,
-        site=sites.get(alert.site_id, "") if alert.site_id else "",
+        site=site.name if site else "",
         object_kind=alert.object_kind,
         object_id=alert.object_id,
         object_name=str(name or ""),

@@ -2,7 +2,8 @@
 
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from voltyard.web.console import views as v
 from voltyard.web.console.commands import BY_NAME
 from voltyard.web.console.source.board import tile_state
 from voltyard.web.console.source.history import HistorySource
-from voltyard.web.console.source.parts import Services, cut
+from voltyard.web.console.source.parts import Services, cut, outlook_of
 
 SUMMARY_MAX = 160
 STATION_CAP_ID = 900_000
@@ -76,11 +77,12 @@ class StationSource(HistorySource):
             bays = {bay.id: bay.name for bay in await self.rooms.sites.bays(who, site_id)}
             power = self.rooms.energy.view(who.org_id, site_id)
         powers = power.evses if power else {}
+        ready = await self._ready(who, lives.values())
         mine = [powers[evse.id] for evse in view.evses if evse.id in powers]
         return v.StationView(
             row=self._station_row(view, sites),
             evses=tuple(
-                _evse(evse, lives.get(evse.id), bays, vehicles, view, powers.get(evse.id))
+                _evse(evse, lives.get(evse.id), bays, vehicles, view, powers.get(evse.id), ready)
                 for evse in view.evses
             ),
             serial=view.station.serial or "",
@@ -95,6 +97,18 @@ class StationSource(HistorySource):
             ),
             settings_at=max((entry.read_at for entry in config), default=None),
         )
+
+    async def _ready(self, who: Principal, lives: Iterable[EvseLive]) -> frozenset[UUID]:
+        """Outlets whose vehicle has what its duty needs, as the board calls it."""
+        found = set()
+        for live in lives:
+            if live.duty_id is None:
+                continue
+            with suppress(NotFound):
+                duty = await self.rooms.timetable.duty(who.org_id, live.duty_id)
+                if outlook_of(duty, None, live.soc_pct) is v.Outlook.READY:
+                    found.add(live.evse_id)
+        return frozenset(found)
 
     async def decide_station(
         self, who: Principal, station_id: UUID, state: StationState, site_id: UUID | None
@@ -216,6 +230,7 @@ def _evse(
     vehicles: Mapping[UUID, Vehicle],
     view: StationView,
     power: object,
+    ready: frozenset[UUID],
 ) -> v.EvseView:
     session = live.session if live else None
     vehicle = vehicles.get(live.vehicle_id) if live and live.vehicle_id else None
@@ -223,7 +238,7 @@ def _evse(
     return v.EvseView(
         id=evse.id,
         number=evse.number,
-        state=tile_state(live, None, ready=False) if live else v.TileState.OFFLINE,
+        state=tile_state(live, None, ready=evse.id in ready) if live else v.TileState.OFFLINE,
         name=evse.name,
         bay=bays.get(evse.bay_id, "") if evse.bay_id else "",
         status_word=live.status.value if live else evse.status.value,
