@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 UV_VERSION=0.13.8
 UV_CACHE_DIR=${UV_CACHE_DIR:-.uv/cache}
-export UV_CACHE_DIR
+npm_config_cache=${npm_config_cache:-$PWD/.uv/npm}
+export UV_CACHE_DIR npm_config_cache
 
 say() { printf '== %s\n' "$*"; }
 die() { printf 'voltyard: %s\n' "$*" >&2; exit 1; }
