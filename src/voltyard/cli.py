@@ -137,22 +137,22 @@ def _config(arguments: argparse.Namespace) -> int:
 
 
 def _setup_link(arguments: argparse.Namespace) -> int:
-    from voltyard import serving
+    from voltyard.serving import people
 
-    print(serving.new_setup_link(_settings(arguments, data_dir=arguments.data_dir)))
+    print(people.new_setup_link(_settings(arguments, data_dir=arguments.data_dir)))
     return 0
 
 
 def _user(arguments: argparse.Namespace) -> int:
-    from voltyard import serving
+    from voltyard.serving import people
 
-    return serving.manage_user(_settings(arguments, data_dir=arguments.data_dir), arguments)
+    return people.manage_user(_settings(arguments, data_dir=arguments.data_dir), arguments)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from voltyard import serving
+    from voltyard.serving import demo
 
-    return serving.demo(arguments)
+    return demo.demo(arguments)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
@@ -175,7 +175,6 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace, **overrides: Any) -> Settings:
-
     return load(file=arguments.config, **overrides)
 
 

@@ -22,13 +22,13 @@ READS_REAL_TIME = {
     "storage/embedded.py": "waits for a process before any loop runs",
 }
 HOLDS_SQL = {
-    "serving.py": "health asks whether the database answers",
+    "serving/http.py": "health asks whether the database answers",
     "bench.py": "its own statement, to compare with",
     "eventlog.py": "the event tables are nobody's room",
     "jobs.py": "jobs and leases are nobody's room",
 }
 OPENS_TRANSACTIONS = {
-    "serving.py": "health asks whether the database answers",
+    "serving/http.py": "health asks whether the database answers",
     "tenancy/scope.py": "the one door",
 }
 CATCHES_ALL = {

@@ -7,7 +7,7 @@ from litestar import Litestar
 from voltyard.app import build_core
 from voltyard.clock import ScaledClock
 from voltyard.config import Settings
-from voltyard.serving import make_http
+from voltyard.serving.http import make_http
 from voltyard.storage.engine import PostgresDatabase
 
 

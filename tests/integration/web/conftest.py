@@ -9,7 +9,7 @@ from console_world import PASSWORD, SEED, SOME_TIME, World, log_in, report_a_cha
 from voltyard.app import build_core, first_organisation, rooms
 from voltyard.clock import ScaledClock
 from voltyard.config import Settings
-from voltyard.serving import make_http
+from voltyard.serving.http import make_http
 from voltyard.simulator import furnish
 from voltyard.simulator.demo import demo_depot
 from voltyard.storage.engine import PostgresDatabase

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 
 from voltyard.app import DEMO_EMAIL, Core
-from voltyard.serving import ConsoleEnergy
+from voltyard.serving.http import ConsoleEnergy
 from voltyard.sessions.model import IdToken, MeterReading, Phase, TransactionReport
 from voltyard.simulator.depot import DepotSpec
 from voltyard.tenancy.model import Principal

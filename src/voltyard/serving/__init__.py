@@ -1,0 +1,174 @@
+"""Composition root of a running server: database, OCPP port, HTTP port, signals."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from voltyard import __version__, logs
+from voltyard.app import Core, build_core
+from voltyard.clock import Clock, SystemClock
+from voltyard.config import Settings
+from voltyard.energy import planner
+from voltyard.energy.control import ControlSettings
+from voltyard.errors import VoltyardError
+from voltyard.ocpp.socket import OcppServer
+from voltyard.serving.http import form_secret, make_http
+from voltyard.serving.tls import tls_context
+from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
+from voltyard.storage.engine import PostgresDatabase
+from voltyard.storage.migrate import migrate
+from voltyard.tenancy.login import LoginSettings
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server. ``http_port`` and ``ocpp_port`` are the ones that were bound."""
+
+    core: Core
+    ocpp: OcppServer
+    http_port: int
+    ocpp_port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the process has one owner."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    database_url: str,
+    clock: Clock,
+    *,
+    log_in: LoginSettings | None = None,
+    control: ControlSettings | None = None,
+) -> AsyncIterator[Server]:
+    """A whole server until the block ends; chargers are let go in order."""
+    database = PostgresDatabase(database_url, pool_size=settings.pool_size)
+    await database.check()
+    core = build_core(
+        settings,
+        database,
+        clock,
+        holder=f"voltyard-{settings.ocpp_port}",
+        log_in=log_in,
+        control=control,
+    )
+    await asyncio.to_thread(planner.warm_up)
+    await core.start()
+    ocpp = OcppServer(core.chargers, core.sessions, clock, tls=tls_context(settings))
+    ocpp_port = await ocpp.start(settings.ocpp_host, settings.ocpp_port)
+    listener = _listen(settings.http_host, settings.http_port)
+    secret = form_secret(settings.data_dir)
+    config = uvicorn.Config(
+        make_http(core, secret, settings), log_config=None, access_log=False, lifespan="off"
+    )
+    http = _Http(config)
+    serving = asyncio.create_task(http.serve(sockets=[listener]), name="http")
+    try:
+        yield Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+    finally:
+        http.should_exit = True
+        await serving
+        await ocpp.close()
+        await core.close()
+
+
+@contextmanager
+def database_of(settings: Settings) -> Iterator[str]:
+    """The migrated database's URL: the server given, or the embedded one while the block runs."""
+    if settings.database_url:
+        asyncio.run(migrate(settings.database_url))
+        yield settings.database_url
+        return
+    server = EmbeddedPostgres(settings.data_dir / "postgres")
+    server.start()
+    try:
+        asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
+        yield server.url(APP_ROLE)
+    finally:
+        server.stop()
+
+
+def serve(settings: Settings) -> int:
+    """Run until told to stop."""
+    logs.setup(settings.log_level, as_json=settings.log_json)
+    with database_of(settings) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
+        return runner.run(_serve(settings, url))
+
+
+async def _serve(settings: Settings, url: str) -> int:
+    stop = stop_event()
+    async with running(settings, url, SystemClock()) as server:
+        say(f"voltyard {__version__}")
+        say(f"console   {server.url}")
+        say(f"chargers  ws://{settings.ocpp_host}:{server.ocpp_port}/ocpp/<identity>")
+        say(f"data      {settings.data_dir.resolve()}")
+        if await server.core.tenancy.login.needs_setup():
+            say(f"first run: open {await _setup_link(server)} (valid for 24 hours, once)")
+        await stop.wait()
+        say("stopping: chargers are let go, what waits is committed")
+    return 0
+
+
+async def _setup_link(server: Server) -> str:
+    return f"{server.url}/setup?token={await server.core.tenancy.login.make_setup_link()}"
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def migrate_only(settings: Settings) -> str:
+    """Bring the database to this version; its revision."""
+    if settings.database_url:
+        return asyncio.run(migrate(settings.database_url))
+    server = EmbeddedPostgres(settings.data_dir / "postgres")
+    server.start()
+    try:
+        return asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
+    finally:
+        server.stop()
+
+
+def fast_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise VoltyardError(f"port {port} on {host} is not free ({error.strerror})") from error
+    listener.listen(512)
+    return listener
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
