@@ -1,6 +1,7 @@
 """Composition root of a running server: database, OCPP port, HTTP port, signals."""
 
 import asyncio
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from voltyard.energy.control import ControlSettings
 from voltyard.errors import VoltyardError
 from voltyard.ocpp.socket import OcppServer
 from voltyard.serving.http import form_secret, make_http
+from voltyard.serving.instance import folder_held, lease_holder
 from voltyard.serving.tls import tls_context
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.engine import PostgresDatabase
@@ -63,7 +65,7 @@ async def running(
         settings,
         database,
         clock,
-        holder=f"voltyard-{settings.ocpp_port}",
+        holder=lease_holder(settings),
         log_in=log_in,
         control=control,
     )
@@ -88,19 +90,31 @@ async def running(
 
 
 @contextmanager
-def database_of(settings: Settings) -> Iterator[str]:
-    """The migrated database's URL: the server given, or the embedded one while the block runs."""
+def database_of(settings: Settings, *, anew: bool = False) -> Iterator[str]:
+    """The migrated database's URL: the server given, or the embedded one while the block runs.
+
+    ``anew`` forgets what the embedded one held. Raises Conflict while another process uses it.
+    """
     if settings.database_url:
         asyncio.run(migrate(settings.database_url))
         yield settings.database_url
         return
-    server = EmbeddedPostgres(settings.data_dir / "postgres")
-    server.start()
-    try:
+    with _embedded(settings, anew=anew) as server:
         asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
         yield server.url(APP_ROLE)
-    finally:
-        server.stop()
+
+
+@contextmanager
+def _embedded(settings: Settings, *, anew: bool = False) -> Iterator[EmbeddedPostgres]:
+    with folder_held(settings.data_dir):
+        if anew:
+            shutil.rmtree(settings.data_dir / "postgres", ignore_errors=True)
+        server = EmbeddedPostgres(settings.data_dir / "postgres")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def serve(settings: Settings) -> int:
@@ -141,12 +155,8 @@ def migrate_only(settings: Settings) -> str:
     """Bring the database to this version; its revision."""
     if settings.database_url:
         return asyncio.run(migrate(settings.database_url))
-    server = EmbeddedPostgres(settings.data_dir / "postgres")
-    server.start()
-    try:
+    with _embedded(settings) as server:
         return asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
-    finally:
-        server.stop()
 
 
 def fast_loop() -> asyncio.AbstractEventLoop:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import shutil
 from argparse import Namespace
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -51,7 +50,6 @@ def demo(arguments: Namespace) -> int:
         tick_s=min(30.0, max(5.0, speed / 5.0)),
         commit_window_ms=min(1000.0, 5.0 * speed),
     )
-    shutil.rmtree(settings.data_dir / "postgres", ignore_errors=True)
     password = secrets.token_urlsafe(9)
 
     @asynccontextmanager
@@ -65,7 +63,7 @@ def demo(arguments: Namespace) -> int:
 
     logs.setup("WARNING")
     say("starting PostgreSQL …")
-    with database_of(settings) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
+    with database_of(settings, anew=True) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
         return runner.run(main())
 
 
