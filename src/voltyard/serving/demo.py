@@ -14,13 +14,23 @@ from voltyard.config import Settings
 from voltyard.energy.control import ControlSettings
 from voltyard.energy.outlet import Timing
 from voltyard.energy.watch import Rules
+from voltyard.errors import Invalid
 from voltyard.serving import Server, database_of, fast_loop, running, say, stop_event
 from voltyard.simulator import furnish, showcase
 from voltyard.simulator.depot import DepotSpec
+from voltyard.simulator.night import fault_plans
 from voltyard.tenancy.login import LoginSettings
 
 LONG_LOG_IN = LoginSettings(session_max=timedelta(days=365), session_idle=timedelta(days=365))
 """On a clock that runs a hundred times as fast nobody shall be logged out after minutes."""
+
+
+SPEED_MAX = 120.0
+"""A tick of the control takes a fifth of a real second up to here, and sockets answer within it.
+
+Above, a limit needs virtual minutes from decision to obedience, as if every charger were slow:
+the night then shows what the machine cannot do, not what voltyard does.
+"""
 
 
 class _DemoServer:
@@ -41,20 +51,21 @@ class _DemoServer:
 
 def demo(arguments: Namespace) -> int:
     """The showcase on a database of its own, made anew each time."""
-    speed = arguments.speed
+    speed = checked_speed(arguments.speed)
+    fault_plans([showcase.depot_of(arguments)], arguments.faults, arguments.seed)
     settings = Settings(
         data_dir=arguments.data_dir,
         http_port=arguments.http_port,
         ocpp_port=arguments.ocpp_port,
         heartbeat_s=900,
-        tick_s=min(30.0, max(5.0, speed / 5.0)),
+        tick_s=tick_s(speed),
         commit_window_ms=min(1000.0, 5.0 * speed),
     )
     password = secrets.token_urlsafe(9)
 
     @asynccontextmanager
     async def open_server(clock: Clock) -> AsyncIterator[_DemoServer]:
-        control = sped_up(settings.tick_s, speed)
+        control = sped_up(speed)
         async with running(settings, url, clock, log_in=LONG_LOG_IN, control=control) as server:
             yield _DemoServer(server)
 
@@ -67,14 +78,30 @@ def demo(arguments: Namespace) -> int:
         return runner.run(main())
 
 
-def sped_up(tick_s: float, speed: float) -> ControlSettings:
+def checked_speed(speed: float) -> float:
+    """Raises Invalid for a speed at which the night would not be true to life."""
+    if 1.0 <= speed <= SPEED_MAX:
+        return speed
+    raise Invalid(
+        f"--speed is 1 to {SPEED_MAX:g}, not {speed:g}: over real sockets the control cannot keep"
+        " up with a faster clock; `voltyard simulate demo` runs the same night in virtual time",
+        code="demo_speed",
+    )
+
+
+def tick_s(speed: float) -> float:
+    """Virtual seconds between two looks at the site: a fifth of a real one, if that is enough."""
+    return max(5.0, speed / 5.0)
+
+
+def sped_up(speed: float) -> ControlSettings:
     """Control whose waits last long enough in real seconds: sockets do not get faster.
 
     Otherwise a quarter of a second between a limit and the next reading would count as half a
     minute of disobedience.
     """
     return ControlSettings(
-        tick_s=tick_s,
+        tick_s=tick_s(speed),
         commit_timeout_s=max(5.0, 5.0 * speed),
         timing=Timing(
             refresh_s=max(300.0, 6.0 * speed),

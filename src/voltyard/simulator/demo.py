@@ -81,7 +81,9 @@ def demo_depot(
 
 
 def lower_limit(depot: DepotSpec, limit_w: float) -> DepotSpec:
-    """The same depot and night behind another grid limit."""
+    """The same depot and night behind another grid limit. Raises ``Invalid`` for none at all."""
+    if limit_w <= 0:
+        raise Invalid("a grid limit is more than 0 kW")
     root = replace(depot.nodes[0], limits=(NodeLimit(power_w=limit_w),))
     return replace(depot, nodes=(root, *depot.nodes[1:]))
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from voltyard.errors import Invalid
 from voltyard.simulator import promises, runner
 from voltyard.simulator.demo import demo_depot
+from voltyard.simulator.night import fault_plans
 
 FAULTS = ("light", "links", "reboots", "liar", "heavy")
 
@@ -38,9 +39,10 @@ def judge(seed: int, faults: str, vehicles: int, factory: str) -> Verdict:
 
 
 def seeds_of(text: str) -> range:
-    """``3`` or ``0-199``."""
-    first, _, last = text.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
+    """``3`` or ``0-199``; Invalid for anything else, and for a range that holds none."""
+    first, dash, last = text.partition("-")
+    numbers = first.isdigit() and (last.isdigit() or not dash)
+    if not numbers or int(last or first) < int(first):
         raise Invalid(f"{text!r} is not a seed or a range such as 0-199")
     return range(int(first), int(last or first) + 1)
 
@@ -48,6 +50,11 @@ def seeds_of(text: str) -> range:
 def main(arguments: argparse.Namespace, factory: str) -> int:
     """Print each seed as it ends; exit status 3 if any promise was broken."""
     seeds = seeds_of(arguments.seeds)
+    if arguments.workers < 1:
+        raise Invalid("--workers is 1 or more")
+    depot = demo_depot(seeds[0], arguments.vehicles)
+    if arguments.faults != "mixed":
+        fault_plans([depot], arguments.faults, seeds[0])
     failed: list[Verdict] = []
     with ProcessPoolExecutor(arguments.workers) as pool:
         running = [

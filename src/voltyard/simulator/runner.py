@@ -10,18 +10,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from voltyard.clock import Clock, seeded
+from voltyard.errors import Invalid
 from voltyard.simulator import promises
 from voltyard.simulator.demo import demo_depot, lower_limit
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.fleet import StayResult
 from voltyard.simulator.host import Host
 from voltyard.simulator.loop import run_virtual
-from voltyard.simulator.night import Crash, NightResult, run_night
+from voltyard.simulator.night import Crash, NightResult, fault_plans, run_night
 from voltyard.simulator.physics import possible
 from voltyard.simulator.spice import spice_ev
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
@@ -72,6 +73,8 @@ def load(arguments: argparse.Namespace) -> list[DepotSpec]:
     """The depots that the command line names."""
     limit_w = None if arguments.limit_kw is None else arguments.limit_kw * 1000.0
     if arguments.scenario == "demo":
+        if arguments.until is not None:
+            raise Invalid("--until is for SpiceEV scenarios; the demo is one night")
         depot = demo_depot(arguments.seed, arguments.vehicles)
         return [depot if limit_w is None else lower_limit(depot, limit_w)]
     depots = spice_ev(arguments.scenario)
@@ -80,8 +83,12 @@ def load(arguments: argparse.Namespace) -> list[DepotSpec]:
     return depots if limit_w is None else [lower_limit(depot, limit_w) for depot in depots]
 
 
-def _until(depot: DepotSpec, end_at: Any) -> DepotSpec:
+def _until(depot: DepotSpec, end_at: datetime) -> DepotSpec:
+    if end_at.tzinfo is None:
+        raise Invalid("--until needs a UTC offset, such as 2018-01-03T06:00+01:00")
     stays = tuple(stay for stay in depot.stays if stay.departure_at <= end_at)
+    if not stays:
+        raise Invalid(f"nobody leaves {depot.name} before {end_at.isoformat()}")
     return replace(depot, stays=stays, end_at=min(depot.end_at, end_at + timedelta(hours=1)))
 
 
@@ -153,10 +160,11 @@ def main(arguments: argparse.Namespace, make_host: HostFactory) -> int:
     """Exit status 3 if a promise was broken."""
     began = time.perf_counter()
     depots = load(arguments)
-    if not arguments.as_json:
-        _say(f"{sum(len(d.stays) for d in depots)} duties at {', '.join(d.name for d in depots)}")
     crash = crash_of(depots, arguments.seed) if arguments.faults in {"crash", "mixed"} else None
     faults = {"crash": "none", "mixed": "heavy"}.get(arguments.faults, arguments.faults)
+    fault_plans(depots, faults, arguments.seed)  # an unknown name is told before anything starts
+    if not arguments.as_json:
+        _say(f"{sum(len(d.stays) for d in depots)} duties at {', '.join(d.name for d in depots)}")
     night = simulate(depots, make_host, seed=arguments.seed, faults=faults, crash=crash)
     summary = summarise(night, time.perf_counter() - began)
     if arguments.as_json:
