@@ -33,9 +33,6 @@ class _BlockingTx:
     async def one(self, statement: Statement, params: Params | None = None) -> Row | None:
         return self._owner.call(self._inner.one(statement, params))
 
-    async def raw(self, sql: str, *args: Any) -> None:
-        self._owner.call(self._inner.raw(sql, *args))
-
 
 class BlockingDatabase:
     """``Database`` over PostgreSQL for a virtual-time event loop."""
@@ -68,6 +65,9 @@ class BlockingDatabase:
             self.call(_leave(manager, error))
             raise
         self.call(_leave(manager, None))
+
+    async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        self.call(self._inner.write(statements))
 
     async def close(self) -> None:
         self.call(self._inner.close())

@@ -12,7 +12,8 @@ import pytest
 from voltyard.clock import SystemClock
 from voltyard.storage import partitions
 from voltyard.storage.engine import PostgresDatabase
-from voltyard.storage.groupcommit import GroupCommit, Write, merge
+from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.storage.writes import merge, together
 from voltyard.tenancy import scope
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -168,3 +169,50 @@ def test_a_full_write_and_later_updates_of_one_key_become_one_row() -> None:
     assert not group.update
     assert rows[0]["model"] == "X"
     assert rows[0]["identity"] == "CP-1"
+
+
+def test_rows_of_two_keys_of_one_table_do_not_share_a_statement() -> None:
+    station_id = uuid4()
+    by_id = station(station_id, "CP1")
+    by_name = Write(
+        "stations", {"identity": "CP1", "org_id": ORG, "state": "held"}, ("org_id", "identity")
+    )
+    assert together(tuple(merge([by_id, value(station_id, 1.0)])))
+    assert not together(tuple(merge([by_id, by_name])))
+
+
+async def test_what_one_statement_writes_may_refer_to_itself(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    known, fresh = uuid4(), uuid4()
+    await commits.submit([station(known)])
+    evse = {"station_id": fresh, "number": 1, "org_id": ORG, "name": "1", "max_power_w": 1e5}
+    await commits.submit(
+        [
+            Write("evses", {**evse, "id": uuid4()}, key=("station_id", "number")),
+            station(fresh),
+            Write("stations", {"id": known, "org_id": ORG, "state": "blocked"}, ("id",), True),
+            value(fresh, 2.0),
+        ]
+    )
+    assert commits.stats.batches == 2
+    assert commits.stats.retried_alone == 0
+    assert [await count(database, name) for name in ("stations", "evses", "meter_values")] == [
+        2,
+        1,
+        1,
+    ]
+
+
+async def test_after_a_lost_connection_the_next_write_connects_anew(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    await commits.submit([station(uuid4())])
+    async with scope.transaction(database, scope.SYSTEM) as tx:
+        await tx.all(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            " AND usename = current_user AND state = 'idle'"
+        )
+    await commits.submit([station(uuid4())])
+    assert await count(database, "stations") == 2
