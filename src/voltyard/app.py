@@ -211,6 +211,7 @@ def build_core(
         inline=inline, control=control, pace=pace,
     )  # fmt: skip
     energy.subscribe(bus)
+    chargers.guard = energy
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, pace,

@@ -15,6 +15,8 @@ EXTRA: dict[str, dict[str, str]] = {
     "energy": {
         "allocator": "pure: grants that fit the whole tree now",
         "board": "every EVSE of a site as its controller sees it",
+        "booting": "pure: chargers held back until their fail-safe limit is confirmed",
+        "commanding": "limits on their way: admitted, stored, sent, answered",
         "compiled": "the one place that knows numba",
         "confirm": "what a charger may hold until it has confirmed",
         "control": "the tick",

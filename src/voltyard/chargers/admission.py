@@ -31,13 +31,15 @@ class Home:
 class ChargerSettings:
     """``frame_payload_max`` is where a logged payload is cut, in characters.
 
-    ``evses_max`` bounds the EVSEs a station may bring into being by naming them.
+    ``pending_retry_s`` and ``hold_retry_s`` are how long a station waits before it boots again:
+    until a person approves it, and until its fail-safe limit is confirmed. ``evses_max`` bounds the EVSEs a station may bring into being by naming them.
     """
 
     allow_no_password: bool = False
     auto_approve: bool = False
     heartbeat_s: int = 300
     pending_retry_s: int = 60
+    hold_retry_s: int = 10
     pending_max: int = 100
     evses_max: int = 64
     evse_power_w: float = 150_000.0

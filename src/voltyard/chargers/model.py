@@ -129,11 +129,23 @@ class BootStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class BootDecision(StrEnum):
+    """What whoever guards a site's limits says of a charger that booted there."""
+
+    ACCEPT = "accept"
+    ACCEPT_UNLIMITED = "accept_unlimited"
+    """It took no fail-safe limit in time; it is counted at its full power."""
+    WAIT = "wait"
+
+
 @dataclass(frozen=True, slots=True)
 class BootReply:
+    """``held``: approved, and only waits until its fail-safe limit is confirmed."""
+
     status: BootStatus
     interval_s: int
     at: datetime
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

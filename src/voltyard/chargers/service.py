@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 import msgspec
@@ -24,6 +24,7 @@ from voltyard.chargers.events import (
 )
 from voltyard.chargers.model import (
     Admitted,
+    BootDecision,
     BootInfo,
     BootReply,
     BootStatus,
@@ -55,6 +56,13 @@ DataHandler = Callable[[StationRef, str | None, str | None], Awaitable[None]]
 DEFAULTS = ChargerSettings()
 
 
+class BootGuard(Protocol):
+    """Who guards a site's limits."""
+
+    def at_boot(self, station: StationRef) -> BootDecision:
+        """Asked at each boot of an approved charger that hangs on the electrical tree."""
+
+
 class ChargerService(StationAdmin, StationReads):
     """Implements ``voltyard.ocpp.ports.Chargers``; see its bases for administration and reads."""
 
@@ -77,6 +85,7 @@ class ChargerService(StationAdmin, StationReads):
         self._gate = Gatekeeper(database, bus, clock, self._directory, passwords, settings, home)
         self._data_handlers: dict[str, DataHandler] = {}
         self._commands_sent = 0
+        self.guard: BootGuard | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -160,10 +169,21 @@ class ChargerService(StationAdmin, StationReads):
             StationBooted(known.org_id, known.site_id, known.id, info.reason, now)
         )
         if known.state is StationState.APPROVED:
-            return BootReply(BootStatus.ACCEPTED, self._settings.heartbeat_s, now)
-        held = known.state is StationState.PENDING
-        status = BootStatus.PENDING if held else BootStatus.REJECTED
+            return self._reply(entry, now)
+        waits = known.state is StationState.PENDING
+        status = BootStatus.PENDING if waits else BootStatus.REJECTED
         return BootReply(status, self._settings.pending_retry_s, now)
+
+    def _reply(self, entry: Entry, now: datetime) -> BootReply:
+        """Accepted, unless its site must first be sure of the limit it falls back to."""
+        on_tree = any(evse.node_id is not None for evse in entry.evses.values())
+        if self.guard is not None and on_tree:
+            decision = self.guard.at_boot(entry.station.ref)
+            if decision is BootDecision.WAIT:
+                return BootReply(BootStatus.PENDING, self._settings.hold_retry_s, now, held=True)
+            if decision is BootDecision.ACCEPT_UNLIMITED:
+                entry.note("no_failsafe_at_boot", "accepted without a confirmed limit", now)
+        return BootReply(BootStatus.ACCEPTED, self._settings.heartbeat_s, now)
 
     async def heartbeat(self, station: StationRef) -> datetime:
         return self._seen(self._entry(station.id))

@@ -11,7 +11,6 @@ from math import inf
 from uuid import UUID
 
 from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
-from voltyard.energy.staging import Held, Staged, split
 from voltyard.sites.model import ElectricalTree
 
 __all__ = [
@@ -19,14 +18,11 @@ __all__ = [
     "AllocationInput",
     "Candidate",
     "Grant",
-    "Held",
     "Reason",
     "ReasonKind",
     "Reservation",
-    "Staged",
     "Wiring",
     "allocate",
-    "split",
 ]
 
 MAX_AHEAD = 5

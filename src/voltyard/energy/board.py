@@ -1,17 +1,18 @@
 """Every EVSE of a site as its controller sees it: who is connected, who charges, what counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import CurrentType, Evse, Station
 from voltyard.energy.confirm import Held
-from voltyard.energy.headroom import BALANCED, Wiring
+from voltyard.energy.headroom import BALANCED, Headroom, Wiring
 from voltyard.energy.outlet import NO_TRANSACTION, Outlet
 from voltyard.energy.ports import Links, LiveSession, SiteSetup
 from voltyard.energy.records import GrantRow
 from voltyard.energy.watch import Rules, forget, observe
+from voltyard.sites.model import ElectricalTree
 
 
 class Board:
@@ -76,11 +77,23 @@ class Board:
     def link(self, outlet: Outlet) -> StationLink | None:
         return self._links.get(outlet.evse.id) if outlet.connected else None
 
+    def of_station(self, station_id: UUID) -> list[Outlet]:
+        return [o for o in self.outlets.values() if o.station.id == station_id]
+
     def rebooted(self, station_id: UUID) -> None:
         """Its limits may be gone: the fail-safe is installed again before anything else."""
+        for outlet in self.of_station(station_id):
+            if outlet.connected:
+                outlet.booted()
+
+    def fits(self, outlets: Iterable[Outlet], tree: ElectricalTree, now: datetime) -> bool:
+        """Whether all that EVSEs may draw now fits every node above these."""
+        room = Headroom.during(tree, now, 0.0, {}, ())
         for outlet in self.outlets.values():
-            if outlet.station.id == station_id and outlet.connected:
-                outlet.came_online()
+            if outlet.evse.id in tree.leaf_of_evse:
+                room.take(outlet.evse.id, outlet.counted_w(now), self.wirings[outlet.evse.id])
+        over = set(room.exceeded())
+        return not any(over.intersection(room.path(outlet.evse.id)) for outlet in outlets)
 
     def resume(self, sessions: Sequence[LiveSession]) -> None:
         """After a restart: sessions that run are the ones the stored limits were for."""

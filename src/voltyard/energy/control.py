@@ -10,40 +10,35 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
-from asyncpg import PostgresError
-from sqlalchemy.exc import SQLAlchemyError
-
 from voltyard.bus import Bus
-from voltyard.chargers.commands import ReadCompositeSchedule
+from voltyard.chargers.commands import Trigger
 from voltyard.chargers.model import EvseStatus
 from voltyard.clock import Clock
 from voltyard.energy.allocator import Allocation
 from voltyard.energy.board import Board
-from voltyard.energy.confirm import WATT, Change, Held
+from voltyard.energy.booting import BootRules, Holds, Verdict
+from voltyard.energy.commanding import Commander
 from voltyard.energy.drops import Drops
 from voltyard.energy.events import GrantsChanged
 from voltyard.energy.failsafe import FailsafeLevel
 from voltyard.energy.granting import GrantInput, fallback_levels, targets
-from voltyard.energy.headroom import Headroom
 from voltyard.energy.inputs import outlook
 from voltyard.energy.ledger import Ledger
-from voltyard.energy.outlet import Outlet, Timing
+from voltyard.energy.outlet import Timing
 from voltyard.energy.overrides import Overrides
 from voltyard.energy.planning import Planning
 from voltyard.energy.ports import Links, LiveView, SiteSetup, SiteSource
-from voltyard.energy.profiles import fallback_limit, in_amps, live_limit, shown_w
-from voltyard.energy.sender import Answer, Sender
+from voltyard.energy.sender import Sender
 from voltyard.energy.view import SiteView, site_view
 from voltyard.energy.watch import Rules
 from voltyard.energy.watching import Watching
-from voltyard.errors import VoltyardError
 
 log = logging.getLogger(__name__)
 
-VERIFY_AGAIN_S = 300.0
+FIRST_S = 2.0
+"""How long the fail-safe limit of a charger that booted goes before everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +53,8 @@ class ControlSettings:
     lead_s: float = 240.0
     commit_timeout_s: float = 5.0
     dead_band_w: float = 2000.0
-    verify_horizon_s: int = 60
     timing: Timing = field(default_factory=Timing)
+    boot: BootRules = field(default_factory=BootRules)
     rules: Rules = field(default_factory=Rules)
 
 
@@ -95,12 +90,21 @@ class SiteController:
         self._parts = parts
         self._clock = parts.clock
         self._sender = Sender(parts.clock, timeout_s=self.settings.timing.send_timeout_s)
+        self._commander = Commander(
+            site_id,
+            parts.ledger,
+            parts.clock,
+            self._sender,
+            self.settings.timing,
+            commit_timeout_s=self.settings.commit_timeout_s,
+            news=self._news,
+        )
         self._board: Board | None = None
         self._levels: Mapping[UUID, FailsafeLevel] | None = None
-        self._granted: set[UUID] = set()
-        self._room_made = asyncio.Event()
+        self._look = asyncio.Event()
         self._drops = Drops()
-        self._timing = self.settings.timing
+        self._holds = Holds(self.settings.boot)
+        self._first_until: datetime | None = None
         self._dirty = True
         self._reload = False
         self._pass_due_at: datetime | None = None
@@ -135,18 +139,19 @@ class SiteController:
             await self.close()
 
     async def _next_tick(self) -> None:
-        """The tick's time, or sooner when an answer made room that somebody waits for."""
-        self._room_made.clear()
+        """The tick's time, or sooner when a charger booted or an answer made room."""
         loop = asyncio.get_running_loop()
-        pause = loop.create_task(self._clock.sleep(self.settings.tick_s))
-        room = loop.create_task(self._room_made.wait())
+        pause_s = self.settings.tick_s if self._first_until is None else FIRST_S
+        pause = loop.create_task(self._clock.sleep(pause_s))
+        look = loop.create_task(self._look.wait())
         try:
-            await asyncio.wait((pause, room), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((pause, look), return_when=asyncio.FIRST_COMPLETED)
         finally:
             pause.cancel()
-            room.cancel()
-        if self._room_made.is_set():
+            look.cancel()
+        if self._look.is_set():
             await self._clock.sleep(self.settings.gather_s)
+            self._look.clear()
 
     async def close(self) -> None:
         await self._sender.close()
@@ -154,6 +159,11 @@ class SiteController:
     def mark(self) -> None:
         """Something happened: look at everything on the next tick."""
         self._dirty = True
+
+    def _news(self, at_once: bool) -> None:
+        self._dirty = True
+        if at_once:
+            self._look.set()
 
     def mark_plan(self) -> None:
         """Something happened that the plan depends on."""
@@ -197,9 +207,27 @@ class SiteController:
         return self._view(now, self._setup(now))
 
     def rebooted(self, station_id: UUID) -> None:
-        if self._board is not None:
+        """A charger booted: what it holds is not known any more, unless it only asks again."""
+        if self._board is None:
+            return
+        self.board.hear(self._parts.links)
+        link = self._parts.links.link(station_id)
+        if self._holds.booted(station_id, link, self._clock.now()):
             self.board.rebooted(station_id)
-        self.mark()
+        self._news(True)
+
+    def boot_verdict(self, station_id: UUID) -> Verdict:
+        """Whether a charger that booted may be accepted now. If so, it waits no longer."""
+        verdict = self._verdict(station_id, self._clock.now())
+        if verdict is not Verdict.WAIT:
+            self._holds.over([station_id])
+        return verdict
+
+    def _verdict(self, station_id: UUID, now: datetime) -> Verdict:
+        leaves = self.board.setup.tree.leaf_of_evse
+        outlets = [o for o in self.board.of_station(station_id) if o.evse.id in leaves]
+        fits = self.board.fits(outlets, self._setup(now).tree, now)
+        return self._holds.verdict(station_id, outlets, now, fits=fits)
 
     async def tick(self) -> None:
         """One look at the site; cheap unless something happened or is due."""
@@ -217,15 +245,53 @@ class SiteController:
             self._levels = None
             self.mark_plan()
         self._plan_if_due(now)
-        if self._dirty or self._pass_due_at is None or now >= self._pass_due_at:
+        await self._install_first(now)
+        due = self._dirty or self._pass_due_at is None or now >= self._pass_due_at
+        if due and not self._still_installing(now):
             self._dirty = False
+            self._first_until = None
             self._pass_due_at = now + timedelta(seconds=self.settings.calm_s)
             await self._pass(now, self._setup(now))
             await self._tell(now)
+        self._release(now)
+
+    async def _install_first(self, now: datetime) -> None:
+        """Give chargers that booted their fail-safe limit at once.
+
+        They count at their full power until they confirm it. While they are held back they begin
+        nothing, so the others are not cut for the moment that takes.
+        """
+        fresh = [outlet for outlet in self.board if outlet.fresh and outlet.connected]
+        if not fresh:
+            return
+        levels = self._failsafe_levels(now, self._setup(now))
+        for outlet in fresh:
+            outlet.fresh = False
+            if outlet.session is None and outlet.evse.id in levels:
+                level = levels[outlet.evse.id]
+                outlet.aim(None, level.active_w, level.idle_w)
+        self._first_until = self._first_until or now + timedelta(seconds=FIRST_S)
+        await self._commander.install(self.board, fresh, now)
+
+    def _still_installing(self, now: datetime) -> bool:
+        if self._first_until is None or now >= self._first_until:
+            return False
+        return any(outlet.reinstall and outlet.in_flight is not None for outlet in self.board)
+
+    def _release(self, now: datetime) -> None:
+        """Ask chargers that need wait no longer to boot again: then they are accepted."""
+        for station_id, hold in self._holds:
+            link = self._parts.links.link(station_id)
+            if hold.asked or link is not hold.link or link is None:
+                continue
+            if self._verdict(station_id, now) is not Verdict.WAIT:
+                hold.asked = True
+                self._commander.tell(link, Trigger("boot"))
 
     async def _tell(self, now: datetime) -> None:
-        if self._granted:
-            changed, self._granted = tuple(sorted(self._granted)), set()
+        changed = tuple(sorted(self._commander.changed))
+        self._commander.changed.clear()
+        if changed:
             org_id = self.board.setup.site.org_id
             await self._parts.bus.publish(GrantsChanged(org_id, self.site_id, changed, now))
 
@@ -252,11 +318,9 @@ class SiteController:
     async def _pass(self, now: datetime, setup: SiteSetup) -> None:
         beyond = now + timedelta(seconds=self.settings.lead_s)
         end_by = self._drops.after(setup.tree, beyond)
-        self._timing = replace(self.settings.timing, end_by=end_by)
+        self._commander.timing = replace(self.settings.timing, end_by=end_by)
         sessions = self._parts.live.running(self.site_id)
         found = outlook(self.planning.situation(now, setup, sessions))
-        if self._levels is None:
-            self._levels = fallback_levels(self.board, setup.tree, {}, now)
         self.allocation = targets(
             self.board,
             GrantInput(
@@ -265,17 +329,23 @@ class SiteController:
                 lead_s=self.settings.lead_s,
                 plan=self.planning.plan,
                 present=found.present,
-                levels=self._levels,
+                levels=self._failsafe_levels(now, setup),
                 other_w={},
                 dead_band_w=self.settings.dead_band_w,
             ),
         )
-        await self._act(now, setup)
-        self._verify(now)
-        self._insist(now)
+        turn = {evse_id: place for place, evse_id in enumerate(self.allocation.grants)}
+        await self._commander.act(self.board, setup.tree, turn, now, lead_s=self.settings.lead_s)
+        self._commander.verify(self.board, now)
+        self._commander.insist(self.board, now)
         view = self._view(now, setup)
         self.watching.sample(view, now)
         await self.watching.alert(view, self.board, found, self.planning, now)
+
+    def _failsafe_levels(self, now: datetime, setup: SiteSetup) -> Mapping[UUID, FailsafeLevel]:
+        if self._levels is None:
+            self._levels = fallback_levels(self.board, setup.tree, {}, now)
+        return self._levels
 
     def _view(self, now: datetime, setup: SiteSetup) -> SiteView:
         grants = {} if self.allocation is None else self.allocation.grants
@@ -284,164 +354,3 @@ class SiteController:
             for evse_id, grant in grants.items()
         }
         return site_view(self.board, setup, self.planning.plan, now, reasons)
-
-    # cuts, then raises
-
-    async def _act(self, now: datetime, setup: SiteSetup) -> None:
-        chosen = [
-            _Chosen(outlet, change, outlet.held) for outlet, change in self._admit(now, setup)
-        ]
-        for item in chosen:
-            item.outlet.sent(item.change)
-        if await self._save(now):
-            sendable = chosen
-        else:
-            sendable = [item for item in chosen if not item.adds]
-            for item in chosen:
-                if item.adds:
-                    item.outlet.withdrawn(item.before)
-            self.mark()
-        for item in sendable:
-            self._send(item, now)
-
-    def _admit(self, now: datetime, setup: SiteSetup) -> list[tuple[Outlet, Change]]:
-        """Everything that may go out now: what adds nothing, and raises as far as they fit."""
-        room = Headroom.during(setup.tree, now, self.settings.lead_s, {}, ())
-        leaves = setup.tree.leaf_of_evse
-        for outlet in self.board:
-            if outlet.evse.id in leaves:
-                wiring = self.board.wirings[outlet.evse.id]
-                room.take(outlet.evse.id, outlet.counted_w(now), wiring)
-        chosen: list[tuple[Outlet, Change]] = []
-        for outlet in self._by_turn():
-            change = outlet.next_change(now, self._timing)
-            if change is None:
-                continue
-            if adds_w(change, outlet.held) > WATT:
-                if outlet.evse.id not in leaves:
-                    continue
-                wiring = self.board.wirings[outlet.evse.id]
-                free_w = room.room(outlet.evse.id, wiring)
-                change = outlet.as_far_as(change, free_w, now, self._timing)
-                if change is None:
-                    continue
-                room.take(outlet.evse.id, max(0.0, adds_w(change, outlet.held)), wiring)
-            chosen.append((outlet, change))
-        return chosen
-
-    def _by_turn(self) -> list[Outlet]:
-        """The order of the allocation, which is the order of importance; the others last."""
-        turn = (
-            {}
-            if self.allocation is None
-            else {evse_id: place for place, evse_id in enumerate(self.allocation.grants)}
-        )
-        return sorted(self.board, key=lambda o: (turn.get(o.evse.id, len(turn)), o.evse.id))
-
-    async def _save(self, now: datetime) -> bool:
-        """Store every changed ceiling; False when the database does not take it in time."""
-        rows = self.board.take_unsaved(now)
-        org_id = self.board.setup.site.org_id
-        if not rows:
-            return True
-        try:
-            async with self._clock.timeout(self.settings.commit_timeout_s):
-                await self._parts.ledger.save(org_id, self.site_id, rows)
-        except (SQLAlchemyError, PostgresError, VoltyardError, OSError, TimeoutError) as error:
-            log.error("ceilings of site %s not stored, no raises: %s", self.site_id, error)
-            for row in rows:
-                self.board.outlets[row.evse_id].unsaved = True
-            return False
-        return True
-
-    def _send(self, item: "_Chosen", now: datetime) -> None:
-        outlet, change = item.outlet, item.change
-        link = self.board.link(outlet)
-        if link is None:
-            outlet.withdrawn(item.before)
-            return
-        quirks = outlet.station.quirks
-        if change.fallback:
-            command = fallback_limit(outlet.evse, quirks, change.power_w)
-        else:
-            assert outlet.session is not None, "a live limit belongs to a session"
-            command = live_limit(
-                outlet.evse,
-                quirks,
-                change.power_w,
-                now=now,
-                valid_s=self._timing.valid_from(now),
-                transaction_ref=outlet.session.transaction_ref,
-            )
-        self._sender.send(link, command, lambda answer: self._answered(item, answer))
-
-    def _answered(self, item: "_Chosen", answer: Answer) -> None:
-        now, outlet = self._clock.now(), item.outlet
-        before = (outlet.held.ceiling_w, outlet.granted_w)
-        if answer.accepted is None:
-            outlet.unanswered(item.change, now)
-        elif answer.accepted:
-            outlet.confirmed(item.change, now)
-        else:
-            outlet.refused(item.change, item.before, now)
-        if not answer.accepted:
-            log.info("limit for %s not taken: %s", outlet.station.identity, answer.error)
-        if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:
-            self._granted.add(outlet.evse.id)
-            self.mark()
-            if outlet.held.ceiling_w < before[0]:
-                self._room_made.set()
-        elif outlet.next_change(now, self._timing) is not None:
-            self.mark()
-
-    # does it hold the fail-safe, does it obey
-
-    def _verify(self, now: datetime) -> None:
-        for outlet in self.board:
-            link = self.board.link(outlet)
-            if link is None or not outlet.verification_due(now):
-                continue
-            outlet.verify_at = now + timedelta(seconds=VERIFY_AGAIN_S)
-            unit = "A" if in_amps(outlet.evse, outlet.station.quirks) else "W"
-            command = ReadCompositeSchedule(
-                outlet.evse.number, self.settings.verify_horizon_s, unit
-            )
-            self._sender.send(link, command, partial(self._read_back, outlet))
-
-    def _read_back(self, outlet: Outlet, answer: Answer) -> None:
-        if answer.accepted is None:
-            return
-        now = self._clock.now()
-        shown = None if answer.result is None else shown_w(outlet.evse, answer.result)
-        outlet.read_back(shown, now)
-        self.mark()
-
-    def _insist(self, now: datetime) -> None:
-        """A charger that goes on taking too much is stopped, then switched off."""
-        for outlet in self.board:
-            link = self.board.link(outlet)
-            command = None if link is None else outlet.insistence(now)
-            if link is not None and command is not None:
-                log.warning("%s ignores its limit: %s", outlet.station.identity, command)
-                self._sender.send(link, command, lambda _: self.mark())
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A limit on its way, and what the EVSE held before."""
-
-    outlet: Outlet
-    change: Change
-    before: Held
-
-    @property
-    def adds(self) -> bool:
-        """Whether it must be stored before it may be sent: all but cuts."""
-        before_w = self.before.fallback_w if self.change.fallback else self.before.live_w
-        raised = adds_w(self.change, self.before) > 0.0
-        return raised or self.change.power_w >= before_w - WATT
-
-
-def adds_w(change: Change, held: Held) -> float:
-    """How much more the EVSE counts once the change is on its way."""
-    return change.while_unconfirmed(held).ceiling_w - held.ceiling_w

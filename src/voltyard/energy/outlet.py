@@ -77,7 +77,7 @@ class Outlet:
     ``heard`` is True once the charger answered or spoke since it last connected; until then it
     counts as offline. ``commissioned`` is False for a charger that never connected: nothing is
     known to be there, so it counts as nothing. ``says_idle``: since it last connected the charger
-    said that no transaction runs here.
+    said that no transaction runs here. ``fresh``: it booted, and its fail-safe limit was not sent.
     """
 
     evse: Evse
@@ -96,6 +96,7 @@ class Outlet:
     fallback_failure: "Failure | None" = None
     verify_at: datetime | None = None
     reinstall: bool = True
+    fresh: bool = False
     charging_since: datetime | None = None
     paused_since: datetime | None = None
     obedience: Obedience = field(default_factory=Obedience)
@@ -144,6 +145,12 @@ class Outlet:
         if not self.connected or not self.commissioned or self.in_flight is not None:
             return None
         return next(self._wanted(now, timing), None)
+
+    def failsafe_first(self) -> Change | None:
+        """Its fail-safe limit, whatever else it should be sent."""
+        if not self.connected or not self.commissioned or self.in_flight is not None:
+            return None
+        return Change(self.target.fallback_w, fallback=True)
 
     def _wanted(self, now: datetime, timing: Timing) -> Iterator[Change]:
         target, held = self.target, self.held
@@ -288,6 +295,13 @@ class Outlet:
         self.reinstall, self.refreshed_at, self.verify_at = True, None, None
         self.live_failure = self.fallback_failure = None
         self.unsaved = True
+
+    def booted(self) -> None:
+        """Some makes forget their limits then: until it confirms one, it counts at full power."""
+        self.came_online()
+        self.fresh = True
+        most_w = max(self.held.fallback_w, self.evse.max_power_w)
+        self._hold(Held(most_w, self.held.lives, FallbackState.UNKNOWN))
 
     def went_offline(self) -> None:
         self.connected = False

@@ -18,8 +18,10 @@ from voltyard.chargers.events import (
     StationConnected,
     StationDisconnected,
 )
+from voltyard.chargers.model import BootDecision, StationRef
 from voltyard.clock import Clock
 from voltyard.energy import store
+from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
@@ -38,6 +40,11 @@ from voltyard.timetable.events import DutiesChanged
 log = logging.getLogger(__name__)
 
 LEASE_S = 30.0
+_DECISIONS = {
+    Verdict.WAIT: BootDecision.WAIT,
+    Verdict.READY: BootDecision.ACCEPT,
+    Verdict.UNLIMITED: BootDecision.ACCEPT_UNLIMITED,
+}
 BUCKETS = 1500
 
 
@@ -64,6 +71,7 @@ class EnergyService:
         self._plan = plan or PlanningSettings()
         self._lease_s = lease_s
         self._controllers: dict[UUID, SiteController] = {}
+        self._unattended: dict[UUID, datetime] = {}
 
     @property
     def clock(self) -> Clock:
@@ -195,6 +203,26 @@ class EnergyService:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.mark_setup()
+
+    # accepting chargers
+
+    def at_boot(self, station: StationRef) -> BootDecision:
+        """Whether a charger that booted may be accepted: not before it confirmed its fail-safe.
+
+        While no controller runs at its site it waits for one, but no longer than for a limit.
+        """
+        if station.site_id is None:
+            return BootDecision.ACCEPT
+        controller = self._controllers.get(station.site_id)
+        if controller is None:
+            now = self.clock.now()
+            since = self._unattended.setdefault(station.id, now)
+            if (now - since).total_seconds() < self._control.boot.install_s:
+                return BootDecision.WAIT
+            del self._unattended[station.id]
+            return BootDecision.ACCEPT_UNLIMITED
+        self._unattended.pop(station.id, None)
+        return _DECISIONS[controller.boot_verdict(station.id)]
 
     # asking
 

@@ -1,66 +1,63 @@
-"""Cuts before raises: which commands may go out now, while others are not yet confirmed."""
+"""Cuts before raises: which limits may go out now, while others are not yet confirmed. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from voltyard.energy.confirm import WATT, Change, Held
 from voltyard.energy.headroom import BALANCED, Headroom, Wiring
+
+Part = Callable[[Change, float], Change | None]
+"""The change as far as so many free watts allow; None when that is not worth a command."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """``ceiling_w`` is the most the EVSE may draw now: the highest of what it confirmed and of
-    every command it may have received since. ``target_w`` is where it shall go.
+class Claim:
+    """One EVSE: what it counts at now, what it holds, and the limit it should be sent next.
+
+    ``counted_w`` is at least the ceiling of ``held``, more for an EVSE that ignores it. One that
+    is not ``on_tree`` takes no room and gets no raise: nobody can tell whether it fits.
     """
 
     evse_id: UUID
-    ceiling_w: float
-    target_w: float
-    min_power_w: float = 0.0
+    counted_w: float
+    held: Held
+    change: Change | None
+    part: Part
     wiring: Wiring = BALANCED
-    whole_amps: bool = False
+    on_tree: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """Powers to send now, by EVSE. ``waiting`` EVSEs get (the rest of) their raise later."""
+def split(room: Headroom, claims: Sequence[Claim]) -> dict[UUID, Change]:
+    """What may leave now: all that adds nothing, and raises as far as they fit.
 
-    cuts: Mapping[UUID, float]
-    raises: Mapping[UUID, float]
-    waiting: tuple[UUID, ...]
-
-
-def split(room: Headroom, held: Sequence[Held], least_raise_w: float = 0.0) -> Staged:
-    """Cuts go at once; a raise goes as far as it fits with every cut still at its old value.
-
-    ``room`` is what limits, load and reservations leave for the EVSEs of ``held`` (it is used
-    up); these come in order of preference. Partial raises smaller than ``least_raise_w`` wait.
-    For each node: when the ceilings fit it, the larger of old and new of everybody fits it.
+    ``room`` is what limits and load leave for the EVSEs of ``claims`` (it is used up); these come
+    in order of preference. Every EVSE counts at the highest of what it may hold, so a raise waits
+    for the confirmation of the cuts that make its room. For each node: when what is counted fits
+    it, the larger of old and new of everybody fits it.
     """
-    for evse in held:
-        room.take(evse.evse_id, evse.ceiling_w, evse.wiring)
-    cuts = {evse.evse_id: evse.target_w for evse in held if evse.target_w < evse.ceiling_w}
-    raises: dict[UUID, float] = {}
-    waiting: list[UUID] = []
-    for evse in held:
-        if evse.target_w <= evse.ceiling_w:
-            continue
-        new_w = _reachable(room, evse, least_raise_w)
-        if new_w > evse.ceiling_w:
-            room.take(evse.evse_id, new_w - evse.ceiling_w, evse.wiring)
-            raises[evse.evse_id] = new_w
-        if new_w < evse.target_w:
-            waiting.append(evse.evse_id)
-    return Staged(cuts, raises, tuple(waiting))
+    for claim in claims:
+        if claim.on_tree:
+            room.take(claim.evse_id, claim.counted_w, claim.wiring)
+    chosen: dict[UUID, Change] = {}
+    for claim in claims:
+        change = claim.change
+        if change is not None and adds_w(change, claim.held) > WATT:
+            change = _as_far_as_it_fits(room, claim, change)
+        if change is not None:
+            chosen[claim.evse_id] = change
+    return chosen
 
 
-def _reachable(room: Headroom, evse: Held, least_raise_w: float) -> float:
-    """How far the EVSE can go up now; its ceiling when it must wait."""
-    free_w = room.room(evse.evse_id, evse.wiring)
-    new_w = min(evse.target_w, evse.ceiling_w + free_w)
-    if evse.whole_amps and new_w < evse.target_w:
-        new_w = evse.wiring.whole_amps(new_w)[1]
-    partial = new_w < evse.target_w
-    if partial and new_w - evse.ceiling_w < least_raise_w:
-        return evse.ceiling_w
-    return new_w if new_w >= evse.min_power_w else evse.ceiling_w
+def _as_far_as_it_fits(room: Headroom, claim: Claim, change: Change) -> Change | None:
+    if not claim.on_tree:
+        return None
+    part = claim.part(change, room.room(claim.evse_id, claim.wiring))
+    if part is not None:
+        room.take(claim.evse_id, max(0.0, adds_w(part, claim.held)), claim.wiring)
+    return part
+
+
+def adds_w(change: Change, held: Held) -> float:
+    """How much more the EVSE counts once the change is on its way, in W."""
+    return change.while_unconfirmed(held).ceiling_w - held.ceiling_w

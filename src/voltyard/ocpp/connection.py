@@ -86,6 +86,7 @@ class Connection:
         self._spawn = spawn
         self._journal = Journal(chargers, station.ref)
         self._accepted = station.state is StationState.APPROVED
+        self._held = False
         self._triggered: set[str] = set()
         self._inbox: deque[tuple[Call, datetime, float]] = deque()
         self._inbox_bytes = 0
@@ -294,13 +295,26 @@ class Connection:
 
     async def _handle(self, call: Call, exchange: Exchange) -> Any:
         entry = self._entry(call.action)
+        self._check_held(call.action)
         if not self._accepted and call.action not in _BEFORE_ACCEPTED | self._triggered:
             raise CallRejected(self._dialect.words.security, "the station is not accepted yet")
         request = entry.reader.read(call.payload, self._dialect.words, exchange.flag)
         response = await entry.handler(exchange, request)
         if call.action == _BOOT:
-            self._accepted = getattr(response, "status", "") == "Accepted"
+            self._held = exchange.held
+            self._accepted = exchange.held or getattr(response, "status", "") == "Accepted"
         return response
+
+    def _check_held(self, action: str) -> None:
+        """A charger held back for its limit should be silent (1.6 §4.2, 2.0.1 B02).
+
+        What it tells nevertheless has happened, and is kept; only nobody new is let charge.
+        """
+        if not self._held or action in _BEFORE_ACCEPTED | self._triggered:
+            return
+        self._flag("spoke_while_pending", action)
+        if action == "Authorize":
+            raise CallRejected(self._dialect.words.security, "the station is not accepted yet")
 
     def _entry(self, action: str) -> Entry:
         entry = self._dialect.routes.get(action)

@@ -16,9 +16,12 @@ _DETAIL_MAX = 200
 
 
 class Exchange:
-    """One call from a charger while it is handled: who asks, when it came, what was odd."""
+    """One call from a charger while it is handled: who asks, when it came, what was odd.
 
-    __slots__ = ("chargers", "flags", "message_id", "received_at", "sessions", "station")
+    ``held``: the charger is approved and was told to wait for its fail-safe limit.
+    """
+
+    __slots__ = ("chargers", "flags", "held", "message_id", "received_at", "sessions", "station")
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class Exchange:
         self.message_id = message_id
         self.received_at = received_at
         self.flags: list[str] = []
+        self.held = False
 
     def flag(self, name: str, detail: str = "") -> None:
         """Note an oddity that does not stop the message."""

@@ -310,6 +310,9 @@ class Charger:
             if evse.transaction is not None:
                 return
             usable = evse.operative and not evse.faulted and not self.stage.dead
+            if usable and not self.uplink.admitted:
+                await self.uplink.until_admitted()
+                continue
             if usable and await self.allowed(token):
                 if evse.battery is battery and evse.transaction is None:
                     self.begin(evse, token)
@@ -318,7 +321,12 @@ class Charger:
             wait_s = min(wait_s * 2.0, _LONGEST_RETRY_S) if usable else wait_s
 
     async def allowed(self, token: Token) -> bool:
-        """Online the server decides; offline the policy does (1.6 §3.5.4, 2.0.1 C15)."""
+        """Online the server decides; offline the policy does (1.6 §3.5.4, 2.0.1 C15).
+
+        A charger that was never accepted, or is told to wait, lets nobody charge (B02).
+        """
+        if not self.uplink.admitted:
+            return False
         try:
             return await self.dialect.authorise(token)
         except (Offline, CallTimeout):

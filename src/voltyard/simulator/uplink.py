@@ -118,6 +118,7 @@ class Uplink:
     _requests: deque[_Request] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _boot_now: asyncio.Event = field(default_factory=asyncio.Event)
+    _admitted: asyncio.Event = field(default_factory=asyncio.Event)
     _state: _State = field(default_factory=_State)
     _timers: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -125,6 +126,14 @@ class Uplink:
     def online(self) -> bool:
         """Connected and accepted by the server, as far as the charger knows."""
         return self._state.accepted
+
+    @property
+    def admitted(self) -> bool:
+        """The server's last word on a boot was Accepted; before, nobody may charge (1.6 §4.2)."""
+        return self._admitted.is_set()
+
+    async def until_admitted(self) -> None:
+        await self._admitted.wait()
 
     async def run(self) -> None:
         failures = 0
@@ -253,7 +262,9 @@ class Uplink:
                 if answer.get("status") == "Accepted":
                     self.settings.heartbeat_s = interval_s or self.settings.heartbeat_s
                     self._state.needs_boot = False
+                    self._admitted.set()
                     return
+                self._admitted.clear()
                 wait_s = interval_s or _BOOT_RETRY_S
             self._boot_now.clear()
             with suppress(TimeoutError):

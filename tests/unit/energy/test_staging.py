@@ -1,6 +1,8 @@
 """Promise 1 in commands: no raise before the cuts that make room for it are confirmed."""
 
 import random
+from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.unit.energy.energy_cases import EVENING, flat_tree, random_tree
 from tests.unit.energy.test_allocator import random_wiring
-from voltyard.energy.headroom import Headroom, Reservation
-from voltyard.energy.staging import Held, split
+from voltyard.energy.confirm import Change, Held, Live
+from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
+from voltyard.energy.staging import Claim, adds_w, split
 from voltyard.sites.model import ElectricalTree
 
 often = settings(max_examples=300, deadline=None, derandomize=True)
@@ -23,28 +26,60 @@ def room_of(tree: ElectricalTree, *reservations: Reservation) -> Headroom:
     return Headroom.during(tree, EVENING, 60.0, {}, reservations)
 
 
-def fitting(tree: ElectricalTree, chance: random.Random) -> list[Held]:
-    """Ceilings that fit the tree, and targets that fit it too, both drawn at random."""
-    powers = []
-    wiring = {evse_id: random_wiring(chance) for evse_id in tree.leaf_of_evse}
-    for _ in range(2):
-        room, chosen = room_of(tree), {}
-        for evse_id in chance.sample(sorted(tree.leaf_of_evse), len(tree.leaf_of_evse)):
-            most_w = room.room(evse_id, wiring[evse_id])
-            chosen[evse_id] = chance.choice([0.0, most_w, chance.uniform(0.0, most_w)])
-            room.take(evse_id, chosen[evse_id], wiring[evse_id])
-        powers.append(chosen)
-    return [
-        Held(
-            evse_id,
-            ceiling_w=powers[0][evse_id],
-            target_w=powers[1][evse_id],
-            min_power_w=chance.choice([0.0, 4000.0]),
-            wiring=wiring[evse_id],
-            whole_amps=chance.random() < 0.3,
+def part_of(held: Held, least_w: float, change: Change, free_w: float) -> Change | None:
+    """As far as there is room; a fail-safe limit wholly or not, and no tiny steps."""
+    if change.power_w <= held.ceiling_w + free_w:
+        return change
+    if change.fallback or free_w < least_w:
+        return None
+    return replace(change, power_w=held.ceiling_w + free_w)
+
+
+def claim(
+    evse_id: UUID,
+    held: Held,
+    change: Change | None,
+    *,
+    wiring: Wiring = BALANCED,
+    extra_w: float = 0.0,
+    least_w: float = 1.0,
+    on_tree: bool = True,
+) -> Claim:
+    part = partial(part_of, held, least_w)
+    counted_w = held.ceiling_w + extra_w
+    return Claim(evse_id, counted_w, held, change, part, wiring, on_tree=on_tree)
+
+
+def live(number: int, holds_w: float, wanted_w: float) -> Claim:
+    return claim(evse(number), Held(0.0, (Live(holds_w, None),)), Change(wanted_w))
+
+
+def random_claims(tree: ElectricalTree, chance: random.Random) -> list[Claim]:
+    """Ceilings that fit the tree; some sure, some not, some fail-safe; any wish on top."""
+    room, claims = room_of(tree), []
+    for evse_id in chance.sample(sorted(tree.leaf_of_evse), len(tree.leaf_of_evse)):
+        wiring = random_wiring(chance)
+        most_w = room.room(evse_id, wiring)
+        counted_w = chance.choice([0.0, most_w, chance.uniform(0.0, most_w)])
+        room.take(evse_id, counted_w, wiring)
+        ceiling_w = counted_w if chance.random() < 0.8 else counted_w * chance.random()
+        lives = [Live(ceiling_w * chance.random(), None) for _ in range(chance.randint(0, 2))]
+        held = Held(ceiling_w, tuple(lives))
+        if chance.random() < 0.5:
+            held = Held(ceiling_w * chance.random(), (*lives, Live(ceiling_w, None)))
+        wish = Change(chance.choice([0.0, 150e3, chance.uniform(0.0, 150e3)]))
+        wish = replace(wish, fallback=chance.random() < 0.3)
+        claims.append(
+            claim(
+                evse_id,
+                held,
+                wish if chance.random() < 0.9 else None,
+                wiring=wiring,
+                extra_w=counted_w - ceiling_w,
+                least_w=chance.choice([1.0, 2000.0]),
+            )
         )
-        for evse_id in tree.leaf_of_evse
-    ]
+    return claims
 
 
 @often
@@ -52,28 +87,32 @@ def fitting(tree: ElectricalTree, chance: random.Random) -> list[Held]:
 def test_the_larger_of_old_and_new_fits_every_node(seed: int) -> None:
     chance = random.Random(seed)
     tree = random_tree(chance, amps=True)
-    held = fitting(tree, chance)
-    staged = split(room_of(tree), held)
+    claims = random_claims(tree, chance)
+    chosen = split(room_of(tree), claims)
     counted = room_of(tree)
-    for one in held:
-        raised_w = staged.raises.get(one.evse_id, one.ceiling_w)
-        counted.take(one.evse_id, max(one.ceiling_w, raised_w), one.wiring)
+    for one in claims:
+        change = chosen.get(one.evse_id)
+        held = one.held if change is None else change.while_unconfirmed(one.held)
+        added_w = held.ceiling_w - one.held.ceiling_w
+        counted.take(one.evse_id, one.counted_w + added_w, one.wiring)
     assert counted.exceeded() == ()
 
 
 @often
 @given(seed=st.integers(0, 100_000))
-def test_every_cut_goes_at_once_and_no_raise_passes_its_target(seed: int) -> None:
+def test_whatever_adds_nothing_goes_at_once_and_no_raise_passes_its_wish(seed: int) -> None:
     chance = random.Random(seed)
     tree = random_tree(chance, amps=True)
-    held = fitting(tree, chance)
-    staged = split(room_of(tree), held)
-    for one in held:
-        if one.target_w < one.ceiling_w:
-            assert staged.cuts[one.evse_id] == one.target_w
-        if one.evse_id in staged.raises:
-            assert one.ceiling_w < staged.raises[one.evse_id] <= one.target_w
-            assert staged.raises[one.evse_id] >= one.min_power_w
+    claims = random_claims(tree, chance)
+    chosen = split(room_of(tree), claims)
+    for one in claims:
+        if one.change is None:
+            assert one.evse_id not in chosen
+        elif adds_w(one.change, one.held) <= 0.0:
+            assert chosen[one.evse_id] == one.change
+        elif one.evse_id in chosen:
+            assert chosen[one.evse_id].power_w <= one.change.power_w
+            assert not one.change.fallback or chosen[one.evse_id] == one.change
 
 
 @often
@@ -82,24 +121,30 @@ def test_confirming_round_after_round_reaches_every_target_safely(seed: int) -> 
     """Confirmations come in any order, some rounds none: always safe, and done in the end."""
     chance = random.Random(seed)
     tree = random_tree(chance, amps=True)
-    held = {one.evse_id: one for one in fitting(tree, chance)}
-    ceiling_w = {evse_id: one.ceiling_w for evse_id, one in held.items()}
-    for round_number in range(12):
-        now = [
-            Held(evse_id, ceiling_w[evse_id], one.target_w, 0.0, one.wiring, whole_amps=False)
-            for evse_id, one in held.items()
+    room, held, wanted, wiring = room_of(tree), {}, {}, {}
+    for evse_id in tree.leaf_of_evse:
+        wiring[evse_id] = random_wiring(chance)
+        wanted[evse_id] = chance.uniform(0.0, room.room(evse_id, wiring[evse_id]))
+        room.take(evse_id, wanted[evse_id], wiring[evse_id])
+    room = room_of(tree)
+    for evse_id in reversed(list(tree.leaf_of_evse)):
+        power_w = chance.uniform(0.0, room.room(evse_id, wiring[evse_id]))
+        room.take(evse_id, power_w, wiring[evse_id])
+        held[evse_id] = Held(0.0, (Live(power_w, None),))
+    for round_number in range(20):
+        claims = [
+            claim(key, one, Change(wanted[key]), wiring=wiring[key]) for key, one in held.items()
         ]
-        staged = split(room_of(tree), now)
-        ceiling_w |= staged.raises
+        for evse_id, change in split(room_of(tree), claims).items():
+            sent = change.while_unconfirmed(held[evse_id])
+            sure = round_number > 8 or chance.random() < 0.5
+            held[evse_id] = change.when_confirmed(sent) if sure else sent
         counted = room_of(tree)
-        for evse_id, power_w in ceiling_w.items():
-            counted.take(evse_id, power_w, held[evse_id].wiring)
+        for evse_id, one in held.items():
+            counted.take(evse_id, one.ceiling_w, wiring[evse_id])
         assert counted.exceeded() == ()
-        for evse_id, power_w in staged.cuts.items():
-            if chance.random() < 0.5 or round_number == 8:
-                ceiling_w[evse_id] = power_w
     for evse_id, one in held.items():
-        assert abs(ceiling_w[evse_id] - one.target_w) < 0.1
+        assert abs(one.ceiling_w - wanted[evse_id]) < 2.0
 
 
 @often
@@ -107,38 +152,39 @@ def test_confirming_round_after_round_reaches_every_target_safely(seed: int) -> 
 def test_a_tree_already_over_its_limit_gets_no_raise_through_the_full_node(seed: int) -> None:
     chance = random.Random(seed)
     tree = random_tree(chance)
-    held = fitting(tree, chance)
-    burden = Reservation(held[0].evse_id, 1e6)
-    assert split(room_of(tree, burden), held).raises == {}
+    claims = random_claims(tree, chance)
+    burden = Reservation(claims[0].evse_id, 1e6)
+    chosen = split(room_of(tree, burden), claims)
+    for one in claims:
+        change = chosen.get(one.evse_id)
+        assert change is None or adds_w(change, one.held) <= 1.0
 
 
 def test_a_raise_waits_for_the_cut_that_makes_room() -> None:
     tree = flat_tree(100e3, 2)
-    down, up = Held(evse(0), 80e3, 20e3), Held(evse(1), 20e3, 80e3)
-    staged = split(room_of(tree), [down, up])
-    assert staged.cuts == {evse(0): 20e3}
-    assert staged.raises == {}
-    assert staged.waiting == (evse(1),)
-    confirmed = Held(evse(0), 20e3, 20e3)
-    assert split(room_of(tree), [confirmed, up]).raises == {evse(1): 80e3}
+    chosen = split(room_of(tree), [live(0, 80e3, 20e3), live(1, 20e3, 80e3)])
+    assert chosen == {evse(0): Change(20e3)}
+    chosen = split(room_of(tree), [live(0, 20e3, 20e3), live(1, 20e3, 80e3)])
+    assert chosen[evse(1)] == Change(80e3)
 
 
-def test_a_raise_goes_as_far_as_it_fits() -> None:
+def test_a_raise_goes_as_far_as_it_fits_and_the_first_in_order_comes_first() -> None:
     tree = flat_tree(130e3, 2)
-    staged = split(room_of(tree), [Held(evse(0), 80e3, 20e3), Held(evse(1), 20e3, 80e3)])
-    assert staged.raises == {evse(1): 50e3}
-    assert staged.waiting == (evse(1),)
+    chosen = split(room_of(tree), [live(0, 80e3, 20e3), live(1, 20e3, 80e3)])
+    assert chosen[evse(1)] == Change(50e3)
+    chosen = split(room_of(tree), [live(1, 20e3, 80e3), live(0, 80e3, 150e3)])
+    assert chosen == {evse(1): Change(50e3)}
 
 
-def test_a_tiny_partial_raise_is_not_worth_a_command() -> None:
-    tree = flat_tree(101e3, 2)
-    held = [Held(evse(0), 80e3, 20e3), Held(evse(1), 20e3, 80e3)]
-    assert split(room_of(tree), held, least_raise_w=2000.0).raises == {}
+def test_an_outlet_that_ignores_its_limit_takes_the_room_of_others() -> None:
+    tree = flat_tree(130e3, 2)
+    ignores = claim(evse(0), Held(20e3), None, extra_w=100e3)
+    assert split(room_of(tree), [ignores, live(1, 10e3, 80e3)]) == {}
 
 
-def test_a_start_below_the_least_power_waits() -> None:
-    tree = flat_tree(85e3, 2)
-    held = [Held(evse(0), 80e3, 20e3), Held(evse(1), 0.0, 60e3, min_power_w=10e3)]
-    staged = split(room_of(tree), held)
-    assert staged.raises == {}
-    assert staged.waiting == (evse(1),)
+def test_an_outlet_on_no_node_gets_cuts_and_no_raises() -> None:
+    tree = flat_tree(100e3, 1)
+    stray = UUID(int=77)
+    for wish_w, sent in ((50e3, False), (5e3, True)):
+        claims = [claim(stray, Held(10e3), Change(wish_w, fallback=True), on_tree=False)]
+        assert (stray in split(room_of(tree), claims)) is sent

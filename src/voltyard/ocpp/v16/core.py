@@ -63,6 +63,7 @@ async def boot(exchange: Exchange, request: BootNotification) -> BootNotificatio
             imsi=request.imsi,
         ),
     )
+    exchange.held = reply.held
     return BootNotificationResponse(
         status=BOOT_STATUS[reply.status], current_time=iso_z(reply.at), interval=reply.interval_s
     )

@@ -89,6 +89,7 @@ async def boot(exchange: Exchange, request: BootNotification) -> BootNotificatio
             imsi=modem.imsi,
         ),
     )
+    exchange.held = reply.held
     return BootNotificationResponse(
         current_time=iso_z(reply.at), interval=reply.interval_s, status=BOOT_STATUS[reply.status]
     )

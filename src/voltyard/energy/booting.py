@@ -1,0 +1,94 @@
+"""Chargers that have booted and wait to be accepted until their fail-safe limit is confirmed. Pure.
+
+A charger in Pending may be given limits and may not begin transactions (OCPP 1.6 §4.2, 2.0.1
+B02). None waits for ever: one that takes no fail-safe is accepted once the others made room.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from voltyard.energy.confirm import FallbackState
+from voltyard.energy.outlet import Outlet
+
+
+@dataclass(frozen=True, slots=True)
+class BootRules:
+    """``install_s``: how long its fail-safe may take to be confirmed. ``room_s``: how long
+    it then waits, counted at its full power, for the others to be cut. A charger not heard of for
+    ``forget_s`` begins anew."""
+
+    install_s: float = 60.0
+    room_s: float = 30.0
+    forget_s: float = 600.0
+
+
+class Verdict(StrEnum):
+    WAIT = "wait"
+    READY = "ready"
+    """It holds its fail-safe limit, or none is asked of it."""
+    UNLIMITED = "unlimited"
+    """It took none in time: accepted, and counted at its full power."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """``link`` is the connection it booted on; ``asked`` that it was told to boot again."""
+
+    since: datetime
+    heard_at: datetime
+    link: object
+    room_since: datetime | None = None
+    asked: bool = False
+
+
+class Holds:
+    """Who waits, by station."""
+
+    def __init__(self, rules: BootRules) -> None:
+        self._rules = rules
+        self._holds: dict[UUID, Hold] = {}
+
+    def __iter__(self) -> Iterator[tuple[UUID, Hold]]:
+        return iter(list(self._holds.items()))
+
+    def booted(self, station_id: UUID, link: object, now: datetime) -> bool:
+        """Note a boot; False when it only asks again while it waits, and has lost nothing.
+
+        Its time runs from the first boot on, over connections that it breaks meanwhile.
+        """
+        known = self._holds.get(station_id)
+        if known is not None and now - known.heard_at > timedelta(seconds=self._rules.forget_s):
+            known = None
+        if known is None:
+            self._holds[station_id] = Hold(now, now, link)
+            return True
+        known.heard_at = now
+        again = known.link is link
+        if not again:
+            known.link, known.asked = link, False
+        return not again
+
+    def verdict(
+        self, station_id: UUID, outlets: Sequence[Outlet], now: datetime, *, fits: bool
+    ) -> Verdict:
+        """``outlets``: those of the station that the tree knows. ``fits``: no node above them is
+        over its limit, with them at what they may draw."""
+        hold = self._holds.get(station_id)
+        if hold is None or not any(outlet.reinstall for outlet in outlets):
+            return Verdict.READY
+        rules = self._rules
+        refused = any(o.held.fallback_state is FallbackState.FAILED for o in outlets)
+        if not refused and now < hold.since + timedelta(seconds=rules.install_s):
+            return Verdict.WAIT
+        hold.room_since = hold.room_since or now
+        if fits or now >= hold.room_since + timedelta(seconds=rules.room_s):
+            return Verdict.UNLIMITED
+        return Verdict.WAIT
+
+    def over(self, station_ids: Iterable[UUID]) -> None:
+        """They were accepted."""
+        for station_id in station_ids:
+            self._holds.pop(station_id, None)

@@ -1,0 +1,209 @@
+"""Limits on their way: admitted, stored, sent, and what the answers change. Knows no plan."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from asyncpg import PostgresError
+from sqlalchemy.exc import SQLAlchemyError
+
+from voltyard.chargers.commands import Command, ReadCompositeSchedule, StationLink
+from voltyard.clock import Clock
+from voltyard.energy.board import Board
+from voltyard.energy.confirm import WATT, Change, Held
+from voltyard.energy.headroom import Headroom
+from voltyard.energy.ledger import Ledger
+from voltyard.energy.outlet import Outlet, Timing
+from voltyard.energy.profiles import fallback_limit, in_amps, live_limit, shown_w
+from voltyard.energy.sender import Answer, Sender
+from voltyard.energy.staging import Claim, adds_w, split
+from voltyard.errors import VoltyardError
+from voltyard.sites.model import ElectricalTree
+
+log = logging.getLogger(__name__)
+
+VERIFY_AGAIN_S = 300.0
+VERIFY_HORIZON_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A limit on its way, and what the EVSE held before."""
+
+    outlet: Outlet
+    change: Change
+    before: Held
+
+    @property
+    def adds(self) -> bool:
+        """Whether it must be stored before it may be sent: all but cuts."""
+        before_w = self.before.fallback_w if self.change.fallback else self.before.live_w
+        raised = adds_w(self.change, self.before) > 0.0
+        return raised or self.change.power_w >= before_w - WATT
+
+
+class Commander:
+    """Sends what may be sent. ``news(made_room)`` is called when an answer calls for a new look;
+    ``changed`` collects the EVSEs whose limits changed."""
+
+    def __init__(
+        self,
+        site_id: UUID,
+        ledger: Ledger,
+        clock: Clock,
+        sender: Sender,
+        timing: Timing,
+        *,
+        commit_timeout_s: float,
+        news: Callable[[bool], None],
+    ) -> None:
+        self.timing = timing
+        self.changed: set[UUID] = set()
+        self._site_id = site_id
+        self._ledger = ledger
+        self._clock = clock
+        self._sender = sender
+        self._commit_timeout_s = commit_timeout_s
+        self._news = news
+
+    async def act(
+        self,
+        board: Board,
+        tree: ElectricalTree,
+        turn: Mapping[UUID, int],
+        now: datetime,
+        *,
+        lead_s: float,
+    ) -> None:
+        """Send every limit that may go out now; ``turn`` is the order of importance."""
+        room = Headroom.during(tree, now, lead_s, {}, ())
+        chosen = split(room, self._claims(board, tree, turn, now))
+        await self._go(board, [(board.outlets[key], change) for key, change in chosen.items()], now)
+
+    async def install(self, board: Board, outlets: Iterable[Outlet], now: datetime) -> None:
+        """Send the fail-safe limits of chargers that have just booted; each is a cut."""
+        found = [(outlet, outlet.failsafe_first()) for outlet in outlets]
+        await self._go(board, [(o, change) for o, change in found if change is not None], now)
+
+    def _claims(
+        self, board: Board, tree: ElectricalTree, turn: Mapping[UUID, int], now: datetime
+    ) -> list[Claim]:
+        last = len(turn)
+        outlets = sorted(board, key=lambda o: (turn.get(o.evse.id, last), o.evse.id))
+        return [
+            Claim(
+                outlet.evse.id,
+                outlet.counted_w(now),
+                outlet.held,
+                outlet.next_change(now, self.timing),
+                partial(outlet.as_far_as, now=now, timing=self.timing),
+                board.wirings[outlet.evse.id],
+                on_tree=outlet.evse.id in tree.leaf_of_evse,
+            )
+            for outlet in outlets
+        ]
+
+    async def _go(
+        self, board: Board, changes: Sequence[tuple[Outlet, Change]], now: datetime
+    ) -> None:
+        """Stored, then sent. If it cannot be stored, cuts still leave and raises do not."""
+        chosen = [Chosen(outlet, change, outlet.held) for outlet, change in changes]
+        for item in chosen:
+            item.outlet.sent(item.change)
+        if not await self._save(board, now):
+            for item in chosen:
+                if item.adds:
+                    item.outlet.withdrawn(item.before)
+            chosen = [item for item in chosen if not item.adds]
+            self._news(False)
+        for item in chosen:
+            self._send(board, item, now)
+
+    async def _save(self, board: Board, now: datetime) -> bool:
+        """Store every changed ceiling; False when the database does not take it in time."""
+        rows = board.take_unsaved(now)
+        if not rows:
+            return True
+        try:
+            async with self._clock.timeout(self._commit_timeout_s):
+                await self._ledger.save(board.setup.site.org_id, self._site_id, rows)
+        except (SQLAlchemyError, PostgresError, VoltyardError, OSError, TimeoutError) as error:
+            log.error("ceilings of site %s not stored, no raises: %s", self._site_id, error)
+            for row in rows:
+                board.outlets[row.evse_id].unsaved = True
+            return False
+        return True
+
+    def _send(self, board: Board, item: Chosen, now: datetime) -> None:
+        outlet, change = item.outlet, item.change
+        link = board.link(outlet)
+        if link is None:
+            outlet.withdrawn(item.before)
+            return
+        quirks = outlet.station.quirks
+        if change.fallback:
+            command = fallback_limit(outlet.evse, quirks, change.power_w)
+        else:
+            assert outlet.session is not None, "a live limit belongs to a session"
+            command = live_limit(
+                outlet.evse,
+                quirks,
+                change.power_w,
+                now=now,
+                valid_s=self.timing.valid_from(now),
+                transaction_ref=outlet.session.transaction_ref,
+            )
+        self._sender.send(link, command, lambda answer: self._answered(item, answer))
+
+    def _answered(self, item: Chosen, answer: Answer) -> None:
+        now, outlet = self._clock.now(), item.outlet
+        before = (outlet.held.ceiling_w, outlet.granted_w)
+        if answer.accepted is None:
+            outlet.unanswered(item.change, now)
+        elif answer.accepted:
+            outlet.confirmed(item.change, now)
+        else:
+            outlet.refused(item.change, item.before, now)
+        if not answer.accepted:
+            log.info("limit for %s not taken: %s", outlet.station.identity, answer.error)
+        if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:
+            self.changed.add(outlet.evse.id)
+            self._news(outlet.held.ceiling_w < before[0])
+        elif outlet.next_change(now, self.timing) is not None:
+            self._news(False)
+
+    # does it hold the fail-safe, does it obey
+
+    def verify(self, board: Board, now: datetime) -> None:
+        """Read back the fail-safe limits that were accepted, where nobody charges."""
+        for outlet in board:
+            link = board.link(outlet)
+            if link is None or not outlet.verification_due(now):
+                continue
+            outlet.verify_at = now + timedelta(seconds=VERIFY_AGAIN_S)
+            unit = "A" if in_amps(outlet.evse, outlet.station.quirks) else "W"
+            command = ReadCompositeSchedule(outlet.evse.number, VERIFY_HORIZON_S, unit)
+            self._sender.send(link, command, partial(self._read_back, outlet))
+
+    def _read_back(self, outlet: Outlet, answer: Answer) -> None:
+        if answer.accepted is None:
+            return
+        shown = None if answer.result is None else shown_w(outlet.evse, answer.result)
+        outlet.read_back(shown, self._clock.now())
+        self._news(False)
+
+    def insist(self, board: Board, now: datetime) -> None:
+        """A charger that goes on taking too much is stopped, then switched off."""
+        for outlet in board:
+            link = board.link(outlet)
+            command = None if link is None else outlet.insistence(now)
+            if link is not None and command is not None:
+                log.warning("%s ignores its limit: %s", outlet.station.identity, command)
+                self.tell(link, command)
+
+    def tell(self, link: StationLink, command: Command) -> None:
+        """A command whose answer only calls for a new look."""
+        self._sender.send(link, command, lambda _: self._news(False))
