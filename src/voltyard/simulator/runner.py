@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import shutil
 import sys
@@ -69,6 +70,19 @@ def scratch_database() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@contextmanager
+def _garbage_left_longer() -> Iterator[None]:
+    """A night keeps nearly all it makes; looking through it often costs a tenth of the run."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
 def load(arguments: argparse.Namespace) -> list[DepotSpec]:
     """The depots that the command line names."""
     limit_w = None if arguments.limit_kw is None else arguments.limit_kw * 1000.0
@@ -102,7 +116,7 @@ def simulate(
 ) -> NightResult:
     """Run the depots once; the same arguments give the same result."""
     start_at = min(depot.start_at for depot in depots) - timedelta(minutes=5)
-    with scratch_database() as url:
+    with scratch_database() as url, _garbage_left_longer():
 
         async def main(clock: Clock) -> NightResult:
             return await run_night(
