@@ -39,6 +39,8 @@ class Settings:
     cookie_secure: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    http_tls_cert: str = ""
+    http_tls_key: str = ""
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -134,8 +136,10 @@ def _problems(settings: Settings) -> Mapping[str, str]:
         ("postgresql://", "postgres://")
     ):
         wrong["database_url"] = "must begin with postgresql://"
-    if bool(settings.tls_cert) != bool(settings.tls_key):
-        wrong["tls_key"] = "tls_cert and tls_key belong together"
+    for prefix in ("", "http_"):
+        certificate, key = f"{prefix}tls_cert", f"{prefix}tls_key"
+        if bool(getattr(settings, certificate)) != bool(getattr(settings, key)):
+            wrong[key] = f"{certificate} and {key} belong together"
     if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:

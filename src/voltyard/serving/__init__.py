@@ -5,10 +5,12 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from ssl import SSLContext
 
 import uvicorn
+from litestar import Litestar
 
 from voltyard import __version__, logs
 from voltyard.app import Core, build_core
@@ -20,7 +22,7 @@ from voltyard.errors import VoltyardError
 from voltyard.ocpp.socket import OcppServer
 from voltyard.serving.http import form_secret, make_http
 from voltyard.serving.instance import folder_held, lease_holder
-from voltyard.serving.tls import tls_context
+from voltyard.serving.tls import BROWSER_SUITES, CHARGER_SUITES, tls_context
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.storage.migrate import migrate
@@ -38,7 +40,22 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        settings = self.core.settings
+        scheme = "https" if settings.http_tls_cert else "http"
+        return f"{scheme}://{_to_call(settings.http_host)}:{self.http_port}"
+
+    @property
+    def ocpp_url(self) -> str:
+        settings = self.core.settings
+        scheme = "wss" if settings.tls_cert else "ws"
+        return f"{scheme}://{_to_call(settings.ocpp_host)}:{self.ocpp_port}/ocpp"
+
+
+def _to_call(host: str) -> str:
+    """Where a listener on ``host`` is reached from this machine."""
+    if host in {"", "0.0.0.0", "::"}:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 class _Http(uvicorn.Server):
@@ -59,6 +76,8 @@ async def running(
     control: ControlSettings | None = None,
 ) -> AsyncIterator[Server]:
     """A whole server until the block ends; chargers are let go in order."""
+    charger_tls = tls_context(settings.tls_cert, settings.tls_key, CHARGER_SUITES)
+    http_tls = tls_context(settings.http_tls_cert, settings.http_tls_key, BROWSER_SUITES)
     database = PostgresDatabase(database_url, pool_size=settings.pool_size)
     await database.check()
     core = build_core(
@@ -70,23 +89,48 @@ async def running(
         control=control,
     )
     await asyncio.to_thread(planner.warm_up)
-    await core.start()
-    ocpp = OcppServer(core.chargers, core.sessions, clock, tls=tls_context(settings))
-    ocpp_port = await ocpp.start(settings.ocpp_host, settings.ocpp_port)
-    listener = _listen(settings.http_host, settings.http_port)
-    secret = form_secret(settings.data_dir)
-    config = uvicorn.Config(
-        make_http(core, secret, settings), log_config=None, access_log=False, lifespan="off"
-    )
-    http = _Http(config)
-    serving = asyncio.create_task(http.serve(sockets=[listener]), name="http")
     try:
-        yield Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+        await core.start()
+        ocpp = OcppServer(core.chargers, core.sessions, clock, tls=charger_tls)
+        async with _listening(core, ocpp, http_tls) as server:
+            yield server
     finally:
-        http.should_exit = True
-        await serving
-        await ocpp.close()
         await core.close()
+
+
+@asynccontextmanager
+async def _listening(core: Core, ocpp: OcppServer, tls: SSLContext | None) -> AsyncIterator[Server]:
+    """Both ports, until the block ends: first HTTP, then the chargers, whose last words count."""
+    settings = core.settings
+    app = make_http(core, form_secret(settings.data_dir), settings)
+    with closing(_listen(settings.http_host, settings.http_port)) as listener:
+        ocpp_port = await _bound(ocpp, settings.ocpp_host, settings.ocpp_port)
+        http = _Http(_http_config(app, tls))
+        serving = asyncio.create_task(http.serve(sockets=[listener]), name="http")
+        try:
+            yield Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+        finally:
+            http.should_exit = True
+            await serving
+            await ocpp.close()
+
+
+async def _bound(ocpp: OcppServer, host: str, port: int) -> int:
+    try:
+        return await ocpp.start(host, port)
+    except OSError as error:
+        raise _not_free(host, port, error) from error
+
+
+def _http_config(app: Litestar, tls: SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ssl_context_factory=None if tls is None else lambda config, default: tls,
+    )
 
 
 @contextmanager
@@ -129,7 +173,7 @@ async def _serve(settings: Settings, url: str) -> int:
     async with running(settings, url, SystemClock()) as server:
         say(f"voltyard {__version__}")
         say(f"console   {server.url}")
-        say(f"chargers  ws://{settings.ocpp_host}:{server.ocpp_port}/ocpp/<identity>")
+        say(f"chargers  {server.ocpp_url}/<identity>")
         say(f"data      {settings.data_dir.resolve()}")
         if await server.core.tenancy.login.needs_setup():
             say(f"first run: open {await _setup_link(server)} (valid for 24 hours, once)")
@@ -175,9 +219,15 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise VoltyardError(f"port {port} on {host} is not free ({error.strerror})") from error
+        raise _not_free(host, port, error) from error
     listener.listen(512)
     return listener
+
+
+def _not_free(host: str, port: int, error: OSError) -> VoltyardError:
+    return VoltyardError(
+        f"port {port} on {host} cannot be used ({error.strerror})", code="port_not_free"
+    )
 
 
 def say(line: str) -> None:

@@ -47,7 +47,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         data=ServiceData(services),
         authenticator=ConsoleLogIn(core.tenancy),
         secret=secret,
-        secure_cookies=settings.cookie_secure,
+        secure_cookies=settings.cookie_secure or bool(settings.http_tls_cert),
     )
     api = ApiDeps(
         tenancy=core.tenancy,

@@ -1,14 +1,44 @@
-"""Who speaks TLS, and how."""
+"""Who speaks TLS, and how: TLS 1.2 and 1.3, suites that authenticate what they encrypt."""
 
-from ssl import PROTOCOL_TLS_SERVER, SSLContext, TLSVersion
+import ssl
+from pathlib import Path
 
-from voltyard.config import Settings
+from voltyard.errors import VoltyardError
+
+BROWSER_SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has no others."""
+
+CHARGER_SUITES = f"{BROWSER_SUITES}:RSA+AESGCM"
+"""OCPP's security profiles 2 and 3 have a CSMS offer AES-GCM with RSA key exchange as well."""
 
 
-def tls_context(settings: Settings) -> SSLContext | None:
-    if not settings.tls_cert:
+class TlsError(VoltyardError):
+    """The certificate or its key cannot be used."""
+
+    code = "tls"
+
+
+def tls_context(certificate: str, key: str, suites: str) -> ssl.SSLContext | None:
+    """For a port that speaks TLS only; None without a certificate. PEM files, the chain included.
+
+    Raises TlsError that names the file.
+    """
+    if not certificate:
         return None
-    context = SSLContext(PROTOCOL_TLS_SERVER)
-    context.minimum_version = TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    for path in (certificate, key):
+        if not Path(path).is_file():
+            raise TlsError(f"the TLS file {path} does not exist")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(suites)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        raise TlsError(f"{certificate} with {key} cannot be used for TLS: {error}") from error
     return context
+
+
+def _no_password() -> str:
+    """Without it OpenSSL would ask on the terminal for the password of an encrypted key."""
+    raise ValueError("the key is encrypted; voltyard needs one that is not")
