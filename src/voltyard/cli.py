@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from voltyard import __version__
+from voltyard import __version__, logs
 from voltyard.config import Settings, load
 from voltyard.errors import VoltyardError
 
@@ -17,6 +17,7 @@ Run = Callable[[argparse.Namespace], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status 0 done, 1 failed with a message, 2 wrong usage, 3 a promise was broken."""
     arguments = _parser().parse_args(argv)
+    logs.setup("WARNING")
     run: Run = arguments.run
     try:
         return run(arguments)
@@ -62,7 +63,7 @@ def _add_server(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser("demo", help="a depot's winter night on real sockets, sped up")
-    demo.add_argument("--speed", type=float, default=60.0, help="times faster than real time")
+    demo.add_argument("--speed", type=float, default=60.0, help="1 to 120 times real time")
     demo.add_argument("--vehicles", type=int, default=80)
     demo.add_argument("--limit-kw", type=float, default=None, help="grid limit")
     demo.add_argument("--seed", type=int, default=1)
@@ -112,15 +113,11 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _serve(arguments: argparse.Namespace) -> int:
     from voltyard import serving
 
-    return serving.serve(
-        _settings(
-            arguments,
-            http_port=arguments.http_port,
-            ocpp_port=arguments.ocpp_port,
-            data_dir=arguments.data_dir,
-        )
-    )
+    return serving.serve(settings)
 
+    ports = {"http_port": arguments.http_port, "ocpp_port": arguments.ocpp_port}
+    settings = _settings(arguments, data_dir=arguments.data_dir, **ports)
+    logs.setup(settings.log_level, as_json=settings.log_json)
 
 def _migrate(arguments: argparse.Namespace) -> int:
     from voltyard import serving

@@ -12,7 +12,7 @@ from ssl import SSLContext
 import uvicorn
 from litestar import Litestar
 
-from voltyard import __version__, logs
+from voltyard import __version__
 from voltyard.app import Core, build_core
 from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
@@ -163,7 +163,6 @@ def _embedded(settings: Settings, *, anew: bool = False) -> Iterator[EmbeddedPos
 
 def serve(settings: Settings) -> int:
     """Run until told to stop."""
-    logs.setup(settings.log_level, as_json=settings.log_json)
     with database_of(settings) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
         return runner.run(_serve(settings, url))
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from voltyard import logs
 from voltyard.app import DEMO_EMAIL, first_organisation, rooms
 from voltyard.clock import Clock
 from voltyard.config import Settings
@@ -72,7 +71,6 @@ def demo(arguments: Namespace) -> int:
     async def main() -> int:
         return await showcase.run(arguments, open_server, password, stop_event())
 
-    logs.setup("WARNING")
     say("starting PostgreSQL …")
     with database_of(settings, anew=True) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
         return runner.run(main())

@@ -1,10 +1,23 @@
 """Options that make no sense are refused with a sentence, before anything is started."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from voltyard import cli
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """The test run's own logging is put back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.mark.parametrize(
