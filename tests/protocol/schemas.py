@@ -10,25 +10,29 @@ from typing import Any
 
 import jsonschema_rs
 
-_SUFFIX = {"1.6": "", "2.0.1": "Request"}
-_FOLDER = {"1.6": "v16", "2.0.1": "v201"}
+_FOLDER = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
+_NO_SUFFIX = {"NotifyPeriodicEventStream"}
 
 Json = Any
 
 
+def _files(version: str) -> Any:
+    return files("ocpp").joinpath(_FOLDER[version], "schemas")
+
+
 @cache
 def schema(version: str, action: str, *, response: bool) -> dict[str, Any]:
-    suffix = "Response" if response else _SUFFIX[version]
-    folder = files("ocpp").joinpath(_FOLDER[version], "schemas")
-    text = folder.joinpath(f"{action}{suffix}.json").read_text(encoding="utf-8-sig")
+    bare = version == "1.6" or action in _NO_SUFFIX
+    suffix = "Response" if response else "" if bare else "Request"
+    text = _files(version).joinpath(f"{action}{suffix}.json").read_text(encoding="utf-8-sig")
     return dict(json.loads(text))
 
 
-def actions(version: str, suffix: str) -> Iterator[str]:
-    for file in files("ocpp").joinpath(_FOLDER[version], "schemas").iterdir():
+def actions(version: str) -> Iterator[str]:
+    for file in _files(version).iterdir():
         name = file.name.removesuffix(".json")
-        if name.endswith(suffix) and not name.endswith("Response"):
-            yield name.removesuffix(suffix) if suffix else name
+        if name != file.name and not name.endswith("Response"):
+            yield name.removesuffix("Request")
 
 
 @cache

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.protocol.schemas import actions
-from tests.protocol.test_schema_oracle import COMMANDS, DIALECTS, NOW
+from tests.protocol.test_schema_oracle import COMMANDS, DIALECTS, MESSAGES, NOW
 from voltyard.errors import Invalid
+from voltyard.ocpp.routing import State
 
 COVERAGE = tomllib.loads(
     (Path(__file__).parents[2] / "docs" / "coverage.toml").read_text(encoding="utf-8")
@@ -25,13 +26,28 @@ def sent(version: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("version", "suffix"), [("1.6", ""), ("2.0.1", "Request")])
-def test_coverage_is_what_the_code_does(version: str, suffix: str) -> None:
-    stated = COVERAGE["ocpp"][version]
-    routes = DIALECTS[version].routes
-    assert set(stated["from_charger"]) == set(routes)
-    for action, state in stated["from_charger"].items():
-        logged = routes[action].handler.__module__.endswith("notices")
-        assert state == ("logged" if logged else "done"), action
-    assert {a for a, state in stated["to_charger"].items() if state == "done"} == sent(version)
-    assert set(stated["from_charger"]) | set(stated["to_charger"]) == set(actions(version, suffix))
+@pytest.mark.parametrize("version", DIALECTS)
+def test_every_message_of_the_standard_is_listed(version: str) -> None:
+    assert set(MESSAGES[version]) == set(actions(version))
+    for action, message in MESSAGES[version].items():
+        assert message.action == message.request.__name__ == action
+        assert message.received is not None or message.sent is not None
+        assert (message.handler is not None) == (message.received is not None)
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_coverage_is_what_the_registry_says(version: str) -> None:
+    stated, messages = COVERAGE["ocpp"][version], MESSAGES[version].values()
+    assert stated["from_charger"] == {
+        message.action: message.received for message in messages if message.received
+    }
+    assert stated["to_charger"] == {
+        message.action: message.sent for message in messages if message.sent
+    }
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_what_is_called_sent_is_sent(version: str) -> None:
+    assert sent(version) == {
+        message.action for message in MESSAGES[version].values() if message.sent is State.DONE
+    }

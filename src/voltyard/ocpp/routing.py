@@ -1,8 +1,9 @@
 """From an action to its handler, and from a command to its calls: what each OCPP version fills."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from voltyard.chargers.commands import Command, CommandResult
@@ -10,7 +11,8 @@ from voltyard.chargers.model import StationRef
 from voltyard.ocpp.framing import ErrorWords
 from voltyard.ocpp.instants import read_instant
 from voltyard.ocpp.ports import Chargers, Sessions
-from voltyard.ocpp.wire import Reader, Wire
+from voltyard.ocpp.reader import Reader, check
+from voltyard.ocpp.wire import Wire
 
 _DETAIL_MAX = 200
 
@@ -51,30 +53,54 @@ class Exchange:
         return at
 
 
-Handler = Callable[[Exchange, Any], Awaitable[Wire]]
+Handler = Callable[[Exchange, Any], Awaitable[Wire | None]]
+
+
+class State(StrEnum):
+    """How far a message is: handled or sent, acknowledged and kept in the log, or not yet sent."""
+
+    DONE = "done"
+    LOGGED = "logged"
+    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One row of a version's table: an action a charger may call and who answers it."""
+class Message:
+    """One row of a version's registry; made by the functions of registry.py.
+
+    ``handler`` answers a charger that calls it; ``sent`` is how far we are with calling it
+    ourselves, None where only chargers may. ``response`` is None where none is ever sent.
+    """
 
     action: str
+    block: str
     request: type[Wire]
-    response: type[Wire]
-    handler: Handler
+    response: type[Wire] | None
+    handler: Handler | None = None
+    received: State | None = None
+    sent: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A route made ready: its reader built once."""
+    """A message a charger may call, made ready: its reader built once."""
 
-    route: Route
+    message: Message
     reader: Reader
     handler: Handler
 
 
-def table(routes: Iterable[Route]) -> Mapping[str, Entry]:
-    return {route.action: Entry(route, Reader(route.request), route.handler) for route in routes}
+def table(messages: Mapping[str, Message]) -> Mapping[str, Entry]:
+    return {
+        action: Entry(message, Reader(message.request), message.handler)
+        for action, message in messages.items()
+        if message.handler is not None
+    }
+
+
+def ours(messages: Mapping[str, Message]) -> frozenset[str]:
+    """Actions only we may call: a charger that calls one is told NotSupported."""
+    return frozenset(action for action, message in messages.items() if message.handler is None)
 
 
 Answer = Callable[[Any], CommandResult]
@@ -136,4 +162,7 @@ class Version:
     expression: Callable[[Command, datetime], Expressed] = field(repr=False)
 
     def express(self, command: Command, now: datetime) -> Expressed:
-        return self.expression(command, now)
+        calls, combine = self.expression(command, now)
+        for outgoing in calls:
+            check(outgoing.request)
+        return calls, combine

@@ -1,16 +1,20 @@
 """OCPP 1.6 Core: boot, heartbeat, status, authorisation and data transfer from a charger."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from voltyard.chargers.model import BootInfo, BootStatus, EvseStatus, StatusReport
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import token_16
+from voltyard.ocpp.v16.types import IdTagInfo, id_tag_info
 from voltyard.ocpp.wire import (
     Info50,
     Instant,
+    Integer,
     Natural,
+    OneOf,
+    Standard,
     Str20,
     Str25,
     Str50,
@@ -18,10 +22,51 @@ from voltyard.ocpp.wire import (
     Wire,
     Word,
 )
-from voltyard.sessions.model import Authorisation, AuthorisationStatus
 from voltyard.units import iso_z
 
 INFO_KEPT = 500
+
+RegistrationStatusWord = Literal["Accepted", "Pending", "Rejected"]
+ErrorCodeWord = Annotated[
+    Word,
+    OneOf(
+        "ConnectorLockFailure",
+        "EVCommunicationError",
+        "GroundFailure",
+        "HighTemperature",
+        "InternalError",
+        "LocalListConflict",
+        "NoError",
+        "OtherError",
+        "OverCurrentFailure",
+        "PowerMeterFailure",
+        "PowerSwitchFailure",
+        "ReaderFailure",
+        "ResetFailure",
+        "UnderVoltage",
+        "OverVoltage",
+        "WeakSignal",
+        flag="error_code_unknown",
+    ),
+]
+ChargePointStatusWord = Annotated[
+    Word,
+    OneOf(
+        "Available",
+        "Preparing",
+        "Charging",
+        "SuspendedEVSE",
+        "SuspendedEV",
+        "Finishing",
+        "Reserved",
+        "Unavailable",
+        "Faulted",
+        flag="status_unknown",
+    ),
+]
+DataTransferStatusWord = Annotated[
+    Word, OneOf("Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId")
+]
 
 
 class BootNotification(Wire):
@@ -39,12 +84,12 @@ class BootNotification(Wire):
 
 
 class BootNotificationResponse(Wire):
-    status: Word
-    current_time: str
-    interval: int
+    status: RegistrationStatusWord
+    current_time: Instant
+    interval: Integer
 
 
-BOOT_STATUS = {
+BOOT_STATUS: dict[BootStatus, RegistrationStatusWord] = {
     BootStatus.ACCEPTED: "Accepted",
     BootStatus.PENDING: "Pending",
     BootStatus.REJECTED: "Rejected",
@@ -74,7 +119,7 @@ class Heartbeat(Wire):
 
 
 class HeartbeatResponse(Wire):
-    current_time: str
+    current_time: Instant
 
 
 async def heartbeat(exchange: Exchange, request: Heartbeat) -> HeartbeatResponse:
@@ -86,8 +131,8 @@ class StatusNotification(Wire):
     expected: ClassVar[tuple[str, ...]] = ("errorCode",)
 
     connector_id: Natural
-    status: Word
-    error_code: Word | None = None
+    status: ChargePointStatusWord
+    error_code: ErrorCodeWord | None = None
     info: Info50 | None = None
     timestamp: Instant | None = None
     vendor_id: Str255 | None = None
@@ -110,39 +155,15 @@ STATUS = {
     "Unavailable": EvseStatus.UNAVAILABLE,
     "Faulted": EvseStatus.FAULTED,
 }
-ERROR_CODES = frozenset(
-    {
-        "ConnectorLockFailure",
-        "EVCommunicationError",
-        "GroundFailure",
-        "HighTemperature",
-        "InternalError",
-        "LocalListConflict",
-        "OtherError",
-        "OverCurrentFailure",
-        "PowerMeterFailure",
-        "PowerSwitchFailure",
-        "ReaderFailure",
-        "ResetFailure",
-        "UnderVoltage",
-        "OverVoltage",
-        "WeakSignal",
-    }
-)
 
 
 async def status(exchange: Exchange, request: StatusNotification) -> StatusNotificationResponse:
-    known = STATUS.get(request.status)
-    if known is None:
-        exchange.flag("status_unknown", request.status)
     at = exchange.received_at if request.timestamp is None else exchange.instant(request.timestamp)
     error = None if request.error_code in (None, "", "NoError") else request.error_code
-    if error is not None and error not in ERROR_CODES:
-        exchange.flag("error_code_unknown", error)
     report = StatusReport(
         evse_number=request.connector_id,
         connector_number=1 if request.connector_id else 0,
-        status=known or EvseStatus.UNKNOWN,
+        status=STATUS.get(request.status, EvseStatus.UNKNOWN),
         at=at,
         error_code=error,
         info=request.info[:INFO_KEPT] if request.info else None,
@@ -150,25 +171,6 @@ async def status(exchange: Exchange, request: StatusNotification) -> StatusNotif
     )
     await exchange.chargers.status(exchange.station, report)
     return StatusNotificationResponse()
-
-
-class IdTagInfo(Wire):
-    status: Word
-    expiry_date: str | None = None
-    parent_id_tag: Str20 | None = None
-
-
-AUTHORISATION_STATUS = {
-    AuthorisationStatus.ACCEPTED: "Accepted",
-    AuthorisationStatus.BLOCKED: "Blocked",
-    AuthorisationStatus.EXPIRED: "Expired",
-    AuthorisationStatus.INVALID: "Invalid",
-    AuthorisationStatus.CONCURRENT: "ConcurrentTx",
-}
-
-
-def id_tag_info(authorisation: Authorisation) -> IdTagInfo:
-    return IdTagInfo(status=AUTHORISATION_STATUS[authorisation.status])
 
 
 class Authorize(Wire):
@@ -189,12 +191,12 @@ async def authorise(exchange: Exchange, request: Authorize) -> AuthorizeResponse
 class DataTransfer(Wire):
     vendor_id: Str255
     message_id: Str50 | None = None
-    data: object = None
+    data: Annotated[object, Standard(str)] = None
 
 
 class DataTransferResponse(Wire):
-    status: Word
-    data: object = None
+    status: DataTransferStatusWord
+    data: Annotated[object, Standard(str)] = None
 
 
 async def data_transfer(exchange: Exchange, request: DataTransfer) -> DataTransferResponse:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import singledispatch
-from typing import Any, ClassVar
+from typing import Any, Protocol
 
 from voltyard.chargers.commands import (
     ClearLimits,
@@ -26,21 +26,21 @@ from voltyard.chargers.commands import (
 from voltyard.chargers.model import ConfigRow
 from voltyard.errors import Invalid
 from voltyard.ocpp import limits
-from voltyard.ocpp.routing import Expressed, Outgoing, single
+from voltyard.ocpp.registry import outgoing
+from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.tokens import id_tag
-from voltyard.ocpp.wire import Reader, Str20, Str50, Str500, Wire, Word
+from voltyard.ocpp.v16 import core, operations, remote_trigger, smart_charging
+from voltyard.ocpp.v16.messages import MESSAGES
+from voltyard.ocpp.v16.smart_charging import (
+    ChargingProfile,
+    ChargingSchedule,
+    ChargingSchedulePeriod,
+)
+from voltyard.ocpp.wire import Wire
 from voltyard.units import iso_z
 
 SECRET_KEYS = frozenset({"authorizationkey", "authorisationkey"})
 
-
-class StatusResponse(Wire):
-    """The response of most calls."""
-
-    status: Word
-
-
-_STATUS_READER = Reader(StatusResponse)
 
 _ACCEPTED = {"Accepted": CommandStatus.ACCEPTED, "Rejected": CommandStatus.REJECTED}
 WORDS = {
@@ -56,12 +56,24 @@ WORDS = {
 }
 
 
-def _result(response: StatusResponse) -> CommandResult:
+class HasStatus(Protocol):
+    """Most responses."""
+
+    @property
+    def status(self) -> str: ...
+
+
+def _result(response: HasStatus) -> CommandResult:
     return CommandResult(WORDS.get(response.status, CommandStatus.UNKNOWN), response.status)
 
 
-def _simple(action: str, request: Wire, **more: Any) -> Expressed:
-    return single(Outgoing(action, request, _STATUS_READER, _result, **more))
+def _simple(request: Wire, **more: Any) -> Expressed:
+    return single(asked(request, _result, **more))
+
+
+def asked(request: Wire, answer: Answer, **more: Any) -> Outgoing:
+    """A call made of its request: named by its struct, answered by the struct beside that."""
+    return outgoing(MESSAGES, request, answer, **more)
 
 
 def express(command: Command, now: datetime) -> Expressed:
@@ -74,27 +86,20 @@ def _express(command: Any, now: datetime) -> Expressed:
     raise Invalid(f"OCPP 1.6 has no {type(command).__name__}")
 
 
-class RemoteStartTransaction(Wire):
-    id_tag: Str20
-    connector_id: int | None = None
-
-
 @_express.register
 def _remote_start(command: RemoteStart, now: datetime) -> Expressed:
-    request = RemoteStartTransaction(
+    request = operations.RemoteStartTransaction(
         id_tag=id_tag(command.token), connector_id=command.evse_number or None
     )
-    return _simple("RemoteStartTransaction", request)
-
-
-class RemoteStopTransaction(Wire):
-    transaction_id: int
+    return _simple(request)
 
 
 @_express.register
 def _remote_stop(command: RemoteStop, now: datetime) -> Expressed:
-    request = RemoteStopTransaction(transaction_id=transaction_id(command.transaction_ref))
-    return _simple("RemoteStopTransaction", request)
+    request = operations.RemoteStopTransaction(
+        transaction_id=transaction_id(command.transaction_ref)
+    )
+    return _simple(request)
 
 
 def transaction_id(reference: str) -> int:
@@ -104,36 +109,7 @@ def transaction_id(reference: str) -> int:
         raise Invalid("an OCPP 1.6 transaction has a number", detail=reference) from None
 
 
-class SchedulePeriodWire(Wire):
-    start_period: int
-    limit: float | int
-    number_phases: int | None = None
-
-
-class ChargingSchedule(Wire):
-    charging_rate_unit: Word
-    charging_schedule_period: list[SchedulePeriodWire]
-    duration: int | None = None
-    start_schedule: str | None = None
-    min_charging_rate: float | None = None
-
-
-class ChargingProfile(Wire):
-    charging_profile_id: int
-    stack_level: int
-    charging_profile_purpose: Word
-    charging_profile_kind: Word
-    charging_schedule: ChargingSchedule
-    transaction_id: int | None = None
-    valid_to: str | None = None
-
-
-class SetChargingProfile(Wire):
-    connector_id: int
-    cs_charging_profiles: ChargingProfile
-
-
-PURPOSE = {
+PURPOSE: dict[LimitPurpose, smart_charging.ChargingProfilePurposeWord] = {
     LimitPurpose.STATION_MAX: "ChargePointMaxProfile",
     LimitPurpose.TX_DEFAULT: "TxDefaultProfile",
     LimitPurpose.TX: "TxProfile",
@@ -144,7 +120,7 @@ PURPOSE = {
 def _set_limit(command: SetLimit, now: datetime) -> Expressed:
     """Absolute from a little before now; validTo ends it should duration be ignored."""
     flat = limits.flat(command, now)
-    period = SchedulePeriodWire(start_period=0, limit=flat.limit, number_phases=command.phases)
+    period = ChargingSchedulePeriod(start_period=0, limit=flat.limit, number_phases=command.phases)
     profile = ChargingProfile(
         charging_profile_id=command.profile_id,
         stack_level=command.stack_level,
@@ -159,8 +135,10 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         transaction_id=_profile_transaction(command),
         valid_to=None if flat.until_at is None else iso_z(flat.until_at),
     )
-    request = SetChargingProfile(connector_id=command.evse_number, cs_charging_profiles=profile)
-    return _simple("SetChargingProfile", request, replaces=limits.replaces(command))
+    request = smart_charging.SetChargingProfile(
+        connector_id=command.evse_number, cs_charging_profiles=profile
+    )
+    return _simple(request, replaces=limits.replaces(command))
 
 
 def _profile_transaction(command: SetLimit) -> int | None:
@@ -169,14 +147,7 @@ def _profile_transaction(command: SetLimit) -> int | None:
     return transaction_id(command.transaction_ref)
 
 
-class ClearChargingProfile(Wire):
-    id: int | None = None
-    connector_id: int | None = None
-    charging_profile_purpose: Word | None = None
-    stack_level: int | None = None
-
-
-def _cleared(response: StatusResponse) -> CommandResult:
+def _cleared(response: HasStatus) -> CommandResult:
     """Unknown: there was none that matched, so what was asked holds."""
     known = {"Accepted": CommandStatus.ACCEPTED, "Unknown": CommandStatus.ACCEPTED}
     return CommandResult(known.get(response.status, CommandStatus.UNKNOWN), response.status)
@@ -184,32 +155,16 @@ def _cleared(response: StatusResponse) -> CommandResult:
 
 @_express.register
 def _clear_limits(command: ClearLimits, now: datetime) -> Expressed:
-    request = ClearChargingProfile(
+    request = smart_charging.ClearChargingProfile(
         id=command.profile_id,
         connector_id=command.evse_number,
         charging_profile_purpose=None if command.purpose is None else PURPOSE[command.purpose],
         stack_level=command.stack_level,
     )
-    return single(Outgoing("ClearChargingProfile", request, _STATUS_READER, _cleared))
+    return single(asked(request, _cleared))
 
 
-class GetCompositeSchedule(Wire):
-    connector_id: int
-    duration: int
-    charging_rate_unit: Word | None = None
-
-
-class GetCompositeScheduleResponse(Wire):
-    status: Word
-    connector_id: int | None = None
-    schedule_start: str | None = None
-    charging_schedule: ChargingSchedule | None = None
-
-
-_SCHEDULE_READER = Reader(GetCompositeScheduleResponse)
-
-
-def _schedule(response: GetCompositeScheduleResponse) -> CommandResult:
+def _schedule(response: smart_charging.GetCompositeScheduleResponse) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     schedule = response.charging_schedule
     if schedule is None:
@@ -229,20 +184,15 @@ def _schedule(response: GetCompositeScheduleResponse) -> CommandResult:
 
 @_express.register
 def _composite(command: ReadCompositeSchedule, now: datetime) -> Expressed:
-    request = GetCompositeSchedule(
+    request = smart_charging.GetCompositeSchedule(
         connector_id=command.evse_number,
         duration=command.duration_s,
         charging_rate_unit=command.unit,
     )
-    return single(Outgoing("GetCompositeSchedule", request, _SCHEDULE_READER, _schedule))
+    return single(asked(request, _schedule))
 
 
-class TriggerMessage(Wire):
-    requested_message: Word
-    connector_id: int | None = None
-
-
-TRIGGERS = {
+TRIGGERS: dict[str, remote_trigger.MessageTriggerWord] = {
     "boot": "BootNotification",
     "heartbeat": "Heartbeat",
     "status": "StatusNotification",
@@ -257,65 +207,36 @@ def _trigger(command: Trigger, now: datetime) -> Expressed:
     message = TRIGGERS.get(command.message)
     if message is None:
         raise Invalid(f"OCPP 1.6 cannot trigger {command.message}")
-    request = TriggerMessage(requested_message=message, connector_id=command.evse_number)
-    return _simple("TriggerMessage", request, triggers=message)
-
-
-class ResetRequest(Wire):
-    type: Word
+    request = remote_trigger.TriggerMessage(
+        requested_message=message, connector_id=command.evse_number
+    )
+    return _simple(request, triggers=message)
 
 
 @_express.register
 def _reset(command: Reset, now: datetime) -> Expressed:
     if command.evse_number:
         raise Invalid("OCPP 1.6 resets the whole station only")
-    return _simple("Reset", ResetRequest(type="Hard" if command.hard else "Soft"))
-
-
-class UnlockConnector(Wire):
-    connector_id: int
+    return _simple(operations.Reset(type="Hard" if command.hard else "Soft"))
 
 
 @_express.register
 def _unlock(command: Unlock, now: datetime) -> Expressed:
     if command.evse_number <= 0:
         raise Invalid("to unlock needs a connector")
-    return _simple("UnlockConnector", UnlockConnector(connector_id=command.evse_number))
-
-
-class ChangeAvailability(Wire):
-    connector_id: int
-    type: Word
+    return _simple(operations.UnlockConnector(connector_id=command.evse_number))
 
 
 @_express.register
 def _availability(command: SetAvailability, now: datetime) -> Expressed:
-    kind = "Operative" if command.operative else "Inoperative"
-    request = ChangeAvailability(connector_id=command.evse_number, type=kind)
-    return _simple("ChangeAvailability", request)
+    kind: operations.ChangeAvailabilityTypeWord = (
+        "Operative" if command.operative else "Inoperative"
+    )
+    request = operations.ChangeAvailability(connector_id=command.evse_number, type=kind)
+    return _simple(request)
 
 
-class GetConfiguration(Wire):
-    key: list[Str50] | None = None
-
-
-class KeyValue(Wire):
-    expected: ClassVar[tuple[str, ...]] = ("readonly",)
-
-    key: Str50
-    readonly: bool | None = None
-    value: Str500 | None = None
-
-
-class GetConfigurationResponse(Wire):
-    configuration_key: list[KeyValue] | None = None
-    unknown_key: list[Str50] | None = None
-
-
-_CONFIGURATION_READER = Reader(GetConfigurationResponse)
-
-
-def _configuration(response: GetConfigurationResponse) -> CommandResult:
+def _configuration(response: operations.GetConfigurationResponse) -> CommandResult:
     rows = tuple(
         ConfigRow(row.key, row.value, readonly=bool(row.readonly))
         for row in response.configuration_key or ()
@@ -327,44 +248,25 @@ def _configuration(response: GetConfigurationResponse) -> CommandResult:
 
 @_express.register
 def _read_configuration(command: ReadConfiguration, now: datetime) -> Expressed:
-    request = GetConfiguration(key=list(command.keys) or None)
-    return single(Outgoing("GetConfiguration", request, _CONFIGURATION_READER, _configuration))
-
-
-class ChangeConfiguration(Wire):
-    key: Str50
-    value: Str500
+    request = operations.GetConfiguration(key=list(command.keys) or None)
+    return single(asked(request, _configuration))
 
 
 @_express.register
 def _write_configuration(command: WriteConfiguration, now: datetime) -> Expressed:
-    request = ChangeConfiguration(key=command.key, value=command.value)
+    request = operations.ChangeConfiguration(key=command.key, value=command.value)
     secret = command.key.lower() in SECRET_KEYS
-    return _simple("ChangeConfiguration", request, secret=secret)
+    return _simple(request, secret=secret)
 
 
-class DataTransferRequest(Wire):
-    vendor_id: Word
-    message_id: Str50 | None = None
-    data: str | None = None
-
-
-class DataTransferAnswer(Wire):
-    status: Word
-    data: object = None
-
-
-_DATA_READER = Reader(DataTransferAnswer)
-
-
-def _data(response: DataTransferAnswer) -> CommandResult:
+def _data(response: core.DataTransferResponse) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     return CommandResult(status, response.status, {"data": response.data})
 
 
 @_express.register
 def _send_data(command: SendData, now: datetime) -> Expressed:
-    request = DataTransferRequest(
+    request = core.DataTransfer(
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
-    return single(Outgoing("DataTransfer", request, _DATA_READER, _data))
+    return single(asked(request, _data))

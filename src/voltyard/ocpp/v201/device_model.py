@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from voltyard.chargers.commands import CommandResult, CommandStatus
 from voltyard.chargers.model import ConfigRow
 from voltyard.errors import Invalid
-from voltyard.ocpp.routing import Expressed, Outgoing, single
-from voltyard.ocpp.v201.provisioning import config_row
-from voltyard.ocpp.v201.types import Component, Evse, StatusInfo, Variable, Wire201
-from voltyard.ocpp.wire import Reader, Str1000, Str2500, Word
+from voltyard.ocpp.registry import outgoing
+from voltyard.ocpp.routing import Expressed, single
+from voltyard.ocpp.v201.messages import MESSAGES
+from voltyard.ocpp.v201.provisioning import (
+    GetVariableData,
+    GetVariables,
+    GetVariablesResponse,
+    SetVariableData,
+    SetVariables,
+    SetVariablesResponse,
+    config_row,
+)
+from voltyard.ocpp.v201.types import Component, Evse, Variable
 
 PER_MESSAGE = 10
 SECRET_VARIABLES = frozenset({"basicauthpassword"})
@@ -47,32 +56,6 @@ def _with(name: str, instance: str | None) -> str:
     return name if instance is None else f"{name}[{instance}]"
 
 
-class GetVariableData(Wire201):
-    component: Component
-    variable: Variable
-    attribute_type: Word | None = None
-
-
-class GetVariables(Wire201):
-    get_variable_data: list[GetVariableData]
-
-
-class GetVariableResult(Wire201):
-    attribute_status: Word
-    component: Component
-    variable: Variable
-    attribute_type: Word | None = None
-    attribute_value: Str2500 | None = None
-    attribute_status_info: StatusInfo | None = None
-
-
-class GetVariablesResponse(Wire201):
-    get_variable_result: list[GetVariableResult]
-
-
-_GET_READER = Reader(GetVariablesResponse)
-
-
 def read_variables(names: Sequence[str]) -> Expressed:
     """In several calls when there are many: stations limit the items per message."""
     data = []
@@ -80,12 +63,7 @@ def read_variables(names: Sequence[str]) -> Expressed:
         component, variable = parse_name(name)
         data.append(GetVariableData(component=component, variable=variable))
     calls = [
-        Outgoing(
-            "GetVariables",
-            GetVariables(get_variable_data=data[start : start + PER_MESSAGE]),
-            _GET_READER,
-            _got,
-        )
+        outgoing(MESSAGES, GetVariables(get_variable_data=data[start : start + PER_MESSAGE]), _got)
         for start in range(0, len(data), PER_MESSAGE)
     ]
     return calls, _joined
@@ -120,30 +98,6 @@ def _variables(rows: list[ConfigRow], unknown: list[str]) -> CommandResult:
     return CommandResult(status, "", {"rows": tuple(rows), "unknown": tuple(unknown)})
 
 
-class SetVariableData(Wire201):
-    attribute_value: Str1000
-    component: Component
-    variable: Variable
-    attribute_type: Word | None = None
-
-
-class SetVariables(Wire201):
-    set_variable_data: list[SetVariableData]
-
-
-class SetVariableResult(Wire201):
-    attribute_status: Word
-    component: Component
-    variable: Variable
-    attribute_type: Word | None = None
-    attribute_status_info: StatusInfo | None = None
-
-
-class SetVariablesResponse(Wire201):
-    set_variable_result: list[SetVariableResult]
-
-
-_SET_READER = Reader(SetVariablesResponse)
 _SET_STATUS = {
     "Accepted": CommandStatus.ACCEPTED,
     "Rejected": CommandStatus.REJECTED,
@@ -162,7 +116,7 @@ def write_variable(name: str, value: str) -> Expressed:
         ]
     )
     secret = variable.name.lower() in SECRET_VARIABLES
-    return single(Outgoing("SetVariables", request, _SET_READER, _was_set, secret=secret))
+    return single(outgoing(MESSAGES, request, _was_set, secret=secret))
 
 
 def _was_set(response: SetVariablesResponse) -> CommandResult:

@@ -1,71 +1,63 @@
-"""OCPP 2.0.1 messages that are acknowledged and logged, so that nothing locks a charger out.
+"""OCPP 2.0.1 messages that are answered and logged, so that nothing locks a charger out.
 
-Their contents are kept in the message log as they came; only what decides the answer is read.
+Their contents are kept in the message log as they came.
 """
 
-from typing import ClassVar
-
 from voltyard.ocpp.routing import Exchange
-from voltyard.ocpp.v201.types import StatusInfo, Wire201
-from voltyard.ocpp.wire import Instant, Str50, Str255, Wire, Word
+from voltyard.ocpp.v201.certificates import (
+    Get15118EVCertificate,
+    Get15118EVCertificateResponse,
+    GetCertificateStatus,
+    GetCertificateStatusResponse,
+)
+from voltyard.ocpp.v201.ev_needs import (
+    NotifyEVChargingNeeds,
+    NotifyEVChargingNeedsResponse,
+    NotifyEVChargingSchedule,
+    NotifyEVChargingScheduleResponse,
+)
+from voltyard.ocpp.v201.security import (
+    SecurityEventNotification,
+    SecurityEventNotificationResponse,
+    SignCertificate,
+    SignCertificateResponse,
+)
 
 
-class Notice(Wire201, forbid_unknown_fields=False):
-    """Any object."""
-
-
-class Acknowledgement(Wire201):
-    """The empty response."""
-
-
-async def noted(exchange: Exchange, request: Wire) -> Acknowledgement:
-    return Acknowledgement()
-
-
-class SecurityEventNotification(Wire201):
-    expected: ClassVar[tuple[str, ...]] = ("timestamp",)
-
-    type: Str50
-    timestamp: Instant | None = None
-    tech_info: Str255 | None = None
-
-
-async def security_event(exchange: Exchange, request: SecurityEventNotification) -> Acknowledgement:
+async def security_event(
+    exchange: Exchange, request: SecurityEventNotification
+) -> SecurityEventNotificationResponse:
     exchange.flag("security_event", f"{request.type} {request.tech_info or ''}")
-    return Acknowledgement()
+    return SecurityEventNotificationResponse()
 
 
-class StatusResponse(Wire201):
-    status: Word
-    status_info: StatusInfo | None = None
+async def sign_certificate(exchange: Exchange, request: SignCertificate) -> SignCertificateResponse:
+    """A02: there is no certificate authority behind this port."""
+    return SignCertificateResponse(status="Rejected")
 
 
-async def rejected(exchange: Exchange, request: Wire) -> StatusResponse:
-    """SignCertificate (A02), NotifyEVChargingNeeds (K15.FR.04): a service we do not give."""
-    return StatusResponse(status="Rejected")
+async def charging_needs(
+    exchange: Exchange, request: NotifyEVChargingNeeds
+) -> NotifyEVChargingNeedsResponse:
+    """K15.FR.04: schedules are not negotiated with the vehicle."""
+    return NotifyEVChargingNeedsResponse(status="Rejected")
 
 
-async def accepted(exchange: Exchange, request: Wire) -> StatusResponse:
-    return StatusResponse(status="Accepted")
+async def charging_schedule(
+    exchange: Exchange, request: NotifyEVChargingSchedule
+) -> NotifyEVChargingScheduleResponse:
+    return NotifyEVChargingScheduleResponse(status="Accepted")
 
 
-class CertificateStatusResponse(Wire201):
-    status: Word
-    ocsp_result: str | None = None
-    status_info: StatusInfo | None = None
-
-
-async def no_certificate_status(exchange: Exchange, request: Wire) -> CertificateStatusResponse:
+async def certificate_status(
+    exchange: Exchange, request: GetCertificateStatus
+) -> GetCertificateStatusResponse:
     """M06: no OCSP responder is reached from here."""
-    return CertificateStatusResponse(status="Failed")
+    return GetCertificateStatusResponse(status="Failed")
 
 
-class EvCertificateResponse(Wire201):
-    status: Word
-    exi_response: str
-    status_info: StatusInfo | None = None
-
-
-async def no_ev_certificate(exchange: Exchange, request: Wire) -> EvCertificateResponse:
+async def ev_certificate(
+    exchange: Exchange, request: Get15118EVCertificate
+) -> Get15118EVCertificateResponse:
     """M01, M02: no contract certificate provider is reached from here."""
-    return EvCertificateResponse(status="Failed", exi_response="")
+    return Get15118EVCertificateResponse(status="Failed", exi_response="")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import singledispatch
-from typing import Any
+from typing import Any, Protocol
 
 from voltyard.chargers.commands import (
     ClearLimits,
@@ -26,21 +26,24 @@ from voltyard.chargers.commands import (
 )
 from voltyard.errors import Invalid
 from voltyard.ocpp import limits
-from voltyard.ocpp.routing import Expressed, Outgoing, single
+from voltyard.ocpp.registry import outgoing
+from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
+from voltyard.ocpp.v201 import (
+    availability,
+    data_transfer,
+    provisioning,
+    remote_control,
+    smart_charging,
+)
 from voltyard.ocpp.v201.device_model import read_variables, write_variable
-from voltyard.ocpp.v201.types import Evse, IdTokenWire, StatusInfo, Wire201, write_token
-from voltyard.ocpp.wire import Reader, Str36, Str50, Word
+from voltyard.ocpp.v201.messages import MESSAGES
+from voltyard.ocpp.v201.smart_charging import (
+    ChargingProfile,
+    ChargingSchedule,
+    ChargingSchedulePeriod,
+)
+from voltyard.ocpp.v201.types import Evse, StatusInfo, Wire201, write_token
 from voltyard.units import iso_z
-
-
-class StatusResponse(Wire201):
-    """The response of most calls."""
-
-    status: Word
-    status_info: StatusInfo | None = None
-
-
-_STATUS_READER = Reader(StatusResponse)
 
 WORDS = {
     "Accepted": CommandStatus.ACCEPTED,
@@ -64,13 +67,28 @@ def reason(info: StatusInfo | None) -> dict[str, Any]:
     return {"reason": info.reason_code, "info": info.additional_info or ""}
 
 
-def _result(response: StatusResponse) -> CommandResult:
+class HasStatus(Protocol):
+    """Most responses."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def status_info(self) -> StatusInfo | None: ...
+
+
+def _result(response: HasStatus) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     return CommandResult(status, response.status, reason(response.status_info))
 
 
-def _simple(action: str, request: Wire201, **more: Any) -> Expressed:
-    return single(Outgoing(action, request, _STATUS_READER, _result, **more))
+def _simple(request: Wire201, **more: Any) -> Expressed:
+    return single(asked(request, _result, **more))
+
+
+def asked(request: Wire201, answer: Answer, **more: Any) -> Outgoing:
+    """A call made of its request: named by its struct, answered by the struct beside that."""
+    return outgoing(MESSAGES, request, answer, **more)
 
 
 def express(command: Command, now: datetime) -> Expressed:
@@ -83,22 +101,7 @@ def _express(command: Any, now: datetime) -> Expressed:
     raise Invalid(f"OCPP 2.0.1 has no {type(command).__name__}")
 
 
-class RequestStartTransaction(Wire201):
-    id_token: IdTokenWire
-    remote_start_id: int
-    evse_id: int | None = None
-
-
-class RequestStartTransactionResponse(Wire201):
-    status: Word
-    transaction_id: Str36 | None = None
-    status_info: StatusInfo | None = None
-
-
-_START_READER = Reader(RequestStartTransactionResponse)
-
-
-def _started(response: RequestStartTransactionResponse) -> CommandResult:
+def _started(response: remote_control.RequestStartTransactionResponse) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     detail = reason(response.status_info)
     if response.transaction_id is not None:
@@ -108,52 +111,18 @@ def _started(response: RequestStartTransactionResponse) -> CommandResult:
 
 @_express.register
 def _remote_start(command: RemoteStart, now: datetime) -> Expressed:
-    request = RequestStartTransaction(
+    request = remote_control.RequestStartTransaction(
         id_token=write_token(command.token),
         remote_start_id=command.remote_start_id,
         evse_id=command.evse_number or None,
     )
-    return single(Outgoing("RequestStartTransaction", request, _START_READER, _started))
-
-
-class RequestStopTransaction(Wire201):
-    transaction_id: Str36
+    return single(asked(request, _started))
 
 
 @_express.register
 def _remote_stop(command: RemoteStop, now: datetime) -> Expressed:
-    request = RequestStopTransaction(transaction_id=command.transaction_ref)
-    return _simple("RequestStopTransaction", request)
-
-
-class SchedulePeriodWire(Wire201):
-    start_period: int
-    limit: float | int
-    number_phases: int | None = None
-    phase_to_use: int | None = None
-
-
-class ChargingSchedule(Wire201):
-    id: int
-    charging_rate_unit: Word
-    charging_schedule_period: list[SchedulePeriodWire]
-    start_schedule: str | None = None
-    duration: int | None = None
-
-
-class ChargingProfile(Wire201):
-    id: int
-    stack_level: int
-    charging_profile_purpose: Word
-    charging_profile_kind: Word
-    charging_schedule: list[ChargingSchedule]
-    valid_to: str | None = None
-    transaction_id: Str36 | None = None
-
-
-class SetChargingProfile(Wire201):
-    evse_id: int
-    charging_profile: ChargingProfile
+    request = remote_control.RequestStopTransaction(transaction_id=command.transaction_ref)
+    return _simple(request)
 
 
 # ChargingStationExternalConstraints is never ours to set (K01.FR.22).
@@ -172,7 +141,7 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         id=command.profile_id,
         charging_rate_unit=flat.unit,
         charging_schedule_period=[
-            SchedulePeriodWire(start_period=0, limit=flat.limit, number_phases=command.phases)
+            ChargingSchedulePeriod(start_period=0, limit=flat.limit, number_phases=command.phases)
         ],
         start_schedule=iso_z(flat.start_at),
         duration=flat.duration_s,
@@ -186,47 +155,42 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         valid_to=None if flat.until_at is None else iso_z(flat.until_at),
         transaction_id=command.transaction_ref if command.purpose is LimitPurpose.TX else None,
     )
-    request = SetChargingProfile(evse_id=command.evse_number, charging_profile=profile)
-    return _simple("SetChargingProfile", request, replaces=limits.replaces(command))
+    request = smart_charging.SetChargingProfile(
+        evse_id=command.evse_number, charging_profile=profile
+    )
+    return _simple(request, replaces=limits.replaces(command))
 
 
-class ClearCriteria(Wire201):
-    evse_id: int | None = None
-    charging_profile_purpose: Word | None = None
-    stack_level: int | None = None
-
-
-class ClearChargingProfile(Wire201):
-    charging_profile_id: int | None = None
-    charging_profile_criteria: ClearCriteria | None = None
-
-
-def _cleared(response: StatusResponse) -> CommandResult:
+def _cleared(response: HasStatus) -> CommandResult:
     """Unknown: there was none that matched, so what was asked holds."""
     known = {"Accepted": CommandStatus.ACCEPTED, "Unknown": CommandStatus.ACCEPTED}
     return CommandResult(known.get(response.status, CommandStatus.UNKNOWN), response.status)
 
 
-def _clear(request: ClearChargingProfile) -> Outgoing:
-    return Outgoing("ClearChargingProfile", request, _STATUS_READER, _cleared)
+def _clear(
+    profile_id: int | None, criteria: smart_charging.ClearCriteria | None = None
+) -> Outgoing:
+    request = smart_charging.ClearChargingProfile(
+        charging_profile_id=profile_id, charging_profile_criteria=criteria
+    )
+    return asked(request, _cleared)
 
 
 @_express.register
 def _clear_limits(command: ClearLimits, now: datetime) -> Expressed:
     """K10.FR.02 wants an id or a criterion, so "all" is said purpose by purpose."""
     if command.profile_id is not None:
-        return single(_clear(ClearChargingProfile(charging_profile_id=command.profile_id)))
+        return single(_clear(command.profile_id))
     anything = (command.evse_number, command.purpose, command.stack_level) == (None, None, None)
     purposes: Sequence[LimitPurpose | None] = tuple(PURPOSE) if anything else (command.purpose,)
     calls = [
         _clear(
-            ClearChargingProfile(
-                charging_profile_criteria=ClearCriteria(
-                    evse_id=command.evse_number,
-                    charging_profile_purpose=None if purpose is None else PURPOSE[purpose],
-                    stack_level=command.stack_level,
-                )
-            )
+            None,
+            smart_charging.ClearCriteria(
+                evse_id=command.evse_number,
+                charging_profile_purpose=None if purpose is None else PURPOSE[purpose],
+                stack_level=command.stack_level,
+            ),
         )
         for purpose in purposes
     ]
@@ -237,30 +201,7 @@ def _worst(results: Sequence[CommandResult]) -> CommandResult:
     return next((result for result in results if not result.accepted), results[0])
 
 
-class GetCompositeSchedule(Wire201):
-    duration: int
-    evse_id: int
-    charging_rate_unit: Word | None = None
-
-
-class CompositeSchedule(Wire201):
-    charging_schedule_period: list[SchedulePeriodWire]
-    charging_rate_unit: Word
-    evse_id: int | None = None
-    duration: int | None = None
-    schedule_start: str | None = None
-
-
-class GetCompositeScheduleResponse(Wire201):
-    status: Word
-    schedule: CompositeSchedule | None = None
-    status_info: StatusInfo | None = None
-
-
-_SCHEDULE_READER = Reader(GetCompositeScheduleResponse)
-
-
-def _schedule(response: GetCompositeScheduleResponse) -> CommandResult:
+def _schedule(response: smart_charging.GetCompositeScheduleResponse) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     schedule = response.schedule
     if schedule is None:
@@ -280,20 +221,15 @@ def _schedule(response: GetCompositeScheduleResponse) -> CommandResult:
 
 @_express.register
 def _composite(command: ReadCompositeSchedule, now: datetime) -> Expressed:
-    request = GetCompositeSchedule(
+    request = smart_charging.GetCompositeSchedule(
         duration=command.duration_s,
         evse_id=command.evse_number,
         charging_rate_unit=command.unit,
     )
-    return single(Outgoing("GetCompositeSchedule", request, _SCHEDULE_READER, _schedule))
+    return single(asked(request, _schedule))
 
 
-class TriggerMessage(Wire201):
-    requested_message: Word
-    evse: Evse | None = None
-
-
-TRIGGERS = {
+TRIGGERS: dict[str, remote_control.MessageTriggerWord] = {
     "boot": "BootNotification",
     "heartbeat": "Heartbeat",
     "status": "StatusNotification",
@@ -314,54 +250,36 @@ def _trigger(command: Trigger, now: datetime) -> Expressed:
     if command.evse_number:
         connector = 1 if command.message == "status" else None
         evse = Evse(id=command.evse_number, connector_id=connector)
-    request = TriggerMessage(requested_message=message, evse=evse)
-    return _simple("TriggerMessage", request, triggers=message)
-
-
-class ResetRequest(Wire201):
-    type: Word
-    evse_id: int | None = None
+    request = remote_control.TriggerMessage(requested_message=message, evse=evse)
+    return _simple(request, triggers=message)
 
 
 @_express.register
 def _reset(command: Reset, now: datetime) -> Expressed:
-    request = ResetRequest(
+    request = provisioning.Reset(
         type="Immediate" if command.hard else "OnIdle", evse_id=command.evse_number or None
     )
-    return _simple("Reset", request)
-
-
-class UnlockConnector(Wire201):
-    evse_id: int
-    connector_id: int
+    return _simple(request)
 
 
 @_express.register
 def _unlock(command: Unlock, now: datetime) -> Expressed:
     if command.evse_number <= 0:
         raise Invalid("to unlock needs an EVSE")
-    request = UnlockConnector(evse_id=command.evse_number, connector_id=command.connector_number)
-    return _simple("UnlockConnector", request)
-
-
-class ChangeAvailability(Wire201):
-    operational_status: Word
-    evse: Evse | None = None
+    request = remote_control.UnlockConnector(
+        evse_id=command.evse_number, connector_id=command.connector_number
+    )
+    return _simple(request)
 
 
 @_express.register
 def _availability(command: SetAvailability, now: datetime) -> Expressed:
     """G04: without an EVSE it is the whole station."""
-    request = ChangeAvailability(
+    request = availability.ChangeAvailability(
         operational_status="Operative" if command.operative else "Inoperative",
         evse=Evse(id=command.evse_number) if command.evse_number else None,
     )
-    return _simple("ChangeAvailability", request)
-
-
-class GetBaseReport(Wire201):
-    request_id: int
-    report_base: Word
+    return _simple(request)
 
 
 @_express.register
@@ -369,16 +287,16 @@ def _read_configuration(command: ReadConfiguration, now: datetime) -> Expressed:
     """B06 for named variables; B07 for everything, whose rows come as NotifyReport later."""
     if command.keys:
         return read_variables(command.keys)
-    request = GetBaseReport(
+    request = provisioning.GetBaseReport(
         request_id=int(now.timestamp()) % 2_000_000_000, report_base="FullInventory"
     )
 
-    def asked(response: StatusResponse) -> CommandResult:
+    def accepted(response: HasStatus) -> CommandResult:
         result = _result(response)
         detail = {**result.detail, "rows": (), "unknown": (), "report_id": request.request_id}
         return CommandResult(result.status, result.word, detail)
 
-    return single(Outgoing("GetBaseReport", request, _STATUS_READER, asked))
+    return single(asked(request, accepted))
 
 
 @_express.register
@@ -386,29 +304,14 @@ def _write_configuration(command: WriteConfiguration, now: datetime) -> Expresse
     return write_variable(command.key, command.value)
 
 
-class DataTransferRequest(Wire201):
-    vendor_id: Word
-    message_id: Str50 | None = None
-    data: str | None = None
-
-
-class DataTransferAnswer(Wire201):
-    status: Word
-    data: object = None
-    status_info: StatusInfo | None = None
-
-
-_DATA_READER = Reader(DataTransferAnswer)
-
-
-def _data(response: DataTransferAnswer) -> CommandResult:
+def _data(response: data_transfer.DataTransferResponse) -> CommandResult:
     status = WORDS.get(response.status, CommandStatus.UNKNOWN)
     return CommandResult(status, response.status, {"data": response.data})
 
 
 @_express.register
 def _send_data(command: SendData, now: datetime) -> Expressed:
-    request = DataTransferRequest(
+    request = data_transfer.DataTransfer(
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
-    return single(Outgoing("DataTransfer", request, _DATA_READER, _data))
+    return single(asked(request, _data))

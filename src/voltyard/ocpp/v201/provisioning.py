@@ -1,26 +1,96 @@
-"""OCPP 2.0.1 block B, G, P: boot, heartbeat, reports, availability and data transfer."""
+"""OCPP 2.0.1 block B: boot, the device model read and written, network profiles, reset."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-import msgspec
-
-from voltyard.chargers.model import BootInfo, BootStatus, ConfigRow, EvseStatus, StatusReport
+from voltyard.chargers.model import BootInfo, BootStatus, ConfigRow
 from voltyard.ocpp.routing import Exchange
-from voltyard.ocpp.v201.types import Component, StatusInfo, Variable, Wire201
+from voltyard.ocpp.v201.types import (
+    Component,
+    ComponentVariable,
+    GenericDeviceModelStatusWord,
+    StatusInfo,
+    Variable,
+    Wire201,
+)
 from voltyard.ocpp.wire import (
     Instant,
     Integer,
-    Natural,
+    Items,
+    OneOf,
+    Some,
+    Str6,
     Str16,
     Str20,
     Str25,
     Str50,
     Str255,
+    Str512,
     Str1000,
     Str2500,
     Word,
 )
 from voltyard.units import iso_z
+
+BootReasonWord = Annotated[
+    Word,
+    OneOf(
+        "ApplicationReset",
+        "FirmwareUpdate",
+        "LocalReset",
+        "PowerUp",
+        "RemoteReset",
+        "ScheduledReset",
+        "Triggered",
+        "Unknown",
+        "Watchdog",
+        flag="",
+    ),
+]
+RegistrationStatusWord = Literal["Accepted", "Pending", "Rejected"]
+AttributeWord = Annotated[Word, OneOf("Actual", "Target", "MinSet", "MaxSet")]
+MutabilityWord = Annotated[Word, OneOf("ReadOnly", "WriteOnly", "ReadWrite")]
+DataWord = Annotated[
+    Word,
+    OneOf(
+        "string",
+        "decimal",
+        "integer",
+        "dateTime",
+        "boolean",
+        "OptionList",
+        "SequenceList",
+        "MemberList",
+    ),
+]
+ReportBaseWord = Literal["ConfigurationInventory", "FullInventory", "SummaryInventory"]
+ComponentCriterionWord = Literal["Active", "Available", "Enabled", "Problem"]
+GetVariableStatusWord = Annotated[
+    Word,
+    OneOf(
+        "Accepted", "Rejected", "UnknownComponent", "UnknownVariable", "NotSupportedAttributeType"
+    ),
+]
+SetVariableStatusWord = Annotated[
+    Word,
+    OneOf(
+        "Accepted",
+        "Rejected",
+        "UnknownComponent",
+        "UnknownVariable",
+        "NotSupportedAttributeType",
+        "RebootRequired",
+    ),
+]
+ApnAuthenticationWord = Literal["CHAP", "NONE", "PAP", "AUTO"]
+OcppVersionWord = Literal["OCPP12", "OCPP15", "OCPP16", "OCPP20"]
+OcppTransportWord = Literal["JSON", "SOAP"]
+OcppInterfaceWord = Literal[
+    "Wired0", "Wired1", "Wired2", "Wired3", "Wireless0", "Wireless1", "Wireless2", "Wireless3"
+]
+VpnWord = Literal["IKEv2", "IPSec", "L2TP", "PPTP"]
+SetNetworkProfileStatusWord = Annotated[Word, OneOf("Accepted", "Rejected", "Failed")]
+ResetWord = Literal["Immediate", "OnIdle"]
+ResetStatusWord = Annotated[Word, OneOf("Accepted", "Rejected", "Scheduled")]
 
 
 class Modem(Wire201):
@@ -29,30 +99,122 @@ class Modem(Wire201):
 
 
 class ChargingStation(Wire201):
-    expected: ClassVar[tuple[str, ...]] = ("model", "vendorName")
+    expected: ClassVar[tuple[str, ...]] = (
+        "model",
+        "vendorName",
+    )
 
-    model: Str20 | None = None
-    vendor_name: Str50 | None = None
     serial_number: Str25 | None = None
-    firmware_version: Str50 | None = None
+    model: Str20 | None = None
     modem: Modem | None = None
+    vendor_name: Str50 | None = None
+    firmware_version: Str50 | None = None
+
+
+class VariableAttribute(Wire201):
+    type: AttributeWord | None = None
+    value: Str2500 | None = None
+    mutability: MutabilityWord | None = None
+    persistent: bool = False
+    constant: bool = False
+
+
+class VariableCharacteristics(Wire201):
+    expected: ClassVar[tuple[str, ...]] = (
+        "dataType",
+        "supportsMonitoring",
+    )
+
+    unit: Str16 | None = None
+    data_type: DataWord | None = None
+    min_limit: float | None = None
+    max_limit: float | None = None
+    values_list: Str1000 | None = None
+    supports_monitoring: bool | None = None
+
+
+class ReportData(Wire201):
+    component: Component
+    variable: Variable
+    variable_attribute: Annotated[list[VariableAttribute], Items(1, 4)]
+    variable_characteristics: VariableCharacteristics | None = None
+
+
+class GetVariableData(Wire201):
+    component: Component
+    variable: Variable
+    attribute_type: AttributeWord | None = None
+
+
+class GetVariableResult(Wire201):
+    attribute_status: GetVariableStatusWord
+    component: Component
+    variable: Variable
+    attribute_status_info: StatusInfo | None = None
+    attribute_type: AttributeWord | None = None
+    attribute_value: Str2500 | None = None
+
+
+class SetVariableData(Wire201):
+    attribute_value: Str1000
+    component: Component
+    variable: Variable
+    attribute_type: AttributeWord | None = None
+
+
+class SetVariableResult(Wire201):
+    attribute_status: SetVariableStatusWord
+    component: Component
+    variable: Variable
+    attribute_type: AttributeWord | None = None
+    attribute_status_info: StatusInfo | None = None
+
+
+class Apn(Wire201):
+    apn: Str512
+    apn_authentication: ApnAuthenticationWord
+    apn_user_name: Str20 | None = None
+    apn_password: Str20 | None = None
+    sim_pin: Integer | None = None
+    preferred_network: Str6 | None = None
+    use_only_preferred_network: bool = False
+
+
+class Vpn(Wire201):
+    server: Str512
+    user: Str20
+    password: Str20
+    key: Str255
+    type: VpnWord
+    group: Str20 | None = None
+
+
+class NetworkConnectionProfile(Wire201):
+    ocpp_version: OcppVersionWord
+    ocpp_transport: OcppTransportWord
+    ocpp_csms_url: Str512
+    message_timeout: Integer
+    security_profile: Integer
+    ocpp_interface: OcppInterfaceWord
+    apn: Apn | None = None
+    vpn: Vpn | None = None
 
 
 class BootNotification(Wire201):
     expected: ClassVar[tuple[str, ...]] = ("reason",)
 
     charging_station: ChargingStation
-    reason: Word | None = None
+    reason: BootReasonWord | None = None
 
 
 class BootNotificationResponse(Wire201):
-    current_time: str
-    interval: int
-    status: Word
+    current_time: Instant
+    interval: Integer
+    status: RegistrationStatusWord
     status_info: StatusInfo | None = None
 
 
-BOOT_STATUS = {
+BOOT_STATUS: dict[BootStatus, RegistrationStatusWord] = {
     BootStatus.ACCEPTED: "Accepted",
     BootStatus.PENDING: "Pending",
     BootStatus.REJECTED: "Rejected",
@@ -95,85 +257,17 @@ async def boot(exchange: Exchange, request: BootNotification) -> BootNotificatio
     )
 
 
-class Heartbeat(Wire201):
-    pass
-
-
-class HeartbeatResponse(Wire201):
-    current_time: str
-
-
-async def heartbeat(exchange: Exchange, request: Heartbeat) -> HeartbeatResponse:
-    at = await exchange.chargers.heartbeat(exchange.station)
-    return HeartbeatResponse(current_time=iso_z(at))
-
-
-class StatusNotification(Wire201):
-    connector_status: Word
-    evse_id: Natural
-    connector_id: Natural
-    timestamp: Instant | None = None
-
-
-class StatusNotificationResponse(Wire201):
-    pass
-
-
-STATUS = {
-    "Available": EvseStatus.AVAILABLE,
-    "Occupied": EvseStatus.OCCUPIED,
-    "Reserved": EvseStatus.RESERVED,
-    "Unavailable": EvseStatus.UNAVAILABLE,
-    "Faulted": EvseStatus.FAULTED,
-}
-
-
-async def status(exchange: Exchange, request: StatusNotification) -> StatusNotificationResponse:
-    known = STATUS.get(request.connector_status)
-    if known is None:
-        exchange.flag("status_unknown", request.connector_status)
-    report = StatusReport(
-        evse_number=request.evse_id,
-        connector_number=request.connector_id,
-        status=known or EvseStatus.UNKNOWN,
-        at=exchange.instant(request.timestamp),
-    )
-    await exchange.chargers.status(exchange.station, report)
-    return StatusNotificationResponse()
-
-
-class VariableAttribute(Wire201):
-    type: Word | None = None
-    value: Str2500 | None = None
-    mutability: Word | None = None
-    persistent: bool | None = None
-    constant: bool | None = None
-
-
-class VariableCharacteristics(Wire201):
-    data_type: Word | None = None
-    supports_monitoring: bool | None = None
-    unit: Str16 | None = None
-    min_limit: float | None = None
-    max_limit: float | None = None
-    values_list: Str1000 | None = None
-
-
-class ReportData(Wire201):
-    component: Component
-    variable: Variable
-    variable_attribute: list[VariableAttribute]
-    variable_characteristics: VariableCharacteristics | None = None
-
-
 class NotifyReport(Wire201):
-    expected: ClassVar[tuple[str, ...]] = ("generatedAt", "seqNo")
+    expected: ClassVar[tuple[str, ...]] = (
+        "generatedAt",
+        "seqNo",
+    )
 
     request_id: Integer
     generated_at: Instant | None = None
-    seq_no: Integer | None = None
+    report_data: Some[ReportData] | None = None
     tbc: bool = False
-    report_data: list[ReportData] | None = None
+    seq_no: Integer | None = None
 
 
 class NotifyReportResponse(Wire201):
@@ -220,24 +314,58 @@ def config_row(
     )
 
 
-class DataTransfer(Wire201):
-    vendor_id: Str255
-    message_id: Str50 | None = None
-    data: object = None
+class GetBaseReport(Wire201):
+    request_id: Integer
+    report_base: ReportBaseWord
 
 
-class DataTransferResponse(Wire201):
-    status: Word
-    data: object = None
+class GetBaseReportResponse(Wire201):
+    status: GenericDeviceModelStatusWord
     status_info: StatusInfo | None = None
 
 
-async def data_transfer(exchange: Exchange, request: DataTransfer) -> DataTransferResponse:
-    """2.0.1 data is any JSON; the domain gets text as it is and the rest as JSON text."""
-    data = request.data
-    if data is not None and not isinstance(data, str):
-        data = msgspec.json.encode(data).decode()
-    understood = await exchange.chargers.data_received(
-        exchange.station, request.vendor_id, request.message_id, data
-    )
-    return DataTransferResponse(status="Accepted" if understood else "UnknownVendorId")
+class GetReport(Wire201):
+    request_id: Integer
+    component_variable: Some[ComponentVariable] | None = None
+    component_criteria: Annotated[list[ComponentCriterionWord], Items(1, 4)] | None = None
+
+
+class GetReportResponse(Wire201):
+    status: GenericDeviceModelStatusWord
+    status_info: StatusInfo | None = None
+
+
+class GetVariables(Wire201):
+    get_variable_data: Some[GetVariableData]
+
+
+class GetVariablesResponse(Wire201):
+    get_variable_result: Some[GetVariableResult]
+
+
+class SetVariables(Wire201):
+    set_variable_data: Some[SetVariableData]
+
+
+class SetVariablesResponse(Wire201):
+    set_variable_result: Some[SetVariableResult]
+
+
+class SetNetworkProfile(Wire201):
+    configuration_slot: Integer
+    connection_data: NetworkConnectionProfile
+
+
+class SetNetworkProfileResponse(Wire201):
+    status: SetNetworkProfileStatusWord
+    status_info: StatusInfo | None = None
+
+
+class Reset(Wire201):
+    type: ResetWord
+    evse_id: Integer | None = None
+
+
+class ResetResponse(Wire201):
+    status: ResetStatusWord
+    status_info: StatusInfo | None = None

@@ -1,17 +1,64 @@
 """Building blocks of OCPP 2.0.1 messages used by several blocks."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import KIND_FROM_201, KIND_TO_201, token_201
-from voltyard.ocpp.wire import Natural, Str8, Str20, Str36, Str50, Str512, Wire, Word
+from voltyard.ocpp.wire import (
+    CustomData,
+    Instant,
+    Integer,
+    Natural,
+    OneOf,
+    Some,
+    Standard,
+    Str8,
+    Str20,
+    Str36,
+    Str50,
+    Str512,
+    Wire,
+    Word,
+)
 from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken, TokenKind
+
+GenericStatusWord = Annotated[Word, OneOf("Accepted", "Rejected")]
+GenericDeviceModelStatusWord = Annotated[
+    Word, OneOf("Accepted", "Rejected", "NotSupported", "EmptyResultSet")
+]
+IdTokenWord = Annotated[
+    Word,
+    OneOf(
+        "Central",
+        "eMAID",
+        "ISO14443",
+        "ISO15693",
+        "KeyCode",
+        "Local",
+        "MacAddress",
+        "NoAuthorization",
+        flag="",
+    ),
+]
+AuthorizationStatusWord = Literal[
+    "Accepted",
+    "Blocked",
+    "ConcurrentTx",
+    "Expired",
+    "Invalid",
+    "NoCredit",
+    "NotAllowedTypeEVSE",
+    "NotAtThisLocation",
+    "NotAtThisTime",
+    "Unknown",
+]
+MessageFormatWord = Annotated[Word, OneOf("ASCII", "HTML", "URI", "UTF8")]
 
 
 class Wire201(Wire, kw_only=True):
     """Every object of 2.0.1 may carry ``customData``, which we pass over."""
 
-    custom_data: object = None
+    custom_data: Annotated[object, Standard(CustomData)] = None
 
 
 class StatusInfo(Wire201):
@@ -26,13 +73,18 @@ class Evse(Wire201):
 
 class Component(Wire201):
     name: Str50
-    instance: Str50 | None = None
     evse: Evse | None = None
+    instance: Str50 | None = None
 
 
 class Variable(Wire201):
     name: Str50
     instance: Str50 | None = None
+
+
+class ComponentVariable(Wire201):
+    component: Component
+    variable: Variable | None = None
 
 
 class AdditionalInfo(Wire201):
@@ -42,26 +94,28 @@ class AdditionalInfo(Wire201):
 
 class IdTokenWire(Wire201):
     id_token: Str36
-    type: Word
-    additional_info: list[AdditionalInfo] | None = None
+    type: IdTokenWord
+    additional_info: Some[AdditionalInfo] | None = None
 
 
 class MessageContent(Wire201):
-    format: Literal["ASCII", "HTML", "URI", "UTF8"]
+    format: MessageFormatWord
     content: Str512
     language: Str8 | None = None
 
 
 class IdTokenInfo(Wire201):
-    status: Word
-    cache_expiry_date_time: str | None = None
-    charging_priority: int | None = None
-    evse_id: list[int] | None = None
+    status: AuthorizationStatusWord
+    cache_expiry_date_time: Instant | None = None
+    charging_priority: Integer | None = None
+    language1: Str8 | None = None
+    evse_id: Some[Integer] | None = None
     group_id_token: IdTokenWire | None = None
+    language2: Str8 | None = None
     personal_message: MessageContent | None = None
 
 
-AUTHORISATION_STATUS = {
+AUTHORISATION_STATUS: dict[AuthorisationStatus, AuthorizationStatusWord] = {
     AuthorisationStatus.ACCEPTED: "Accepted",
     AuthorisationStatus.BLOCKED: "Blocked",
     AuthorisationStatus.EXPIRED: "Expired",
