@@ -117,7 +117,7 @@ class FakeDepot(FakeLists):
         return replace(tile, power_w=power_w, soc_pct=soc_pct)
 
     def site(self) -> v.SiteView:
-        return v.SiteView(SITE_ID, "Depot Nord", "Europe/Berlin", self._evses, self._evses // 2)
+        return v.SiteView(SITE_ID, "Depot Nord", "Europe/Berlin")
 
     async def sites(self, who: Principal) -> tuple[v.SiteView, ...]:
         return (self.site(),)

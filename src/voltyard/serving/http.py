@@ -42,6 +42,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         timetable=core.timetable,
         energy=ConsoleEnergy(core.energy),
         alerts=core.alerts,
+        bus=core.bus,
     )
     console = Deps(
         data=ServiceData(services),

@@ -1,6 +1,8 @@
 """The state of each live topic as flat records of short fields (numbers rounded as shown)."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -110,8 +112,8 @@ def tile_record(tile: v.BoardTile, zone: ZoneInfo) -> LiveRecord:
         "s": whole(tile.soc_pct),
         "tg": whole(tile.target_soc_pct),
         "p": kw(tile.power_w),
-        "r": None if tile.ready_at is None else f"{tile.ready_at.astimezone(zone):%H:%M}",
-        "d": None if tile.departs_at is None else f"{tile.departs_at.astimezone(zone):%H:%M}",
+        "r": None if tile.ready_at is None else hour(tile.ready_at, zone),
+        "d": None if tile.departs_at is None else hour(tile.departs_at, zone),
         "o": tile.outlook.value,
         "sf": kw(tile.shortfall_wh) if tile.shortfall_wh else None,
         "n": tile.note or None,
@@ -168,6 +170,12 @@ def frame_record(frame: v.FrameRow) -> LiveRecord:
         "er": frame.error_code,
         "ms": whole(frame.latency_ms),
     }
+
+
+@lru_cache(4_096)
+def hour(at: datetime, zone: ZoneInfo) -> str:
+    """A site's departures are asked for every second and seldom change."""
+    return f"{at.astimezone(zone):%H:%M}"
 
 
 def kw(power_w: float | None) -> float | None:

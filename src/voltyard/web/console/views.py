@@ -79,8 +79,6 @@ class SiteView:
     id: UUID
     name: str
     timezone: str
-    evse_count: int = 0
-    station_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

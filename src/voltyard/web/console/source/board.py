@@ -1,13 +1,15 @@
 """The depot board, the load chart and the tree: what is live at a site."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from voltyard.chargers.model import EvseStatus
+from voltyard.chargers.model import EvseStatus, Station
 from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import NodePower
 from voltyard.energy.view import SiteView as PowerView
@@ -19,7 +21,8 @@ from voltyard.sites.model import Bay, Node, NodeLimit, Site
 from voltyard.tenancy.model import Principal
 from voltyard.timetable.model import Duty
 from voltyard.web.console import views as v
-from voltyard.web.console.source.parts import Source, outlook_of
+from voltyard.web.console.source.parts import outlook_of
+from voltyard.web.console.source.standing import Place, StandingSource
 
 DEPARTURES_SHOWN = 8
 DRAWING_W = 500.0
@@ -30,125 +33,70 @@ NEWEST = timedelta(minutes=4)
 class _Scene:
     """Everything a board is made of, read once."""
 
-    site: Site
+    place: Place
     power: PowerView | None
     duties: Mapping[UUID, Duty]
     forecasts: Mapping[UUID, ForecastRow]
     vehicles: Mapping[UUID, Vehicle]
-    lives: Mapping[UUID, EvseLive]
-    stations: Mapping[UUID, str]
-    nodes: Mapping[str, str]
+    lives: Sequence[EvseLive]
+    by_duty: Mapping[UUID, EvseLive]
+    stations: Mapping[UUID, Station]
     now: datetime
 
 
-class BoardSource(Source):
-    """``board``, ``load``, ``load_now`` and ``tree`` of ``ConsoleData``."""
+class BoardSource(StandingSource):
+    """``sites``, ``board``, ``load``, ``load_now`` and ``tree`` of ``ConsoleData``."""
+
+    async def sites(self, who: Principal) -> tuple[v.SiteView, ...]:
+        return tuple(site_view(site) for site in await self.sites_of(who))
 
     async def board(self, who: Principal, site_id: UUID) -> v.BoardView:
         scene = await self._scene(who, site_id)
-        areas = await self.rooms.sites.areas(who, site_id)
-        bays = await self.rooms.sites.bays(who, site_id)
-        tiles = self._tiles(scene, bays)
+        areas = scene.place.areas
+        tiles = _tiles(scene)
         order: dict[UUID | None, int] = {area.id: place for place, area in enumerate(areas)}
         tiles.sort(key=lambda tile: (order.get(tile.area_id, len(order)), tile.bay, tile.outlet))
         shown = [v.AreaView(area.id, area.name) for area in areas]
         if any(tile.area_id is None for tile in tiles):
             shown.append(v.AreaView(None, ""))
-        view = await self.site_view(who, scene.site)
-        return v.BoardView(view, scene.now, tuple(shown), tuple(tiles), self._head(scene, tiles))
-
-    async def site_view(self, who: Principal, site: Site) -> v.SiteView:
-        stations = [
-            view
-            for view in self.rooms.chargers.list_stations(who.org_id)
-            if view.station.site_id == site.id
-        ]
-        evses = sum(len(view.evses) for view in stations)
-        return v.SiteView(site.id, site.name, site.timezone, evses, len(stations))
+        site = site_view(scene.place.site)
+        return v.BoardView(site, scene.now, tuple(shown), tuple(tiles), _head(scene, tiles))
 
     async def load(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
     ) -> v.LoadSeries:
-        await self.site_of(who, site_id)
+        await self.place(who, site_id)
         return await self._series(who, site_id, since, until)
 
     async def load_now(self, who: Principal, site_id: UUID) -> v.LoadSeries:
         now = self.now()
-        await self.site_of(who, site_id)
-        return await self._series(who, site_id, now - NEWEST, now)
+        return await self.load(who, site_id, now - NEWEST, now)
 
     async def tree(self, who: Principal, site_id: UUID) -> v.TreeView:
-        site = await self.site_of(who, site_id)
-        nodes = await self.rooms.sites.nodes(who, site_id)
+        place = await self.place(who, site_id)
         power = self.rooms.energy.view(who.org_id, site_id)
         powers = {node.node_id: node for node in power.nodes} if power else {}
-        evses = {evse.id: evse.station_id for evse in self.evses_of_site(who, site_id)}
-        view = await self.site_view(who, site)
-        shown = tuple(_node(node, nodes, powers.get(node.id), evses) for node in _in_order(nodes))
-        return v.TreeView(view, self.now(), shown)
+        stations = {live.evse_id: live.station_id for live in self.rooms.live.site(site_id)}
+        shown = tuple(
+            _node(node, depth, powers.get(node.id), stations) for node, depth in place.nodes
+        )
+        return v.TreeView(site_view(place.site), self.now(), shown)
 
     async def _scene(self, who: Principal, site_id: UUID) -> _Scene:
-        site = await self.site_of(who, site_id)
-        now = self.now()
-        duties = await self.duties_between(
-            who, site_id, now - timedelta(hours=1), now + timedelta(hours=24)
-        )
+        place = await self.place(who, site_id)
+        lives = self.rooms.live.site(site_id)
+        stations = {live.station_id: self.rooms.chargers.station(live.station_id) for live in lives}
         return _Scene(
-            site=site,
+            place=place,
             power=self.rooms.energy.view(who.org_id, site_id),
-            duties={duty.id: duty for duty in duties},
+            duties=await self.duties_of_the_day(who, site_id),
             forecasts=await self.forecasts_by_duty(who, site_id),
             vehicles=await self.vehicles_by_id(who),
-            lives={live.evse_id: live for live in self.rooms.live.site(site_id)},
-            stations={key: s.identity for key, s in self.stations_by_id(who).items()},
-            nodes={str(node.id): node.name for node in await self.rooms.sites.nodes(who, site_id)},
-            now=now,
+            lives=lives,
+            by_duty={live.duty_id: live for live in lives if live.duty_id is not None},
+            stations={key: station for key, station in stations.items() if station is not None},
+            now=self.now(),
         )
-
-    def _tiles(self, scene: _Scene, bays: list[Bay]) -> list[v.BoardTile]:
-        by_id = {bay.id: bay for bay in bays}
-        tiles = [_tile(scene, live, by_id) for live in scene.lives.values()]
-        taken = {live.bay_id for live in scene.lives.values()}
-        tiles += [
-            v.BoardTile(f"bay-{bay.id}", bay.name, bay.area_id, v.TileState.EMPTY)
-            for bay in bays
-            if bay.id not in taken
-        ]
-        return tiles
-
-    def _head(self, scene: _Scene, tiles: list[v.BoardTile]) -> v.BoardHead:
-        root = scene.power.root if scene.power else None
-        power_w = sum(tile.power_w or 0.0 for tile in tiles)
-        limit_w = root.limit_w if root else None
-        open_duties = [d for d in scene.duties.values() if d.departure_at > scene.now]
-        states = [(duty, _outlook(scene, duty)) for duty in open_duties]
-        charging = sum(tile.state is v.TileState.CHARGING for tile in tiles)
-        return v.BoardHead(
-            power_w=power_w,
-            limit_w=limit_w,
-            plan_w=root.plan_w if root else None,
-            reserved_w=root.reserved_w if root else 0.0,
-            duties=len(open_duties),
-            duties_ready=sum(state is v.Outlook.READY for _, state in states),
-            duties_on_time=sum(state is v.Outlook.ON_TIME for _, state in states),
-            evses=len(scene.lives),
-            charging=charging,
-            offline=sum(tile.state is v.TileState.OFFLINE for tile in tiles),
-            faulted=sum(tile.state is v.TileState.FAULTED for tile in tiles),
-            over_limit=limit_w is not None and power_w > limit_w,
-            at_risk=tuple(_risk(scene, d) for d, state in states if state is v.Outlook.AT_RISK),
-            out_of_reach=_out_of_reach(scene, tiles, self._since(scene)),
-            departures=tuple(
-                _departure(scene, duty, state) for duty, state in states[:DEPARTURES_SHOWN]
-            ),
-        )
-
-    def _since(self, scene: _Scene) -> Mapping[UUID, datetime | None]:
-        return {
-            live.station_id: station.last_seen_at
-            for live in scene.lives.values()
-            if (station := self.rooms.chargers.station(live.station_id)) is not None
-        }
 
     async def _series(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
@@ -187,10 +135,54 @@ def _thinned(columns: list[tuple[int, Any, Any, Any, Any]]) -> list[tuple[int, A
     return ordered[::step]
 
 
-def _limit_at(node: Node, at: datetime, zone: Any) -> float | None:
-
+def _limit_at(node: Node, at: datetime, zone: ZoneInfo) -> float | None:
     allowed_w = limit_w(node, at, zone)
     return allowed_w if isfinite(allowed_w) else None
+
+
+def site_view(site: Site) -> v.SiteView:
+    return v.SiteView(site.id, site.name, site.timezone)
+
+
+def _tiles(scene: _Scene) -> list[v.BoardTile]:
+    bays = {bay.id: bay for bay in scene.place.bays}
+    tiles = [_tile(scene, live, bays) for live in scene.lives]
+    taken = {live.bay_id for live in scene.lives}
+    tiles += [
+        v.BoardTile(f"bay-{bay.id}", bay.name, bay.area_id, v.TileState.EMPTY)
+        for bay in scene.place.bays
+        if bay.id not in taken
+    ]
+    return tiles
+
+
+def _head(scene: _Scene, tiles: list[v.BoardTile]) -> v.BoardHead:
+    root = scene.power.root if scene.power else None
+    power_w = sum(tile.power_w or 0.0 for tile in tiles)
+    limit_w = root.limit_w if root else None
+    open_duties = [d for d in scene.duties.values() if d.departure_at > scene.now]
+    outlooks = [(duty, _outlook(scene, duty)) for duty in open_duties]
+    made = Counter(outlook for _, outlook in outlooks)
+    states = Counter(tile.state for tile in tiles)
+    return v.BoardHead(
+        power_w=power_w,
+        limit_w=limit_w,
+        plan_w=root.plan_w if root else None,
+        reserved_w=root.reserved_w if root else 0.0,
+        duties=len(open_duties),
+        duties_ready=made[v.Outlook.READY],
+        duties_on_time=made[v.Outlook.ON_TIME],
+        evses=len(scene.lives),
+        charging=states[v.TileState.CHARGING],
+        offline=states[v.TileState.OFFLINE],
+        faulted=states[v.TileState.FAULTED],
+        over_limit=limit_w is not None and power_w > limit_w,
+        at_risk=tuple(_risk(scene, duty) for duty, state in outlooks if state is v.Outlook.AT_RISK),
+        out_of_reach=_out_of_reach(scene, tiles),
+        departures=tuple(
+            _departure(scene, duty, state) for duty, state in outlooks[:DEPARTURES_SHOWN]
+        ),
+    )
 
 
 def tile_state(live: EvseLive, granted_w: float | None, ready: bool) -> v.TileState:
@@ -212,6 +204,7 @@ def tile_state(live: EvseLive, granted_w: float | None, ready: bool) -> v.TileSt
 
 def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTile:
     bay = bays.get(live.bay_id) if live.bay_id else None
+    station = scene.stations.get(live.station_id)
     duty = scene.duties.get(live.duty_id) if live.duty_id else None
     vehicle = scene.vehicles.get(live.vehicle_id) if live.vehicle_id else None
     forecast = scene.forecasts.get(duty.id) if duty else None
@@ -229,7 +222,7 @@ def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTil
         state=tile_state(live, granted_w, outlook is v.Outlook.READY),
         evse_id=live.evse_id,
         station_id=live.station_id,
-        station=scene.stations.get(live.station_id, ""),
+        station=station.identity if station else "",
         outlet=str(live.number),
         vehicle=name if present else None,
         soc_pct=live.soc_pct if present else None,
@@ -247,12 +240,8 @@ def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTil
 
 
 def _outlook(scene: _Scene, duty: Duty) -> v.Outlook:
-    live = _live_of(scene, duty)
+    live = scene.by_duty.get(duty.id)
     return outlook_of(duty, scene.forecasts.get(duty.id), live.soc_pct if live else None)
-
-
-def _live_of(scene: _Scene, duty: Duty) -> EvseLive | None:
-    return next((live for live in scene.lives.values() if live.duty_id == duty.id), None)
 
 
 def vehicle_name(duty: Duty, vehicles: Mapping[UUID, Vehicle]) -> str:
@@ -262,7 +251,7 @@ def vehicle_name(duty: Duty, vehicles: Mapping[UUID, Vehicle]) -> str:
 
 def _risk(scene: _Scene, duty: Duty) -> v.RiskRow:
     forecast = scene.forecasts.get(duty.id)
-    live = _live_of(scene, duty)
+    live = scene.by_duty.get(duty.id)
     reason = dict(forecast.reason) if forecast else {}
     return v.RiskRow(
         duty_id=duty.id,
@@ -271,20 +260,21 @@ def _risk(scene: _Scene, duty: Duty) -> v.RiskRow:
         shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
         bay=live.name if live else "",
         ready_at=forecast.ready_at if forecast else None,
-        limited_by=_limited_by(reason, scene.nodes),
+        limited_by=_limited_by(reason, scene.place),
         fix_w=float(reason.get("fix_w") or 0.0),
     )
 
 
-def _limited_by(reason: Mapping[str, Any], nodes: Mapping[str, str]) -> str:
+def _limited_by(reason: Mapping[str, Any], place: Place) -> str:
     """The names of the nodes that bind; none where time itself is short."""
-    found = [nodes.get(str(entry.get("node_id"))) for entry in reason.get("binding", ())]
-    unique = list(dict.fromkeys(name for name in found if name))
-    return ", ".join(unique[:3])
+    binding = [str(entry.get("node_id")) for entry in reason.get("binding", ())]
+    found = {str(node.id): node.name for node, _ in place.nodes if str(node.id) in binding}
+    names = dict.fromkeys(found[node_id] for node_id in binding if node_id in found)
+    return ", ".join(list(names)[:3])
 
 
 def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:
-    live = _live_of(scene, duty)
+    live = scene.by_duty.get(duty.id)
     forecast = scene.forecasts.get(duty.id)
     return v.DepartureRow(
         duty_id=duty.id,
@@ -298,21 +288,19 @@ def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:
     )
 
 
-def _out_of_reach(
-    scene: _Scene, tiles: list[v.BoardTile], since: Mapping[UUID, datetime | None]
-) -> tuple[v.OfflineRow, ...]:
+def _out_of_reach(scene: _Scene, tiles: list[v.BoardTile]) -> tuple[v.OfflineRow, ...]:
     """Stations that are offline or faulted, with the power held back for them."""
     rows: dict[UUID, v.OfflineRow] = {}
     for tile in tiles:
         if tile.state not in {v.TileState.OFFLINE, v.TileState.FAULTED} or not tile.station_id:
             continue
         power = scene.power.evses.get(tile.evse_id) if scene.power and tile.evse_id else None
-        before = rows.get(tile.station_id)
+        before, station = rows.get(tile.station_id), scene.stations.get(tile.station_id)
         held_w = (before.reserved_w if before else 0.0) + (power.counted_w if power else 0.0)
         rows[tile.station_id] = v.OfflineRow(
             tile.station_id,
             tile.station,
-            since.get(tile.station_id),
+            station.last_seen_at if station else None,
             held_w,
             tile.state is v.TileState.FAULTED,
             tile.note,
@@ -320,37 +308,15 @@ def _out_of_reach(
     return tuple(sorted(rows.values(), key=lambda row: row.station))
 
 
-def _in_order(nodes: list[Node]) -> list[Node]:
-    """Depth first, so that a table reads like a tree."""
-    children: dict[UUID | None, list[Node]] = {}
-    for node in nodes:
-        children.setdefault(node.parent_id, []).append(node)
-    ordered: list[Node] = []
-    waiting = list(children.get(None, ()))
-    while waiting:
-        node = waiting.pop(0)
-        ordered.append(node)
-        waiting = children.get(node.id, []) + waiting
-    return ordered
-
-
 def _node(
-    node: Node,
-    nodes: list[Node],
-    power: NodePower | None,
-    stations: Mapping[UUID, UUID],
+    node: Node, depth: int, power: NodePower | None, stations: Mapping[UUID, UUID]
 ) -> v.NodeView:
-    parents = {n.id: n.parent_id for n in nodes}
-    depth, at = 0, node.parent_id
-    while at is not None:
-        depth, at = depth + 1, parents.get(at)
-    measured_w = power.measured_w if power and power.measured_w is not None else 0.0
     return v.NodeView(
         id=node.id,
         kind=node.kind,
         name=node.name,
         depth=depth,
-        power_w=measured_w,
+        power_w=(power.measured_w or 0.0) if power else 0.0,
         limit_w=power.limit_w if power else None,
         reserved_w=power.reserved_w if power else 0.0,
         plan_w=power.plan_w if power else None,

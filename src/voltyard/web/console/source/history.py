@@ -12,7 +12,7 @@ from voltyard.sessions.model import MeterSample, Session, SessionFilter
 from voltyard.tenancy.model import Principal
 from voltyard.timetable.model import Duty, DutyState
 from voltyard.web.console import views as v
-from voltyard.web.console.source.board import BoardSource, vehicle_name
+from voltyard.web.console.source.board import BoardSource, site_view, vehicle_name
 from voltyard.web.console.source.parts import outlook_of
 
 LEAST_SHOWN_W = 200.0
@@ -99,13 +99,13 @@ class HistorySource(BoardSource):
     async def timetable(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
     ) -> v.Timetable:
-        site = await self.site_of(who, site_id)
+        place = await self.place(who, site_id)
         duties = await self.duties_between(who, site_id, since, until)
         forecasts = await self.forecasts_by_duty(who, site_id)
         vehicles = await self.vehicles_by_id(who)
         lives = {live.duty_id: live for live in self.rooms.live.site(site_id) if live.duty_id}
         plan = self.rooms.energy.plan(who.org_id, site_id)
-        bays = {bay.id: bay.name for bay in await self.rooms.sites.bays(who, site_id)}
+        bays = {bay.id: bay.name for bay in place.bays}
         delivered = await self._delivered(who, site_id, since, until)
         now = self.now()
         rows = tuple(
@@ -120,8 +120,7 @@ class HistorySource(BoardSource):
             )
             for duty in duties
         )
-        view = await self.site_view(who, site)
-        return v.Timetable(view, now, since, until, rows)
+        return v.Timetable(site_view(place.site), now, since, until, rows)
 
     async def _delivered(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime

@@ -7,13 +7,13 @@ from typing import Protocol
 from uuid import UUID
 
 from voltyard.alerts.service import AlertService
-from voltyard.chargers.model import Evse, Station
+from voltyard.bus import Bus
+from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.energy.model import Plan
 from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.view import SiteView as PowerView
-from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
@@ -46,7 +46,7 @@ class EnergyReads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The rooms behind the console."""
+    """The rooms behind the console. ``bus`` tells when what it keeps has changed."""
 
     clock: Clock
     tenancy: TenancyService
@@ -58,6 +58,7 @@ class Services:
     timetable: TimetableService
     energy: EnergyReads
     alerts: AlertService
+    bus: Bus | None = None
 
 
 class Source:
@@ -73,34 +74,15 @@ class Source:
         """Raises NotFound for a site of somebody else."""
         return await self.rooms.sites.site(who, site_id)
 
-    async def site_names(self, who: Principal) -> Mapping[UUID, str]:
-        return {site.id: site.name for site in await self.rooms.sites.sites(who)}
-
-    async def vehicles_by_id(self, who: Principal) -> Mapping[UUID, Vehicle]:
-        return {vehicle.id: vehicle for vehicle in await self.rooms.fleets.all(who.org_id)}
-
     def stations_by_id(self, who: Principal) -> Mapping[UUID, Station]:
         found = self.rooms.chargers.list_stations(who.org_id)
         return {view.station.id: view.station for view in found}
-
-    def evses_of_site(self, who: Principal, site_id: UUID) -> list[Evse]:
-        found = [
-            evse
-            for view in self.rooms.chargers.list_stations(who.org_id)
-            if view.station.site_id == site_id
-            for evse in view.evses
-        ]
-        return sorted(found, key=lambda evse: (evse.name, evse.number))
 
     async def duties_between(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
     ) -> list[Duty]:
         wanted = DutyFilter(site_id=site_id, since=since, until=until, limit=DUTIES_MAX)
         return (await self.rooms.timetable.find(who.org_id, wanted))[0]
-
-    async def forecasts_by_duty(self, who: Principal, site_id: UUID) -> Mapping[UUID, ForecastRow]:
-        rows = await self.rooms.energy.forecasts(who.org_id, site_id)
-        return {row.duty_id: row for row in rows}
 
 
 def outlook_of(duty: Duty | None, forecast: ForecastRow | None, soc_pct: float | None) -> v.Outlook:

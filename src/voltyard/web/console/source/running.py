@@ -1,6 +1,6 @@
-"""Sites, people, keys, audit and alerts as the console shows and changes them."""
+"""Limits, people, keys, audit and alerts as the console shows and changes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
@@ -24,10 +24,6 @@ ALERTS_MAX = 1_000
 
 class ServiceData(PlanningSource):
     """The console's ``ConsoleData`` over the services of the rooms."""
-
-    async def sites(self, who: Principal) -> tuple[v.SiteView, ...]:
-        found = await self.rooms.sites.sites(who)
-        return tuple([await self.site_view(who, site) for site in found])
 
     # Limits
 
@@ -65,17 +61,8 @@ class ServiceData(PlanningSource):
     async def alerts(
         self, who: Principal, wanted: v.AlertFilter, paging: v.Paging
     ) -> v.Page[v.AlertRow]:
-        found = await self.rooms.alerts.list(
-            who.org_id,
-            AlertFilter(
-                site_id=wanted.site_id,
-                severity=wanted.severity,
-                open=_OPEN[wanted.status],
-                acknowledged=_ACKNOWLEDGED.get(wanted.status),
-            ),
-            limit=ALERTS_MAX,
-        )
-        sites = {site.id: site for site in await self.rooms.sites.sites(who)}
+        found = await self._found_alerts(who, wanted)
+        sites = {site.id: site for site in await self.sites_of(who)}
         rows = [
             _alert_row(alert, sites.get(alert.site_id) if alert.site_id else None, who.locale)
             for alert in found
@@ -85,6 +72,19 @@ class ServiceData(PlanningSource):
             rows = [r for r in rows if text in f"{r.title} {r.detail} {r.object_name}".casefold()]
         rows.sort(key=lambda row: row.resolved_at is not None)
         return cut(rows, paging)
+
+    async def _found_alerts(self, who: Principal, wanted: v.AlertFilter) -> Sequence[Alert]:
+        """All that is open is in memory, where the live topic finds it."""
+        if wanted.status == "open" and wanted.severity is None:
+            found = self.rooms.alerts.open_now(who.org_id, wanted.site_id)
+            return sorted(found, key=lambda alert: alert.opened_at, reverse=True)
+        asked = AlertFilter(
+            site_id=wanted.site_id,
+            severity=wanted.severity,
+            open=_OPEN[wanted.status],
+            acknowledged=_ACKNOWLEDGED.get(wanted.status),
+        )
+        return await self.rooms.alerts.list(who.org_id, asked, limit=ALERTS_MAX)
 
     async def acknowledge_alert(self, who: Principal, alert_id: UUID) -> None:
         await self.rooms.alerts.acknowledge(who, alert_id)

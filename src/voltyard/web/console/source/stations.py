@@ -74,7 +74,7 @@ class StationSource(HistorySource):
         bays: dict[UUID, str] = {}
         power = None
         if site_id is not None:
-            bays = {bay.id: bay.name for bay in await self.rooms.sites.bays(who, site_id)}
+            bays = {bay.id: bay.name for bay in (await self.place(who, site_id)).bays}
             power = self.rooms.energy.view(who.org_id, site_id)
         powers = power.evses if power else {}
         ready = await self._ready(who, lives.values())
