@@ -38,6 +38,7 @@ class FakeChargers:
     passwords: dict[str, str | None] = field(default_factory=dict)
     state: StationState = StationState.APPROVED
     boot_status: BootStatus = BootStatus.ACCEPTED
+    held: bool = False
     busy: bool = False
     data_known: bool = True
     fail: Exception | None = None
@@ -100,7 +101,7 @@ class FakeChargers:
     async def booted(self, station: StationRef, info: BootInfo) -> BootReply:
         self._maybe_fail()
         self.boots.append(info)
-        return BootReply(self.boot_status, 300, self.clock.now())
+        return BootReply(self.boot_status, 300, self.clock.now(), held=self.held)
 
     async def heartbeat(self, station: StationRef) -> datetime:
         self._maybe_fail()

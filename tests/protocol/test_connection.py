@@ -449,6 +449,25 @@ def test_before_it_is_accepted_a_station_may_boot_and_what_was_triggered() -> No
     on_rig(play)
 
 
+def test_one_held_for_its_limit_is_pending_and_nothing_it_tells_is_lost() -> None:
+    """It should be silent (1.6 §4.2); what it says has happened. Nobody new is let charge."""
+
+    async def play(rig: Rig) -> None:
+        rig.chargers.boot_status, rig.chargers.held = BootStatus.PENDING, True
+        await rig.plug()
+        boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+        assert (await rig.call("BootNotification", boot))[2]["status"] == "Pending"
+        assert (await rig.call("Authorize", {"idTag": "A1"}))[2] == "SecurityError"
+        assert (await rig.call("StartTransaction", START))[0] == 3
+        assert len(rig.sessions.reports) == 1
+        assert ("spoke_while_pending", "StartTransaction") in rig.chargers.flags
+        rig.chargers.boot_status, rig.chargers.held = BootStatus.ACCEPTED, False
+        assert (await rig.call("BootNotification", boot))[2]["status"] == "Accepted"
+        assert (await rig.call("Authorize", {"idTag": "A1"}))[0] == 3
+
+    on_rig(play)
+
+
 def test_an_approved_station_that_reconnects_need_not_boot() -> None:
     """OCPP-J 2.0.1 §5.3."""
 

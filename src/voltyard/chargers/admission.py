@@ -32,7 +32,8 @@ class ChargerSettings:
     """``frame_payload_max`` is where a logged payload is cut, in characters.
 
     ``pending_retry_s`` and ``hold_retry_s`` are how long a station waits before it boots again:
-    until a person approves it, and until its fail-safe limit is confirmed. ``evses_max`` bounds the EVSEs a station may bring into being by naming them.
+    until a person approves it, and until its fail-safe limit is confirmed. ``evses_max`` bounds
+    the EVSEs a station may bring into being by naming them.
     """
 
     allow_no_password: bool = False

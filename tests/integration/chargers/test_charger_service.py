@@ -17,6 +17,7 @@ from voltyard.chargers.events import (
 )
 from voltyard.chargers.model import (
     Admission,
+    BootDecision,
     BootInfo,
     BootStatus,
     ConfigRow,
@@ -24,6 +25,7 @@ from voltyard.chargers.model import (
     Frame,
     FrameFilter,
     Station,
+    StationRef,
     StationState,
     StatusReport,
 )
@@ -36,6 +38,7 @@ from voltyard.errors import (
     Invalid,
     NotFound,
 )
+from voltyard.tenancy import scope
 from voltyard.tenancy.model import Role
 
 
@@ -188,6 +191,42 @@ async def test_approval_asks_a_waiting_charger_to_boot_again(yard: Yard) -> None
     assert reply.status is BootStatus.ACCEPTED
     with pytest.raises(Conflict):
         await service.approve(yard.principal(), station.id)
+
+
+class Guard:
+    """Guards a site's limits by a word that is set."""
+
+    def __init__(self, decision: BootDecision) -> None:
+        self.decision = decision
+        self.asked = 0
+
+    def at_boot(self, station: StationRef) -> BootDecision:
+        self.asked += 1
+        return self.decision
+
+
+async def test_a_charger_on_the_tree_is_accepted_when_its_limit_is_confirmed(yard: Yard) -> None:
+    service, station = await approved(yard)
+    guard = service.guard = Guard(BootDecision.WAIT)
+    info = BootInfo("Maker", "One")
+    assert (await service.booted(station.ref, info)).status is BootStatus.ACCEPTED
+    assert guard.asked == 0, "it has no outlet on the tree"
+    node_id = uuid4()
+    async with scope.transaction(yard.database, scope.SYSTEM) as tx:
+        await tx.execute(
+            "INSERT INTO nodes (id, org_id, site_id, kind, name)"
+            " VALUES (:id, :org, :site, 'grid', 'Grid')",
+            {"id": node_id, "org": yard.org_id, "site": yard.site_id},
+        )
+    await service.save_evse(yard.principal(), station.id, 1, node_id=node_id)
+    reply = await service.booted(station.ref, info)
+    assert (reply.status, reply.held, reply.interval_s) == (BootStatus.PENDING, True, 10)
+    guard.decision = BootDecision.ACCEPT_UNLIMITED
+    reply = await service.booted(station.ref, info)
+    assert (reply.status, reply.held, reply.interval_s) == (BootStatus.ACCEPTED, False, 300)
+    known = service.station(station.id)
+    assert known is not None
+    assert "no_failsafe_at_boot" in known.flags
 
 
 async def test_rejected_station_is_cut_off_and_stays_out(yard: Yard) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,9 +19,11 @@ from voltyard.chargers.commands import (
     SchedulePeriod,
     SetAvailability,
     SetLimit,
+    Trigger,
 )
 from voltyard.chargers.model import CurrentType, Evse, Quirks, Station, StationRef, StationState
 from voltyard.clock import Clock
+from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.inputs import Situation
 from voltyard.energy.overrides import Override
@@ -79,6 +82,7 @@ class Charger:
     wants_w: float = 1e9
     operative: bool = True
     link: "Link | None" = None
+    asked_to_boot: asyncio.Event = field(default_factory=asyncio.Event)
     received: list[Command] = field(default_factory=list)
 
     def allowed_w(self) -> float:
@@ -107,6 +111,8 @@ class Charger:
                 self.transaction = None
             case SetAvailability():
                 self.operative = command.operative
+            case Trigger(message="boot"):
+                self.asked_to_boot.set()
             case _:
                 return CommandResult(CommandStatus.NOT_SUPPORTED, "NotSupported")
         self.truth.check()
@@ -357,6 +363,23 @@ class Rig:
         if charger.link is not None:
             charger.link.drop()
         charger.link = Link(charger, station)
+
+    async def boot(self, charger: Charger, *, forgets: bool = True) -> tuple[Verdict, float]:
+        """It restarts and asks until it is accepted: the verdict, and how many seconds it took."""
+        assert self.controller is not None
+        if forgets:
+            charger.default_w = charger.live = None
+        began = self.clock.now()
+        self.connect(charger)
+        while True:
+            charger.asked_to_boot.clear()
+            self.controller.rebooted(charger.evse.station_id)
+            verdict = self.controller.boot_verdict(charger.evse.station_id)
+            if verdict is not Verdict.WAIT:
+                return verdict, (self.clock.now() - began).total_seconds()
+            with suppress(TimeoutError):
+                async with self.clock.timeout(10.0):
+                    await charger.asked_to_boot.wait()
 
     def connect_all(self) -> None:
         for charger in self.chargers:
