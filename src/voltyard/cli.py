@@ -42,10 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_nights(commands)
     _add_people(commands)
-    bench = commands.add_parser("bench", help="measure planner and storage against named peers")
-    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage"], default="all")
-    bench.add_argument("--json", action="store_true", dest="as_json")
-    bench.set_defaults(run=_bench)
+    _add_bench(commands)
     return parser
 
 
@@ -110,14 +107,28 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     user.set_defaults(run=_user)
 
 
+def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    bench = commands.add_parser("bench", help="measure against named peers, in the same run")
+    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage", "ocpp"], default="all")
+    bench.add_argument("--json", action="store_true", dest="as_json")
+    ocpp = bench.add_argument_group("bench ocpp")
+    ocpp.add_argument("--connections", type=int, default=1_000, help="chargers that send")
+    ocpp.add_argument("--idle", type=int, default=10_000, help="chargers of the storm, then idle")
+    ocpp.add_argument("--rounds", type=int, default=5, help="rounds of which the median counts")
+    ocpp.add_argument("--seconds", type=float, default=4.0, help="of one round")
+    ocpp.add_argument("--only", help="names of subjects, with commas between")
+    ocpp.add_argument("--data-dir", type=Path, default=Path(".voltyard/bench"))
+    bench.set_defaults(run=_bench)
+
+
 def _serve(arguments: argparse.Namespace) -> int:
+    ports = {"http_port": arguments.http_port, "ocpp_port": arguments.ocpp_port}
+    settings = _settings(arguments, data_dir=arguments.data_dir, **ports)
+    logs.setup(settings.log_level, as_json=settings.log_json)
     from voltyard import serving
 
     return serving.serve(settings)
 
-    ports = {"http_port": arguments.http_port, "ocpp_port": arguments.ocpp_port}
-    settings = _settings(arguments, data_dir=arguments.data_dir, **ports)
-    logs.setup(settings.log_level, as_json=settings.log_json)
 
 def _migrate(arguments: argparse.Namespace) -> int:
     from voltyard import serving
@@ -166,9 +177,9 @@ def _nights(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from voltyard import bench
+    from voltyard.bench import command
 
-    return bench.main(arguments.what, as_json=arguments.as_json)
+    return command.main(arguments)
 
 
 def _settings(arguments: argparse.Namespace, **overrides: Any) -> Settings:

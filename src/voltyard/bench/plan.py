@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from voltyard.bench_figures import Figure
+from voltyard.bench.figures import Figure
 from voltyard.energy.model import ChargeCurve, PlanInput, Stay
 from voltyard.energy.planner import plan
 from voltyard.simulator.demo import demo_depot

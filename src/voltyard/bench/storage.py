@@ -1,18 +1,15 @@
-"""``voltyard bench``: ratios against a named peer or a physical floor, measured in the same run."""
+"""Acknowledged rows per second: group commit beside one commit a row."""
 
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 from uuid import UUID
 
-from voltyard import bench_plan
-from voltyard.bench_figures import Figure
+from voltyard.bench.figures import Figure
 from voltyard.clock import SystemClock
 from voltyard.ids import new_id
 from voltyard.storage import partitions
@@ -22,48 +19,15 @@ from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.storage.migrate import migrate
 from voltyard.tenancy import scope
 
-ROUNDS = 5
 
-
-def main(what: str, *, as_json: bool) -> int:
-    """Run the chosen benches and print their table or JSON."""
-    figures: list[Figure] = []
-    if what in {"all", "plan"}:
-        figures += bench_plan.measure(ROUNDS)
-    if what in {"all", "storage"}:
-        figures += asyncio.run(_storage())
-    if as_json:
-        print(json.dumps([_row(figure) for figure in figures], indent=2))
-    else:
-        _print(figures)
-    return 0
-
-
-def _row(figure: Figure) -> dict[str, Any]:
-    return {
-        "name": figure.name,
-        "median": figure.median,
-        "unit": figure.unit,
-        "rounds": figure.rounds,
-        "peer": figure.peer,
-        "ratio": figure.ratio,
-    }
-
-
-def _print(figures: list[Figure]) -> None:
-    for figure in figures:
-        ratio = "" if figure.ratio is None else f"  {figure.ratio:8.2f} × {figure.peer}"
-        print(f"{figure.name:58} {figure.median:12.4g} {figure.unit:8}{ratio}")
-
-
-async def _storage() -> list[Figure]:
-    """Acknowledged rows per second: group commit beside one commit a row."""
+async def measure(rounds: int) -> list[Figure]:
+    """On an embedded server of its own, durable as in earnest."""
     with tempfile.TemporaryDirectory(prefix="voltyard-bench-") as folder:
         server = EmbeddedPostgres(Path(folder) / "pg")
         await asyncio.to_thread(_start, server)
         try:
             await migrate(server.url(), app_password=server.password(APP_ROLE))
-            return await _storage_rounds(server)
+            return await _rounds(server, rounds)
         finally:
             server.stop()
 
@@ -72,7 +36,7 @@ def _start(server: EmbeddedPostgres) -> None:
     server.start(die_with_parent=False)
 
 
-async def _storage_rounds(server: EmbeddedPostgres) -> list[Figure]:
+async def _rounds(server: EmbeddedPostgres, rounds: int) -> list[Figure]:
     database = PostgresDatabase(server.url(APP_ROLE), pool_size=4)
     now = datetime.now(UTC)
     await partitions.make_ahead(database, now.date())
@@ -81,7 +45,7 @@ async def _storage_rounds(server: EmbeddedPostgres) -> list[Figure]:
     org, station = new_id(), new_id()
     grouped: list[float] = []
     single: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         grouped.append(await _rate(5000, lambda: commits.submit([_value(org, station, now)])))
         single.append(await _rate(300, lambda: _alone(database, org, station, now)))
     await commits.close()
@@ -89,9 +53,9 @@ async def _storage_rounds(server: EmbeddedPostgres) -> list[Figure]:
     await database.close()
     fast, slow = median(grouped), median(single)
     return [
-        Figure("meter values acknowledged after group commit", fast, "rows/s", ROUNDS,
+        Figure("meter values acknowledged after group commit", fast, "rows/s", rounds,
                "one commit a row", fast / slow),
-        Figure("meter values acknowledged, one commit a row", slow, "rows/s", ROUNDS),
+        Figure("meter values acknowledged, one commit a row", slow, "rows/s", rounds),
     ]  # fmt: skip
 
 
