@@ -48,6 +48,11 @@ EXTRA: dict[str, dict[str, str]] = {
         "watching": "samples and alerts a controller leaves behind",
     },
     "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
+    "pki": {
+        "authority": "pure: the built-in certificate authority",
+        "sealing": "private keys at rest",
+        "x509": "pure: certificates and requests read, checked, followed to what is trusted",
+    },
     "sessions": {
         "authorisation": "who may charge: a decision read on its own",
         "book": "memory in front, database behind",
@@ -79,6 +84,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "importing": "pure: the documented CSV of duties, read and written",
         "intake": "what comes in lists: checked first, all or nothing",
         "ports": "what the room needs of others",
-        "spice_ev": "pure: stays of a SpiceEV scenario",
+        "scenario": "pure: SpiceEV files, read once for imports and simulations",
+        "spice_ev": "pure: duties from the stays of a SpiceEV scenario",
     },
 }
