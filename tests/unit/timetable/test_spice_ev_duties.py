@@ -9,7 +9,8 @@ import pytest
 
 from voltyard.fleets.model import Vehicle
 from voltyard.sites.model import Site
-from voltyard.timetable.spice_ev import power_at, read_duties, sound_curve
+from voltyard.timetable.scenario import sound_curve
+from voltyard.timetable.spice_ev import power_at, read_duties
 
 ORG = uuid4()
 SITE = Site(uuid4(), ORG, "Depot A", "Europe/Berlin")
@@ -82,8 +83,9 @@ def test_a_stop_elsewhere_is_another_connectors_duty() -> None:
 
 
 def test_a_curve_that_rises_at_the_end_is_cut_and_told() -> None:
-    assert sound_curve([(0, 190), (0.8, 190), (1, 1900)]) == [(0, 190), (0.8, 190), (1, 190)]
-    assert power_at([(0, 100.0), (1, 0.0)], 0.25) == 75.0
+    cut = ((0, 190), (80, 190), (100, 190))
+    assert sound_curve([(0, 190), (80, 190), (100, 1900)]) == cut
+    assert power_at([(0, 100.0), (100, 0.0)], 25.0) == 75.0
     report = read(scenario(*DAY))
     assert [warning.column for warning in report.warnings] == ["charging_curve"]
 
