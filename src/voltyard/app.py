@@ -23,7 +23,7 @@ from voltyard.energy.planning import PlanningParts, PlanningSettings
 from voltyard.energy.service import LEASE_S, EnergyService
 from voltyard.energy.sources import LiveSessions, SiteSetups
 from voltyard.energy.watching import Watching
-from voltyard.eventlog import EventRetries
+from voltyard.eventlog import EventRetries, tell_untold
 from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.ocpp.memory import MemoryServer
@@ -80,6 +80,7 @@ class Core:
         await self.chargers.load()
         await self.sessions.load()
         await self.alerts.load()
+        await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
         for task in self._periodic():

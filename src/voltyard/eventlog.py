@@ -1,4 +1,8 @@
-"""Events whose handler failed: kept with the handler's name, and delivered again until it works."""
+"""Events that must reach their handlers: kept with the commit of what they tell, and told again.
+
+Whoever commits an event with ``log_write`` and marks it with ``told_write`` once it is published
+has it delivered at least once, over crashes. A delivery that failed is retried by its handler.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -24,6 +28,9 @@ MAX_ATTEMPTS = 20
 """After these (about half a day) an event stays in the table but is not tried any more."""
 
 
+UNTOLD_AT_ONCE = 500
+
+
 def log_write(event: Any) -> Write:
     """The event as a row of the log, for the commit of what it tells."""
     return Write(
@@ -33,8 +40,52 @@ def log_write(event: Any) -> Write:
             "at": event.at,
             "kind": type(event).__name__,
             "payload": msgspec.to_builtins(event),
+            "key": _key(event),
         },
+        ("key",),
     )
+
+
+def told_write(event: object) -> Write:
+    """The event was published. May be lost: then it is published once more after a restart."""
+    return Write("event_log", {"key": _key(event), "told": True}, ("key",), update=True)
+
+
+def _key(event: object) -> UUID:
+    """The same event has the same key, whoever asks."""
+    return uuid5(_NAMESPACE, f"{type(event).__name__} {msgspec.json.encode(event).decode()}")
+
+
+async def tell_untold(database: Database, bus: Bus) -> int:
+    """Publish what a crash kept from being published, oldest first; how many events.
+
+    For the start, before chargers are let in: handlers get them before what comes after.
+    """
+    types, count, after = bus.events(), 0, 0
+    while True:
+        async with scope.transaction(database, scope.SYSTEM) as tx:
+            rows = await tx.all(
+                "SELECT id, kind, payload FROM event_log WHERE NOT told AND id > :after"
+                " ORDER BY id LIMIT :limit",
+                {"after": after, "limit": UNTOLD_AT_ONCE},
+            )
+        if not rows:
+            return count
+        after = rows[-1]["id"]
+        for row in rows:
+            event_type = types.get(row["kind"])
+            if event_type is not None:
+                await bus.publish(_restored(row, event_type))
+                count += 1
+        async with scope.transaction(database, scope.SYSTEM) as tx:
+            await tx.execute(
+                "UPDATE event_log SET told = true WHERE NOT told AND id <= :last", {"last": after}
+            )
+
+
+def _restored(row: Row, event_type: type) -> object:
+    event: object = msgspec.convert(row["payload"], event_type, strict=False)
+    return event
 
 
 class EventRetries:
@@ -67,7 +118,7 @@ class EventRetries:
                 " CAST(:payload AS jsonb), 1, :next_at, :error)"
                 " ON CONFLICT (event_key, handler) DO UPDATE SET error = excluded.error",
                 {
-                    "key": uuid5(_NAMESPACE, f"{kind} {payload}"),
+                    "key": _key(event),
                     "org_id": org_id,
                     "handler": handler,
                     "kind": kind,
@@ -106,8 +157,7 @@ class EventRetries:
             event_type = types.get(row["kind"])
             if event_type is None:
                 raise LookupError(f"nobody listens to {row['kind']} any more")
-            event: object = msgspec.convert(row["payload"], event_type, strict=False)
-            await bus.redeliver(event, row["handler"])
+            await bus.redeliver(_restored(row, event_type), row["handler"])
         except Exception as error:
             log.warning("%s failed again on %s", row["handler"], row["kind"], exc_info=True)
             await self._later(key, row["attempts"], repr(error))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from operator import attrgetter
 from uuid import UUID
 
+from voltyard import eventlog
 from voltyard.bus import Bus
 from voltyard.chargers.model import Evse
 from voltyard.clock import Clock
@@ -143,11 +144,7 @@ class Book:
             rows.extend(self._rows(change))
             events.extend(self._events(change))
             change.tracked.in_flight += 1
-        rows.extend(
-            store.event_write(event.org_id, event.at, event)
-            for event in events
-            if not isinstance(event, SessionUpdated)
-        )
+        rows.extend(eventlog.log_write(event) for event in events if _is_kept(event))
         task = asyncio.get_running_loop().create_task(
             self._commit_and_tell(rows, after, events, reading)
         )
@@ -181,6 +178,9 @@ class Book:
             self._remember_register(session)
             self._live.session_changed(session, reading if place == len(after) else None)
         await self._bus.publish(*events)
+        told = [eventlog.told_write(event) for event in events if _is_kept(event)]
+        if told:
+            self._commits.offer(told)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -311,6 +311,11 @@ _structure = attrgetter(*(part.name for part in fields(Session) if part.name not
 def _only_progress(before: Session, after: Session) -> bool:
     """Whether no more changed than what ``progress_write`` writes."""
     return bool(_structure(before) == _structure(after))
+
+
+def _is_kept(event: SessionEvent) -> bool:
+    """Whether it must be published even if the process dies right after the commit."""
+    return not isinstance(event, SessionUpdated)
 
 
 def _told(session: Session) -> tuple[object, ...]:

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from voltyard.sessions.model import (
     MeterReading,
     MeterSample,
@@ -139,6 +137,22 @@ async def curve(tx: Tx, session_id: UUID, *, limit: int) -> list[MeterSample]:
     return [MeterSample(**row) for row in rows]
 
 
+async def registers(
+    tx: Tx, session_ids: Sequence[UUID], since: datetime, bucket_s: float
+) -> dict[UUID, list[tuple[datetime, float]]]:
+    """The last register reading (Wh) of each session in each stretch of ``bucket_s``, by time."""
+    rows = await tx.all(
+        "SELECT session_id, max(at) AS at, max(energy_wh) AS energy_wh FROM meter_values"
+        " WHERE session_id = ANY(:ids) AND at >= :since AND energy_wh IS NOT NULL"
+        " GROUP BY session_id, floor(extract(epoch FROM at) / :bucket_s) ORDER BY 1, 2",
+        {"ids": list(session_ids), "since": since, "bucket_s": bucket_s},
+    )
+    found: dict[UUID, list[tuple[datetime, float]]] = {}
+    for row in rows:
+        found.setdefault(row["session_id"], []).append((row["at"], row["energy_wh"]))
+    return found
+
+
 def full_write(session: Session) -> Write:
     """The whole row: right whatever of it was written before."""
     row = {name: getattr(session, name) for name in _COLUMNS.replace(" ", "").split(",")}
@@ -189,12 +203,6 @@ def reading_write(
         "context": reading.context,
     }
     return Write("meter_values", row)
-
-
-def event_write(org_id: UUID, at: datetime, event: object) -> Write:
-    payload = msgspec.to_builtins(event)
-    row = {"org_id": org_id, "at": at, "kind": type(event).__name__, "payload": payload}
-    return Write("event_log", row)
 
 
 def _conditions(wanted: SessionFilter) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,8 @@ import pytest
 from session_yard import Yard
 
 from voltyard.errors import TooMany
-from voltyard.sessions.events import SessionStarted, SessionUpdated
+from voltyard.eventlog import tell_untold
+from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sessions.model import SessionState
 from voltyard.storage.groupcommit import GroupCommit, Write
 
@@ -48,6 +49,28 @@ async def test_no_answer_and_no_event_before_the_commit(
     gate.open.set()
     assert (await first).transaction_ref == (await again).transaction_ref
     assert len(yard.seen(SessionStarted)) == 1
+
+
+async def test_a_crash_between_commit_and_publication_loses_no_event(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await yard.start()
+
+    async def die(*events: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as crash:
+        crash.setattr(yard.bus, "publish", die)
+        with pytest.raises(asyncio.CancelledError):
+            await yard.stop((await yard.only()).transaction_ref)
+    assert (await yard.only()).state is SessionState.ENDED, "it was committed"
+    assert yard.seen(SessionEnded) == []
+    await yard.restart()
+    yard.events.clear()
+    assert await tell_untold(yard.database, yard.bus) == 1
+    assert [event.energy_wh for event in yard.seen(SessionEnded)] == [60_000]
+    assert yard.seen(SessionStarted) == [], "what was published is not published again"
+    assert await tell_untold(yard.database, yard.bus) == 0
 
 
 async def test_what_the_database_refused_can_be_told_again(
