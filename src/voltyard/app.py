@@ -36,7 +36,7 @@ from voltyard.sites.events import SiteChanged
 from voltyard.sites.service import SiteService
 from voltyard.storage import partitions
 from voltyard.storage.blocking import BlockingDatabase
-from voltyard.storage.engine import Database, Tx
+from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit
 from voltyard.tenancy import audit, passwords
 from voltyard.tenancy.access import system_principal
@@ -177,7 +177,7 @@ def build_core(
     sites = SiteService(database, bus, clock)
     fleets = FleetService(database, bus, clock)
     timetable = TimetableService(database, bus, clock, sites=sites, vehicles=fleets)
-    note = _audit(clock)
+    note = audit.Auditor(clock)
     chargers = ChargerService(
         database,
         commits,
@@ -269,15 +269,6 @@ def _energy(
 
 async def _inline(work: Callable[[], T]) -> T:
     return work()
-
-
-def _audit(clock: Clock) -> Callable[..., Awaitable[None]]:
-    async def note(
-        tx: Tx, who: Principal, action: str, kind: str, object_id: str, detail: Mapping[str, Any]
-    ) -> None:
-        await audit.write(tx, who, action, kind, object_id, detail, at=clock.now())
-
-    return note
 
 
 def _home(tenancy: TenancyService, sites: SiteService) -> Callable[[], Awaitable[Home | None]]:

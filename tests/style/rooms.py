@@ -74,6 +74,7 @@ EXTRA: dict[str, dict[str, str]] = {
     "tenancy": {
         "access": "the one check of permissions",
         "audit": "every change, in the transaction of the change",
+        "fields": "pure: what people enter, checked",
         "integrity": "what the database refuses, in domain words",
         "keys": "secrets that are shown once",
         "login": "proving who one is",

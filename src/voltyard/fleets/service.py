@@ -53,6 +53,7 @@ class FleetService:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._note = audit.Notes(clock)
         self._fleets: dict[UUID, _Fleet] = {}
         self._changes = 0
 
@@ -160,15 +161,13 @@ class FleetService:
         vehicle = vehicle_from(draft, vehicle_id or new_id(), principal.org_id)
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
-                if vehicle_id is None:
+                before = await _vehicle(tx, vehicle_id) if vehicle_id else None
+                if before is None:
                     await store.insert_vehicles(tx, [vehicle])
-                    detail: dict[str, object] = {"name": vehicle.name}
                 else:
-                    before = await _vehicle(tx, vehicle_id)
                     await store.update_vehicles(tx, [vehicle])
-                    detail = dict(audit.changes(before, vehicle))
-                action = "vehicle.update" if vehicle_id else "vehicle.create"
-                await self._note(tx, principal, action, vehicle.id, detail, remote)
+                made = {"name": vehicle.name}
+                await self._note_saved(tx, principal, before, vehicle, made, remote)
         await self.changed(principal.org_id, (vehicle.id,))
         return vehicle
 
@@ -230,15 +229,13 @@ class FleetService:
             async with transaction(self._database, of(principal.org_id)) as tx:
                 if token.vehicle_id and await store.vehicle(tx, token.vehicle_id) is None:
                     raise Invalid("There is no such vehicle.", fields={"vehicle_id": "is unknown"})
-                if token_id is None:
+                before = await _token(tx, token_id) if token_id else None
+                if before is None:
                     await store.insert_tokens(tx, [token])
-                    detail: dict[str, object] = {"value": token.value}
                 else:
-                    before = await _token(tx, token_id)
                     await store.update_tokens(tx, [token])
-                    detail = dict(audit.changes(before, token))
-                action = "token.update" if token_id else "token.create"
-                await self._note(tx, principal, action, token.id, detail, remote)
+                made = {"value": token.value}
+                await self._note_saved(tx, principal, before, token, made, remote)
         await self.changed(principal.org_id, tokens=True)
         return token
 
@@ -311,6 +308,21 @@ class FleetService:
         touched = tuple(thing.id for thing in both if isinstance(thing, Vehicle))
         await self.changed(principal.org_id, touched, tokens=tokens)
 
+    async def _note_saved(
+        self,
+        tx: Tx,
+        principal: Principal,
+        before: Vehicle | Token | None,
+        after: Vehicle | Token,
+        made: Mapping[str, str],
+        remote: str,
+    ) -> None:
+        """``made`` is what the audit tells of a new one; of a changed one it tells the changes."""
+        kind = "token" if isinstance(after, Token) else "vehicle"
+        action = f"{kind}.create" if before is None else f"{kind}.update"
+        detail = made if before is None else audit.changes(before, after)
+        await self._note(tx, principal, action, after.id, detail, remote)
+
     async def changed(
         self, org_id: UUID, vehicle_ids: tuple[UUID, ...] = (), *, tokens: bool = False
     ) -> None:
@@ -322,20 +334,6 @@ class FleetService:
             await self._bus.publish(VehiclesChanged(org_id, vehicle_ids, now))
         if tokens:
             await self._bus.publish(TokensChanged(org_id, now))
-
-    async def _note(
-        self,
-        tx: Tx,
-        principal: Principal,
-        action: str,
-        object_id: UUID,
-        detail: Mapping[str, object],
-        remote: str,
-    ) -> None:
-        kind = action.partition(".")[0]
-        await audit.write(
-            tx, principal, action, kind, object_id, detail, at=self._clock.now(), remote=remote
-        )
 
 
 async def _vehicle(tx: Tx, vehicle_id: UUID) -> Vehicle:

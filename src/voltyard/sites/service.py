@@ -1,6 +1,7 @@
 """Use cases of sites: places, bays and the electrical tree, checked before it is kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
@@ -37,6 +38,7 @@ class SiteService:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._note = audit.Notes(clock)
         self._sites: dict[UUID, Site] = {}
         self._trees: dict[UUID, ElectricalTree] = {}
 
@@ -130,12 +132,12 @@ class SiteService:
     async def areas(self, principal: Principal, site_id: UUID) -> list[Area]:
         await self.site(principal, site_id)
         async with transaction(self._database, of(principal.org_id)) as tx:
-            return await store.areas(tx, site_id)
+            return await store.parts(tx, Area, site_id)
 
     async def bays(self, principal: Principal, site_id: UUID) -> list[Bay]:
         await self.site(principal, site_id)
         async with transaction(self._database, of(principal.org_id)) as tx:
-            return await store.bays(tx, site_id)
+            return await store.parts(tx, Bay, site_id)
 
     async def save_area(
         self,
@@ -147,32 +149,14 @@ class SiteService:
         remote: str = "",
     ) -> Area:
         """Create it, or change the one of ``area_id``."""
-        require(principal, Permission.SITES_WRITE)
-        area = Area(area_id or new_id(), site_id, clean_name(draft.name), draft.position)
-        with refusals(_CLASHES):
-            async with transaction(self._database, of(principal.org_id)) as tx:
-                site = _found(await store.site(tx, site_id), "site")
-                if area_id is not None:
-                    known = _found(await store.area(tx, area_id), "area")
-                    _same_site(known.site_id, site_id, "area")
-                await store.put_area(tx, principal.org_id, area)
-                action = "area.update" if area_id else "area.create"
-                await self._note(tx, principal, action, area.id, {"name": area.name}, remote)
-        await self._publish_site(site)
+        async with self._changing(principal, site_id) as tx:
+            if area_id is not None:
+                _found(await store.part(tx, Area, site_id, area_id), "area")
+            area = Area(area_id or new_id(), site_id, clean_name(draft.name), draft.position)
+            await store.put_part(tx, principal.org_id, area)
+            action = "area.update" if area_id else "area.create"
+            await self._note(tx, principal, action, area.id, {"name": area.name}, remote)
         return area
-
-    async def delete_area(
-        self, principal: Principal, site_id: UUID, area_id: UUID, *, remote: str = ""
-    ) -> None:
-        """Its bays stay, without an area."""
-        require(principal, Permission.SITES_WRITE)
-        async with transaction(self._database, of(principal.org_id)) as tx:
-            site = _found(await store.site(tx, site_id), "site")
-            area = _found(await store.area(tx, area_id), "area")
-            _same_site(area.site_id, site_id, "area")
-            await store.delete_area(tx, area_id)
-            await self._note(tx, principal, "area.delete", area_id, {"name": area.name}, remote)
-        await self._publish_site(site)
 
     async def save_bay(
         self,
@@ -184,38 +168,43 @@ class SiteService:
         remote: str = "",
     ) -> Bay:
         """Create it, or change the one of ``bay_id``."""
-        require(principal, Permission.SITES_WRITE)
-        bay = Bay(
-            bay_id or new_id(), site_id, draft.area_id, clean_name(draft.name), draft.position
-        )
-        with refusals(_CLASHES):
-            async with transaction(self._database, of(principal.org_id)) as tx:
-                site = _found(await store.site(tx, site_id), "site")
-                if bay_id is not None:
-                    known = _found(await store.bay(tx, bay_id), "bay")
-                    _same_site(known.site_id, site_id, "bay")
-                if draft.area_id is not None:
-                    area = await store.area(tx, draft.area_id)
-                    if area is None or area.site_id != site_id:
-                        raise Invalid(
-                            "There is no such area.", fields={"area_id": "no area of this site"}
-                        )
-                await store.put_bay(tx, principal.org_id, bay)
-                action = "bay.update" if bay_id else "bay.create"
-                await self._note(tx, principal, action, bay.id, {"name": bay.name}, remote)
-        await self._publish_site(site)
+        name, area_id = clean_name(draft.name), draft.area_id
+        async with self._changing(principal, site_id) as tx:
+            if bay_id is not None:
+                _found(await store.part(tx, Bay, site_id, bay_id), "bay")
+            if area_id is not None and await store.part(tx, Area, site_id, area_id) is None:
+                raise Invalid("There is no such area.", fields={"area_id": "no area of this site"})
+            bay = Bay(bay_id or new_id(), site_id, area_id, name, draft.position)
+            await store.put_part(tx, principal.org_id, bay)
+            action = "bay.update" if bay_id else "bay.create"
+            await self._note(tx, principal, action, bay.id, {"name": bay.name}, remote)
         return bay
+
+    async def delete_area(
+        self, principal: Principal, site_id: UUID, area_id: UUID, *, remote: str = ""
+    ) -> None:
+        """Its bays stay, without an area."""
+        async with self._changing(principal, site_id) as tx:
+            area = _found(await store.part(tx, Area, site_id, area_id), "area")
+            await store.delete_part(tx, area)
+            await self._note(tx, principal, "area.delete", area_id, {"name": area.name}, remote)
 
     async def delete_bay(
         self, principal: Principal, site_id: UUID, bay_id: UUID, *, remote: str = ""
     ) -> None:
-        require(principal, Permission.SITES_WRITE)
-        async with transaction(self._database, of(principal.org_id)) as tx:
-            site = _found(await store.site(tx, site_id), "site")
-            bay = _found(await store.bay(tx, bay_id), "bay")
-            _same_site(bay.site_id, site_id, "bay")
-            await store.delete_bay(tx, bay_id)
+        async with self._changing(principal, site_id) as tx:
+            bay = _found(await store.part(tx, Bay, site_id, bay_id), "bay")
+            await store.delete_part(tx, bay)
             await self._note(tx, principal, "bay.delete", bay_id, {"name": bay.name}, remote)
+
+    @asynccontextmanager
+    async def _changing(self, principal: Principal, site_id: UUID) -> AsyncIterator[Tx]:
+        """A transaction on a site that is there; once it is committed the change is told."""
+        require(principal, Permission.SITES_WRITE)
+        with refusals(_CLASHES):
+            async with transaction(self._database, of(principal.org_id)) as tx:
+                site = _found(await store.site(tx, site_id), "site")
+                yield tx
         await self._publish_site(site)
 
     # The electrical tree
@@ -350,20 +339,6 @@ class SiteService:
         self._trees.pop(site.id, None)
         await self._bus.publish(SiteChanged(site.org_id, site.id, self._clock.now(), deleted))
 
-    async def _note(
-        self,
-        tx: Tx,
-        principal: Principal,
-        action: str,
-        object_id: UUID,
-        detail: Mapping[str, object],
-        remote: str,
-    ) -> None:
-        kind = action.partition(".")[0]
-        await audit.write(
-            tx, principal, action, kind, object_id, detail, at=self._clock.now(), remote=remote
-        )
-
 
 def _tree_changes(before: Sequence[Node], after: Sequence[Node]) -> dict[str, object]:
     """Per node that differs: old and new, for the audit."""
@@ -394,8 +369,3 @@ def _found(value: T | None, what: str) -> T:
     if value is None:
         raise NotFound(f"There is no such {what}.")
     return value
-
-
-def _same_site(actual: UUID, wanted: UUID, what: str) -> None:
-    if actual != wanted:
-        raise NotFound(f"There is no such {what}.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, time
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,13 @@ _SITE = (
     "id, org_id, name, timezone, country, currency, unknown_token, unknown_vehicle_power_w,"
     " unknown_vehicle_priority"
 )
+
+
+Part = TypeVar("Part", Area, Bay)
+_PARTS: dict[type, tuple[str, tuple[str, ...]]] = {
+    Area: ("areas", ("id", "site_id", "name", "position")),
+    Bay: ("bays", ("id", "site_id", "area_id", "name", "position")),
+}
 
 
 def _site(row: Row) -> Site:
@@ -51,76 +58,41 @@ async def delete_site(tx: Tx, site_id: UUID) -> None:
     await tx.execute("DELETE FROM sites WHERE id = :id", {"id": site_id})
 
 
-async def areas(tx: Tx, site_id: UUID) -> list[Area]:
+async def parts(tx: Tx, kind: type[Part], site_id: UUID) -> list[Part]:
+    """The areas or the bays of a site, in their order."""
+    table, columns = _PARTS[kind]
     rows = await tx.all(
-        "SELECT id, site_id, name, position FROM areas WHERE site_id = :site_id"
+        f"SELECT {', '.join(columns)} FROM {table} WHERE site_id = :site_id"
         " ORDER BY position, name",
         {"site_id": site_id},
     )
-    return [Area(**row) for row in rows]
+    return [kind(**row) for row in rows]
 
 
-async def area(tx: Tx, area_id: UUID) -> Area | None:
+async def part(tx: Tx, kind: type[Part], site_id: UUID, part_id: UUID) -> Part | None:
+    """The area or bay, if it is of this site."""
+    table, columns = _PARTS[kind]
     row = await tx.one(
-        "SELECT id, site_id, name, position FROM areas WHERE id = :id", {"id": area_id}
+        f"SELECT {', '.join(columns)} FROM {table} WHERE id = :id AND site_id = :site_id",
+        {"id": part_id, "site_id": site_id},
     )
-    return None if row is None else Area(**row)
+    return None if row is None else kind(**row)
 
 
-async def put_area(tx: Tx, org_id: UUID, area: Area) -> None:
+async def put_part(tx: Tx, org_id: UUID, part: Area | Bay) -> None:
+    """Write it anew, or change what may change: not its site."""
+    table, columns = _PARTS[type(part)]
+    changes = ", ".join(f"{c} = excluded.{c}" for c in columns if c not in ("id", "site_id"))
     await tx.execute(
-        "INSERT INTO areas (id, org_id, site_id, name, position)"
-        " VALUES (:id, :org_id, :site_id, :name, :position)"
-        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, position = excluded.position",
-        {
-            "id": area.id,
-            "org_id": org_id,
-            "site_id": area.site_id,
-            "name": area.name,
-            "position": area.position,
-        },
+        f"INSERT INTO {table} (org_id, {', '.join(columns)})"
+        f" VALUES (:org_id, {', '.join(':' + column for column in columns)})"
+        f" ON CONFLICT (id) DO UPDATE SET {changes}",
+        {"org_id": org_id} | {column: getattr(part, column) for column in columns},
     )
 
 
-async def delete_area(tx: Tx, area_id: UUID) -> None:
-    await tx.execute("DELETE FROM areas WHERE id = :id", {"id": area_id})
-
-
-async def bays(tx: Tx, site_id: UUID) -> list[Bay]:
-    rows = await tx.all(
-        "SELECT id, site_id, area_id, name, position FROM bays WHERE site_id = :site_id"
-        " ORDER BY position, name",
-        {"site_id": site_id},
-    )
-    return [Bay(**row) for row in rows]
-
-
-async def bay(tx: Tx, bay_id: UUID) -> Bay | None:
-    row = await tx.one(
-        "SELECT id, site_id, area_id, name, position FROM bays WHERE id = :id", {"id": bay_id}
-    )
-    return None if row is None else Bay(**row)
-
-
-async def put_bay(tx: Tx, org_id: UUID, bay: Bay) -> None:
-    await tx.execute(
-        "INSERT INTO bays (id, org_id, site_id, area_id, name, position)"
-        " VALUES (:id, :org_id, :site_id, :area_id, :name, :position)"
-        " ON CONFLICT (id) DO UPDATE SET area_id = excluded.area_id, name = excluded.name,"
-        " position = excluded.position",
-        {
-            "id": bay.id,
-            "org_id": org_id,
-            "site_id": bay.site_id,
-            "area_id": bay.area_id,
-            "name": bay.name,
-            "position": bay.position,
-        },
-    )
-
-
-async def delete_bay(tx: Tx, bay_id: UUID) -> None:
-    await tx.execute("DELETE FROM bays WHERE id = :id", {"id": bay_id})
+async def delete_part(tx: Tx, part: Area | Bay) -> None:
+    await tx.execute(f"DELETE FROM {_PARTS[type(part)][0]} WHERE id = :id", {"id": part.id})
 
 
 async def nodes(tx: Tx, site_id: UUID) -> list[Node]:

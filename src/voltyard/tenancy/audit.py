@@ -89,3 +89,22 @@ class Auditor:
     ) -> None:
         at = self._clock.now()
         await write(tx, principal, action, object_kind, object_id, detail, at=at)
+
+
+class Notes:
+    """``write`` with the clock built in; what kind of thing was changed is said by the action."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def __call__(
+        self,
+        tx: Tx,
+        principal: Principal,
+        action: str,
+        object_id: UUID,
+        detail: Mapping[str, Any],
+        remote: str,
+    ) -> None:
+        kind, at = action.partition(".")[0], self._clock.now()
+        await write(tx, principal, action, kind, object_id, detail, at=at, remote=remote)

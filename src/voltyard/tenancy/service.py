@@ -1,11 +1,9 @@
 """Use cases of people: organisations, users and API keys, each change with its audit entry."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
@@ -14,6 +12,13 @@ from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, keys, store
 from voltyard.tenancy.access import require, system_principal
 from voltyard.tenancy.audit import AuditFilter
+from voltyard.tenancy.fields import (
+    clean_email,
+    clean_name,
+    known_locale,
+    known_timezone,
+    slug,
+)
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.login import LoggedIn, LogIn, LoginSettings
 from voltyard.tenancy.model import (
@@ -29,10 +34,6 @@ from voltyard.tenancy.passwords import PasswordBook, check_strength
 from voltyard.tenancy.scope import SYSTEM, of, transaction
 
 __all__ = ["LoggedIn", "LoginSettings", "NewKey", "NewUser", "TenancyService", "require"]
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-LOCALES = frozenset({"en", "de"})
-NAME_MAX = 200
 
 _CLASHES = {
     "users_email": ("email", "This e-mail address is already in use."),
@@ -69,6 +70,7 @@ class TenancyService:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._note = audit.Notes(clock)
         self._passwords = passwords or PasswordBook()
         self.login = LogIn(database, clock, self._passwords, settings or LoginSettings())
 
@@ -141,20 +143,21 @@ class TenancyService:
                 raise NotFound("There is no such organisation.")
             after = replace(
                 before,
-                name=before.name if name is None else _name(name),
-                timezone=before.timezone if timezone is None else _timezone(timezone),
-                locale=before.locale if locale is None else _locale(locale),
+                name=before.name if name is None else clean_name(name),
+                timezone=before.timezone if timezone is None else known_timezone(timezone),
+                locale=before.locale if locale is None else known_locale(locale),
             )
             await store.update_organisation(tx, after)
-            await self._note(tx, principal, "organisation.update", after.id, before, after, remote)
+            changed = audit.changes(before, after)
+            await self._note(tx, principal, "organisation.update", after.id, changed, remote)
         return after
 
     async def _prepare(
         self, name: str, admin: NewUser, timezone: str, locale: str
     ) -> tuple[Organisation, User, str]:
-        clean = _name(name, field="organisation")
+        clean = clean_name(name, field="organisation")
         organisation = Organisation(
-            new_id(), clean, slug(clean), _timezone(timezone), _locale(locale)
+            new_id(), clean, slug(clean), known_timezone(timezone), known_locale(locale)
         )
         user = _user_from(admin, organisation.id)
         check_strength(admin.password, personal=(admin.email, admin.name, clean))
@@ -167,12 +170,11 @@ class TenancyService:
         await store.insert_organisation(tx, organisation, now)
         await store.insert_user(tx, user, hashed, now)
         who = system_principal(organisation.id)
-        for action, kind, object_id, label in (
-            ("organisation.create", "organisation", organisation.id, organisation.name),
-            ("user.create", "user", user.id, user.email),
+        for action, object_id, label in (
+            ("organisation.create", organisation.id, organisation.name),
+            ("user.create", user.id, user.email),
         ):
-            detail = {"name": label}
-            await audit.write(tx, who, action, kind, object_id, detail, at=now, remote=remote)
+            await self._note(tx, who, action, object_id, {"name": label}, remote)
 
     # Users
 
@@ -196,9 +198,7 @@ class TenancyService:
             async with transaction(self._database, of(principal.org_id)) as tx:
                 await store.insert_user(tx, user, hashed, now)
                 detail = {"email": user.email, "role": user.role.value}
-                await audit.write(
-                    tx, principal, "user.create", "user", user.id, detail, at=now, remote=remote
-                )
+                await self._note(tx, principal, "user.create", user.id, detail, remote)
         return user
 
     async def update_user(
@@ -224,10 +224,10 @@ class TenancyService:
                 before = await _found_user(tx, user_id)
                 after = replace(
                     before,
-                    email=before.email if email is None else _email(email),
-                    name=before.name if name is None else _name(name),
+                    email=before.email if email is None else clean_email(email),
+                    name=before.name if name is None else clean_name(name),
                     role=before.role if role is None else role,
-                    locale=before.locale if locale is None else _locale(locale),
+                    locale=before.locale if locale is None else known_locale(locale),
                     active=before.active if active is None else active,
                 )
                 await store.update_user(tx, after)
@@ -237,7 +237,8 @@ class TenancyService:
                     )
                 if after.role is not before.role or not after.active:
                     await store.end_login_sessions_of(tx, user_id)
-                await self._note(tx, principal, "user.update", user_id, before, after, remote)
+                changed = audit.changes(before, after)
+                await self._note(tx, principal, "user.update", user_id, changed, remote)
         return after
 
     async def set_password(
@@ -274,16 +275,8 @@ class TenancyService:
         async with transaction(self._database, of(principal.org_id)) as tx:
             await store.set_password(tx, user.id, hashed)
             await store.end_login_sessions_of(tx, user.id, keep=keep_session)
-            await audit.write(
-                tx,
-                principal,
-                "user.password",
-                "user",
-                user.id,
-                {"email": user.email},
-                at=self._clock.now(),
-                remote=remote,
-            )
+            detail = {"email": user.email}
+            await self._note(tx, principal, "user.password", user.id, detail, remote)
 
     # API keys
 
@@ -315,14 +308,19 @@ class TenancyService:
             raise Invalid("The expiry is past.", fields={"expires_at": "must be in the future"})
         secret = keys.new_api_key()
         key = ApiKey(
-            new_id(), principal.org_id, _name(name), secret.prefix, scopes, now, None, expires_at
+            new_id(),
+            principal.org_id,
+            clean_name(name),
+            secret.prefix,
+            scopes,
+            now,
+            None,
+            expires_at,
         )
         async with transaction(self._database, of(principal.org_id)) as tx:
             await store.insert_key(tx, key, secret.stored, principal.name)
             detail = {"name": key.name, "scopes": sorted(scopes), "prefix": key.prefix}
-            await audit.write(
-                tx, principal, "key.create", "key", key.id, detail, at=now, remote=remote
-            )
+            await self._note(tx, principal, "key.create", key.id, detail, remote)
         return NewKey(key, secret.text)
 
     async def revoke_key(self, principal: Principal, key_id: UUID, *, remote: str = "") -> ApiKey:
@@ -337,9 +335,7 @@ class TenancyService:
                 return key
             await store.revoke_key(tx, key_id, now)
             detail = {"name": key.name, "prefix": key.prefix}
-            await audit.write(
-                tx, principal, "key.revoke", "key", key_id, detail, at=now, remote=remote
-            )
+            await self._note(tx, principal, "key.revoke", key_id, detail, remote)
         return replace(key, revoked_at=now)
 
     # Audit
@@ -353,22 +349,6 @@ class TenancyService:
         async with transaction(self._database, of(principal.org_id)) as tx:
             return await store.audit(tx, conditions, params, limit=limit, offset=offset)
 
-    async def _note(
-        self,
-        tx: Tx,
-        principal: Principal,
-        action: str,
-        object_id: UUID,
-        before: object,
-        after: object,
-        remote: str,
-    ) -> None:
-        kind = action.partition(".")[0]
-        detail = audit.changes(before, after)
-        await audit.write(
-            tx, principal, action, kind, object_id, detail, at=self._clock.now(), remote=remote
-        )
-
 
 async def _found_user(tx: Tx, user_id: UUID) -> User:
     user = await store.user(tx, user_id)
@@ -378,7 +358,14 @@ async def _found_user(tx: Tx, user_id: UUID) -> User:
 
 
 def _user_from(new: NewUser, org_id: UUID) -> User:
-    return User(new_id(), org_id, _email(new.email), _name(new.name), new.role, _locale(new.locale))
+    return User(
+        new_id(),
+        org_id,
+        clean_email(new.email),
+        clean_name(new.name),
+        new.role,
+        known_locale(new.locale),
+    )
 
 
 def _audit_conditions(wanted: AuditFilter) -> tuple[list[str], dict[str, object]]:
@@ -397,45 +384,3 @@ def _audit_conditions(wanted: AuditFilter) -> tuple[list[str], dict[str, object]
             conditions.append(sql)
             params[name] = value
     return conditions, params
-
-
-def slug(name: str) -> str:
-    """Lower-case letters, digits and hyphens; never empty."""
-    plain = name.lower()
-    for letter, letters in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
-        plain = plain.replace(letter, letters)
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60] or "organisation"
-
-
-def _name(text: str, field: str = "name") -> str:
-    clean = " ".join(text.split())
-    if not clean or len(clean) > NAME_MAX:
-        raise Invalid(
-            "The name is missing or too long.", fields={field: f"1 to {NAME_MAX} characters"}
-        )
-    return clean
-
-
-def _email(text: str) -> str:
-    clean = text.strip()
-    if not EMAIL.fullmatch(clean) or len(clean) > 254:
-        raise Invalid(
-            "This is no e-mail address.", fields={"email": "must look like name@example.org"}
-        )
-    return clean
-
-
-def _timezone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Invalid(
-            "There is no such time zone.", fields={"timezone": "an IANA name such as Europe/Berlin"}
-        ) from None
-    return text
-
-
-def _locale(text: str) -> str:
-    if text not in LOCALES:
-        raise Invalid("This language is not there.", fields={"locale": "one of de, en"})
-    return text
