@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Iterator
-from copy import deepcopy
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -57,7 +56,7 @@ class Maker:
         return self._value(self._root, "")
 
     def _value(self, node: dict[str, Any], name: str) -> Json:
-        node = self._resolved(node)
+        node = self.resolved(node)
         if "enum" in node:
             return self._rng.choice(node["enum"])
         kind = node.get("type")
@@ -71,9 +70,10 @@ class Maker:
         if name == "multiplier":
             return self._rng.randint(-3, 3)
         if kind == "integer":
-            return self._rng.randint(int(node.get("minimum", 1)), 100)
+            return self._rng.randint(int(node.get("minimum", 1)), int(node.get("maximum", 100)))
         if kind == "number":
-            return float(self._rng.randint(1, 1000))
+            most = int(node.get("maximum", 1000))
+            return float(self._rng.randint(min(most, int(node.get("minimum", 1)), most - 9), most))
         if kind == "boolean":
             return self._rng.random() < 0.5
         return "anything"
@@ -89,11 +89,13 @@ class Maker:
     def _text(self, node: dict[str, Any], name: str) -> str:
         if node.get("format") == "date-time":
             return "2026-11-21T18:00:00Z"
+        if node.get("format") == "uri":
+            return "https://files.example.org/1"
         if name == "value":
             return str(self._rng.randint(0, 100))
-        return "x" * min(node.get("maxLength", 10), 10)
+        return "x" * min(int(node.get("maxLength", 10)), 10)
 
-    def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+    def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         reference = node.get("$ref")
         if reference is None:
             return node
@@ -108,63 +110,103 @@ def instances(version: str, action: str, *, response: bool = False) -> Iterator[
         yield Maker(root, random.Random(seed), optional=0.5).make()
 
 
-def spoilt(version: str, action: str) -> Iterator[tuple[str, Json]]:
+def spoilt(version: str, action: str, *, response: bool = False) -> Iterator[tuple[str, Json]]:
     """Instances with one thing wrong, named by what and where, that the schema refuses."""
-    root = schema(version, action, response=False)
-    whole = Maker(root, random.Random(7), optional=1.0).make()
-    for path, node in _places(whole, ()):
-        for what, changed in _changes(whole, path, node):
-            if complaints(version, action, changed):
-                yield f"{what} {_name(path)}", changed
+    for what, changed in variants(version, action, response=response):
+        if complaints(version, action, changed, response=response):
+            yield what, changed
 
 
-def _places(value: Json, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Json]]:
-    yield path, value
+def variants(version: str, action: str, *, response: bool) -> Iterator[tuple[str, Json]]:
+    """A whole instance with one thing changed at each place, some of them still valid."""
+    root = schema(version, action, response=response)
+    maker = Maker(root, random.Random(7), optional=1.0)
+    whole = maker.make()
+    for path, value, node in _places(maker, whole, root, ()):
+        for what, changed in _changes(value, node):
+            yield f"{what} {_name(path)}", _with(whole, path, changed)
+        if path and not isinstance(path[-1], int):
+            yield f"missing {_name(path)}", _without(whole, path)
+
+
+Path = tuple[Any, ...]
+
+
+def _places(
+    maker: Maker, value: Json, node: dict[str, Any], path: Path
+) -> Iterator[tuple[Path, Json, dict[str, Any]]]:
+    node = maker.resolved(node)
+    yield path, value, node
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key != "customData":
-                yield from _places(inner, (*path, key))
+            if key in node["properties"]:
+                yield from _places(maker, inner, node["properties"][key], (*path, key))
     elif isinstance(value, list):
-        yield from _places(value[0], (*path, 0))
+        yield from _places(maker, value[0], node["items"], (*path, 0))
 
 
-def _changes(whole: Json, path: tuple[Any, ...], node: Json) -> Iterator[tuple[str, Json]]:
-    if path and not isinstance(path[-1], int):
-        yield "missing", _without(whole, path)
-    if isinstance(node, dict):
-        yield "array for", _with(whole, path, [])
-        yield "extra in", _with(whole, path, {**node, "surprise": 1})
-    elif isinstance(node, list):
-        yield "empty", _with(whole, path, [])
-        yield "text for", _with(whole, path, "?")
-    elif isinstance(node, str):
-        yield "object for", _with(whole, path, {})
-        yield "long", _with(whole, path, "y" * 200)
-        yield "huge", _with(whole, path, "z" * 20_000)
-    elif isinstance(node, (int, float)):
-        yield "object for", _with(whole, path, {})
-        yield "word for", _with(whole, path, "abc")
+def _changes(value: Json, node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
+    if isinstance(value, dict):
+        yield "array for", []
+        yield "extra in", {**value, "surprise": 1}
+    elif isinstance(value, list):
+        yield "empty", []
+        yield "text for", "?"
+        if node.get("maxItems", 1000) <= 100:
+            yield "many", value * (node["maxItems"] + 1)
+    elif isinstance(value, str):
+        yield from _other_texts(value, node)
+    elif isinstance(value, bool):
+        yield "word for", "yes"
+        yield "number for", 1
+    elif isinstance(value, (int, float)):
+        yield from _other_numbers(node)
+    if node.get("type"):
+        yield "null for", None
 
 
-def _with(whole: Json, path: tuple[Any, ...], value: Json) -> Json:
+def _other_texts(value: str, node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
+    yield "object for", {}
+    yield "number for", 5
+    if "enum" in node:
+        yield "unknown", "Nonsense"
+        for word in node["enum"]:
+            yield f"{word} as", word
+    if "maxLength" in node:
+        yield "longest", "x" * int(node["maxLength"])
+        yield "long", "x" * (int(node["maxLength"]) + 1)
+        yield "huge", "z" * 70_000
+
+
+def _other_numbers(node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
+    yield "object for", {}
+    yield "word for", "abc"
+    yield "truth for", True
+    yield "fraction for", 1.5
+    yield "whole for", 2.0
+    yield "nought for", 0
+    yield "negative for", -1
+    if "maximum" in node:
+        yield "more for", int(node["maximum"]) + 1
+
+
+def _with(whole: Json, path: Path, value: Json) -> Json:
+    """A copy along the path only."""
     if not path:
         return value
-    changed = deepcopy(whole)
-    _parent(changed, path)[path[-1]] = value
+    changed = whole.copy()
+    changed[path[0]] = _with(whole[path[0]], path[1:], value)
     return changed
 
 
-def _without(whole: Json, path: tuple[Any, ...]) -> Json:
-    changed = deepcopy(whole)
-    del _parent(changed, path)[path[-1]]
+def _without(whole: Json, path: Path) -> Json:
+    changed = whole.copy()
+    if len(path) == 1:
+        del changed[path[0]]
+    else:
+        changed[path[0]] = _without(whole[path[0]], path[1:])
     return changed
 
 
-def _parent(whole: Json, path: tuple[Any, ...]) -> Json:
-    for step in path[:-1]:
-        whole = whole[step]
-    return whole
-
-
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: Path) -> str:
     return ".".join(str(step) for step in path if not isinstance(step, int)) or "message"

@@ -33,7 +33,9 @@ SUBPROTOCOLS = [
     (["ocpp1.6"], "ocpp1.6", "1.6", None),
     (["ocpp2.0.1"], "ocpp2.0.1", "2.0.1", None),
     (["ocpp1.6", "ocpp2.0.1"], "ocpp2.0.1", "2.0.1", None),
-    (["ocpp2.1", "ocpp2.0.1", "ocpp1.6"], "ocpp2.0.1", "2.0.1", None),
+    (["ocpp2.1", "ocpp2.0.1", "ocpp1.6"], "ocpp2.1", "2.1", None),
+    (["ocpp21"], "ocpp21", "2.1", "subprotocol_odd"),
+    (["ocpp3.0", "ocpp2.0.1", "ocpp1.6"], "ocpp2.0.1", "2.0.1", None),
     (["ocpp1.5", "ocpp1.6"], "ocpp1.6", "1.6", None),
     ([], None, "1.6", "subprotocol_missing"),
     (["chat"], None, "1.6", "subprotocol_odd"),
@@ -63,7 +65,7 @@ async def test_subprotocol(
         assert links[0].version == version
 
 
-@pytest.mark.parametrize("offered", ["ocpp1.5", "ocpp2.0", "ocpp2.1", "ocpp1.2, ocpp1.5"])
+@pytest.mark.parametrize("offered", ["ocpp1.5", "ocpp2.0", "ocpp3.0", "ocpp1.2, ocpp1.5"])
 async def test_only_unsupported_versions_complete_the_handshake_and_are_closed(
     offered: str,
 ) -> None:

@@ -28,7 +28,14 @@ from voltyard.errors import (
     VoltyardError,
 )
 from voltyard.ocpp import framing
-from voltyard.ocpp.framing import Call, CallError, CallRejected, CallResult, Unreadable
+from voltyard.ocpp.framing import (
+    Call,
+    CallError,
+    CallRejected,
+    CallResult,
+    ResultError,
+    Unreadable,
+)
 from voltyard.ocpp.journal import HIDDEN, Journal
 from voltyard.ocpp.outbox import Outbox, Pending
 from voltyard.ocpp.ports import Chargers, Sessions
@@ -158,11 +165,28 @@ class Connection:
             response = outgoing.reader.read(answer, self._dialect.words, self._flag)
         except CallRejected as error:
             self._flag("answer_unreadable", f"{outgoing.action}: {error.description}")
+            self._refuse_answer(pending, error)
             raise ChargerRefused(
                 "the charger's answer makes no sense", detail=error.description
             ) from None
         result = outgoing.answer(response)
         return CommandResult(result.status, result.word, result.detail, pending.latency_ms)
+
+    def _refuse_answer(self, pending: Pending, error: CallRejected) -> None:
+        """OCPP-J 2.1: whoever answered is told that nothing can be made of it."""
+        if not self._dialect.words.sends:
+            return
+        reply = framing.result_error(pending.message_id, error.word, error.description)
+        self._journal.note(
+            self._clock.now(),
+            "out",
+            "error",
+            pending.message_id,
+            pending.action,
+            error.description.encode(),
+            error_code=error.word,
+        )
+        self._reply_aside(reply)
 
     async def close(self, reason: str) -> None:
         """Close now; pending calls fail, a call being handled is finished but not answered."""
@@ -219,13 +243,21 @@ class Connection:
             self._accept_result(frame)
         elif isinstance(frame, CallError):
             self._accept_error(frame)
+        elif isinstance(frame, ResultError):
+            self._accept_result_error(frame)
         else:
             self._accept_unreadable(frame, data)
 
     def _accept_call(self, call: Call, size: int) -> None:
         at = self._clock.now()
         self._journal.note(
-            at, "in", "call", call.message_id, call.action, bytes(call.payload), flags=call.flags
+            at,
+            "in",
+            "call" if call.answered else "send",
+            call.message_id,
+            call.action,
+            bytes(call.payload),
+            flags=call.flags,
         )
         for name in call.flags:
             self._flag(name, call.action)
@@ -234,7 +266,8 @@ class Connection:
             reply = self._error_reply(
                 call, at, self.last_heard_s, self._dialect.words.generic, "too many calls waiting"
             )
-            self._reply_aside(reply)
+            if call.answered:
+                self._reply_aside(reply)
             return
         self._inbox.append((call, at, self.last_heard_s))
         self._inbox_bytes += size
@@ -251,7 +284,8 @@ class Connection:
             while self._inbox:
                 call, at, heard_s = self._inbox.popleft()
                 reply = await self._answer(call, at, heard_s)
-                await self._reply(reply)
+                if call.answered:
+                    await self._reply(reply)
                 if not self._inbox:
                     self._inbox_bytes = 0
         finally:
@@ -275,7 +309,7 @@ class Connection:
         exchange = Exchange(self._chargers, self._sessions, self._station, call.message_id, at)
         try:
             response = await self._handle(call, exchange)
-            payload = _encode(response)
+            payload = _encode(response if response is not None else {})
         except CallRejected as error:
             word, description = error.word, error.description
         except (Unauthenticated, Forbidden) as error:
@@ -372,6 +406,20 @@ class Connection:
             return
         self._log_outcome(pending, "error", frame.description.encode(), frame.word)
         self._outbox.refuse(pending, frame.word, frame.description)
+
+    def _accept_result_error(self, frame: ResultError) -> None:
+        """What we answered was stored and stands; the charger's trouble with it is noted."""
+        self._flag("answer_refused", f"{frame.word} {frame.description}")
+        self._journal.note(
+            self._clock.now(),
+            "in",
+            "error",
+            frame.message_id[:64],
+            "",
+            frame.description.encode(),
+            error_code=frame.word,
+            flags=("answer_refused",),
+        )
 
     def _foreign_answer(self, message_id: str, payload: bytes) -> None:
         """Late, or to nothing we asked: never answered."""

@@ -1,12 +1,11 @@
 """OCPP-J frames: read and written once, with the error words of each OCPP version (OCPP-J §4)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-CALL, RESULT, ERROR = 2, 3, 4
 MESSAGE_ID_SPEC = 36
 MESSAGE_ID_MAX = 128
 MESSAGE_MAX_BYTES = 256 * 1024
@@ -19,7 +18,9 @@ _ACTION_MAX = 64
 class ErrorWords:
     """How one OCPP version spells its RPC error codes; None where it has no such word.
 
-    OCPP-J 1.6 table 7 (its misspelling kept by erratum 5.1), OCPP-J 2.0.1 table 8.
+    OCPP-J 1.6 table 7 (its misspelling kept by erratum 5.1), OCPP-J 2.0.1 table 8. ``sends``: the
+    version has SEND (a call without an answer) and CALLRESULTERROR (an answer refused), which
+    OCPP-J 2.1 adds.
     """
 
     format: str
@@ -34,6 +35,7 @@ class ErrorWords:
     security: str = "SecurityError"
     internal: str = "InternalError"
     generic: str = "GenericError"
+    sends: bool = False
 
 
 WORDS_16 = ErrorWords(
@@ -50,6 +52,7 @@ WORDS_201 = ErrorWords(
     frame="RpcFrameworkError",
     message_type="MessageTypeNotSupported",
 )
+WORDS_21 = replace(WORDS_201, sends=True)
 
 
 class CallRejected(Exception):
@@ -63,13 +66,14 @@ class CallRejected(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """``id_json`` is the message id as it was written, for the answer."""
+    """``id_json`` is the message id as it was written, for the answer; a SEND gets none."""
 
     message_id: str
     id_json: bytes
     action: str
     payload: msgspec.Raw
     flags: tuple[str, ...] = ()
+    answered: bool = True
 
 
 @dataclass(slots=True)
@@ -86,6 +90,15 @@ class CallError:
 
 
 @dataclass(slots=True)
+class ResultError:
+    """The charger could make nothing of an answer of ours (CALLRESULTERROR)."""
+
+    message_id: str
+    word: str
+    description: str
+
+
+@dataclass(slots=True)
 class Unreadable:
     """No usable frame. ``reply`` is the CALLERROR to answer with, None to stay silent."""
 
@@ -94,7 +107,7 @@ class Unreadable:
     reply: bytes | None = None
 
 
-Inbound = Call | CallResult | CallError | Unreadable
+Inbound = Call | CallResult | CallError | ResultError | Unreadable
 
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -125,7 +138,11 @@ def parse(data: bytes, words: ErrorWords) -> Inbound:
     if kind == b"3" or kind == b'"3"':
         return _result(parts)
     if kind == b"4" or kind == b'"4"':
-        return _error(parts)
+        return _error(parts, CallError)
+    if words.sends and kind == b"5":
+        return _error(parts, ResultError)
+    if words.sends and kind == b"6":
+        return _send(parts, words, ("nul_character",) if stripped else ())
     return _other_kind(parts, kind, words)
 
 
@@ -153,6 +170,16 @@ def _call(parts: list[msgspec.Raw], words: ErrorWords, flags: tuple[str, ...]) -
     return Call(message_id, id_json, action, payload, flags)
 
 
+def _send(parts: list[msgspec.Raw], words: ErrorWords, flags: tuple[str, ...]) -> Inbound:
+    found = _call(parts, words, flags)
+    if isinstance(found, Call):
+        found.answered = False
+        found.flags = tuple(flag for flag in found.flags if flag != "message_type_not_number")
+        return found
+    assert isinstance(found, Unreadable)
+    return Unreadable(found.reason, found.word)
+
+
 def _result(parts: list[msgspec.Raw]) -> Inbound:
     message_id = _message_id(bytes(parts[1])) if len(parts) > 1 else None
     if message_id is None:
@@ -161,13 +188,13 @@ def _result(parts: list[msgspec.Raw]) -> Inbound:
     return CallResult(message_id, _EMPTY if bytes(payload) == b"null" else payload)
 
 
-def _error(parts: list[msgspec.Raw]) -> Inbound:
+def _error(parts: list[msgspec.Raw], kind: "type[CallError | ResultError]") -> Inbound:
     message_id = _message_id(bytes(parts[1])) if len(parts) > 1 else None
     if message_id is None:
         return Unreadable("an error without message id")
     word = _text(parts[2]) if len(parts) > 2 else None
     description = _text(parts[3]) if len(parts) > 3 else None
-    return CallError(message_id, (word or "")[:64], (description or "")[:DESCRIPTION_MAX])
+    return kind(message_id, (word or "")[:64], (description or "")[:DESCRIPTION_MAX])
 
 
 def _other_kind(parts: list[msgspec.Raw], kind: bytes, words: ErrorWords) -> Unreadable:
@@ -188,7 +215,8 @@ def _refuse(data: bytes, words: ErrorWords, word: str, reason: str) -> Unreadabl
     found = _ID_OF_CALL.match(data[:256])
     if found is not None:
         return Unreadable(reason, word, error(found.group(1), word, reason))
-    if data.lstrip()[:16].replace(b" ", b"")[:3] in (b"[3,", b"[4,"):
+    silent = (b"[3,", b"[4,", b"[5,", b"[6,") if words.sends else (b"[3,", b"[4,")
+    if data.lstrip()[:16].replace(b" ", b"")[:3] in silent:
         return Unreadable(reason)
     return _no_id(words, reason)
 
@@ -233,5 +261,14 @@ def result(id_json: bytes, payload: bytes) -> bytes:
 
 def error(id_json: bytes, word: str, description: str, details: Any = None) -> bytes:
     """A CALLERROR; the description is cut to 255 characters, details default to ``{}``."""
+    return _refusal(4, id_json, word, description, details)
+
+
+def result_error(message_id: str, word: str, description: str) -> bytes:
+    """A CALLRESULTERROR (OCPP-J 2.1): nothing can be made of the answer with this id."""
+    return _refusal(5, _encode(message_id), word, description, None)
+
+
+def _refusal(kind: int, id_json: bytes, word: str, description: str, details: Any) -> bytes:
     tail = (word, description[:DESCRIPTION_MAX], details or {})
-    return b"[4,%b,%b" % (id_json, _encode(tail)[1:])
+    return b"[%d,%b,%b" % (kind, id_json, _encode(tail)[1:])

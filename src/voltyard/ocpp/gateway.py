@@ -14,11 +14,12 @@ from voltyard.ocpp.handshake import Basic, Choice, Credentials
 from voltyard.ocpp.ports import Chargers, Sessions
 from voltyard.ocpp.routing import Dialect
 from voltyard.ocpp.v16.routes import DIALECT as V16
+from voltyard.ocpp.v21.routes import DIALECT as V21
 from voltyard.ocpp.v201.routes import DIALECT as V201
 
 log = logging.getLogger(__name__)
 
-DIALECTS: Mapping[str, Dialect] = {"ocpp1.6": V16, "ocpp2.0.1": V201}
+DIALECTS: Mapping[str, Dialect] = {"ocpp1.6": V16, "ocpp2.0.1": V201, "ocpp2.1": V21}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 IDENTITY_MAX = 255
-PREFERENCE = ("ocpp2.0.1", "ocpp1.6")
+PREFERENCE = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
 FALLBACK = "ocpp1.6"
 _ALIASES = {
     "ocpp1.6": "ocpp1.6",
@@ -23,6 +23,12 @@ _ALIASES = {
     "ocpp2.0.1j": "ocpp2.0.1",
     "ocpp2.0.1json": "ocpp2.0.1",
     "ocppj2.0.1": "ocpp2.0.1",
+    "ocpp2.1": "ocpp2.1",
+    "ocpp21": "ocpp2.1",
+    "ocpp2.1j": "ocpp2.1",
+    "ocpp2.1json": "ocpp2.1",
+    "ocppj2.1": "ocpp2.1",
+    "ocpp2.1.0": "ocpp2.1",
 }
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

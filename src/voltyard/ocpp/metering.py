@@ -14,6 +14,8 @@ _POWER = "Power.Active.Import"
 _POWER_EXPORT = "Power.Active.Export"
 _CURRENT = "Current.Import"
 _OFFERED = "Power.Offered"
+_SOC = "SoC"
+_SOC_DISPLAYED = "Display.PresentSOC"  # 2.1: as the vehicle shows it
 
 CONTEXTS = {
     None: "sample",
@@ -53,7 +55,8 @@ _QUANTITY = {
     _OFFERED: "power",
     _CURRENT: "current",
     "Voltage": "voltage",
-    "SoC": "share",
+    _SOC: "share",
+    _SOC_DISPLAYED: "share",
 }
 OTHER_MEASURANDS = frozenset(
     {
@@ -76,6 +79,36 @@ OTHER_MEASURANDS = frozenset(
         "Power.Reactive.Import",
         "RPM",
         "Temperature",
+        "Current.Export.Offered",
+        "Current.Export.Minimum",
+        "Current.Import.Offered",
+        "Current.Import.Minimum",
+        "Display.MinimumSOC",
+        "Display.TargetSOC",
+        "Display.MaximumSOC",
+        "Display.RemainingTimeToMinimumSOC",
+        "Display.RemainingTimeToTargetSOC",
+        "Display.RemainingTimeToMaximumSOC",
+        "Display.ChargingComplete",
+        "Display.BatteryEnergyCapacity",
+        "Display.InletHot",
+        "Energy.Active.Import.CableLoss",
+        "Energy.Active.Import.LocalGeneration.Register",
+        "Energy.Active.Setpoint.Interval",
+        "EnergyRequest.Target",
+        "EnergyRequest.Minimum",
+        "EnergyRequest.Maximum",
+        "EnergyRequest.Minimum.V2X",
+        "EnergyRequest.Maximum.V2X",
+        "EnergyRequest.Bulk",
+        "Power.Active.Setpoint",
+        "Power.Active.Residual",
+        "Power.Export.Minimum",
+        "Power.Export.Offered",
+        "Power.Import.Offered",
+        "Power.Import.Minimum",
+        "Voltage.Minimum",
+        "Voltage.Maximum",
     }
 )
 _LOCATION_RANK = {None: 0, "Outlet": 0, "Cable": 1, "Body": 2, "Inlet": 3, "EV": 4}
@@ -178,7 +211,9 @@ def _reading(
     if energy is None and _ENERGY_NET in found:
         energy = _summed(found, _ENERGY_NET)
         note("energy_net_only", "")
-    soc = _summed(found, "SoC")
+    soc = _summed(found, _SOC)
+    if soc is None:
+        soc = _summed(found, _SOC_DISPLAYED)
     if soc is not None and not 0.0 <= soc <= 100.0:
         note("soc_out_of_range", f"{soc:g}")
         soc = None

@@ -21,6 +21,7 @@ KIND_FROM_201 = {
     "ISO14443": TokenKind.RFID,
     "ISO15693": TokenKind.RFID,
     "MacAddress": TokenKind.MAC,
+    "EVCCID": TokenKind.MAC,
     "eMAID": TokenKind.EMAID,
     "Central": TokenKind.CENTRAL,
     "KeyCode": TokenKind.KEYCODE,

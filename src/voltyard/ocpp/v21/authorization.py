@@ -1,0 +1,32 @@
+"""OCPP 2.1 block C: who may charge, and the cache of who may."""
+
+from typing import Annotated
+
+from voltyard.ocpp.v21.certificates import OcspRequestData
+from voltyard.ocpp.v21.tariff_cost import Tariff
+from voltyard.ocpp.v21.types import EnergyTransferModeWord, IdTokenInfo, IdTokenWire, StatusInfo
+from voltyard.ocpp.v201.authorization import AuthorizeCertificateStatusWord, ClearCacheStatusWord
+from voltyard.ocpp.v201.types import Wire201
+from voltyard.ocpp.wire import Items, Some, Str10000
+
+
+class Authorize(Wire201):
+    id_token: IdTokenWire
+    certificate: Str10000 | None = None
+    iso15118_certificate_hash_data: Annotated[list[OcspRequestData], Items(1, 4)] | None = None
+
+
+class AuthorizeResponse(Wire201):
+    id_token_info: IdTokenInfo
+    certificate_status: AuthorizeCertificateStatusWord | None = None
+    allowed_energy_transfer: Some[EnergyTransferModeWord] | None = None
+    tariff: Tariff | None = None
+
+
+class ClearCache(Wire201):
+    pass
+
+
+class ClearCacheResponse(Wire201):
+    status: ClearCacheStatusWord
+    status_info: StatusInfo | None = None

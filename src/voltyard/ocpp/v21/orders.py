@@ -1,0 +1,80 @@
+"""What the domain asks of a charger, as OCPP 2.1 calls.
+
+2.1 says what 2.0.1 says in the same words, so a command is expressed as in 2.0.1 and read into the
+structs of 2.1; what only 2.1 can say, or says otherwise, is registered here.
+"""
+
+import math
+from dataclasses import replace
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+import msgspec
+
+from voltyard.chargers.commands import (
+    Command,
+    CommandResult,
+    CommandStatus,
+    ReadCompositeSchedule,
+    SchedulePeriod,
+)
+from voltyard.ocpp.registry import outgoing
+from voltyard.ocpp.routing import Expressed, Outgoing, single
+from voltyard.ocpp.v21.messages import MESSAGES
+from voltyard.ocpp.v21.smart_charging import GetCompositeSchedule, GetCompositeScheduleResponse
+from voltyard.ocpp.v201 import orders as orders_201
+from voltyard.ocpp.v201.orders import WORDS, reason
+
+
+def express(command: Command, now: datetime) -> Expressed:
+    """Raises Invalid for what 2.1 cannot say."""
+    return _express(command, now)
+
+
+@singledispatch
+def _express(command: Any, now: datetime) -> Expressed:
+    calls, combine = orders_201.express(command, now)
+    return [_as_21(call) for call in calls], combine
+
+
+def _as_21(call: Outgoing) -> Outgoing:
+    kind = MESSAGES[call.action].request
+    request = msgspec.convert(msgspec.to_builtins(call.request), kind)
+    again = outgoing(MESSAGES, request, call.answer)
+    return replace(call, request=request, reader=again.reader)
+
+
+@_express.register
+def _composite(command: ReadCompositeSchedule, now: datetime) -> Expressed:
+    request = GetCompositeSchedule(
+        duration=command.duration_s,
+        evse_id=command.evse_number,
+        charging_rate_unit=command.unit,
+    )
+    return single(outgoing(MESSAGES, request, _schedule))
+
+
+def _schedule(response: GetCompositeScheduleResponse) -> CommandResult:
+    """A period of 2.1 may give a setpoint instead of a limit, or none at all."""
+    status = WORDS.get(response.status, CommandStatus.UNKNOWN)
+    schedule = response.schedule
+    if schedule is None:
+        return CommandResult(status, response.status, reason(response.status_info))
+    periods = tuple(
+        SchedulePeriod(period.start_period, _limit(period.limit, period.setpoint), phases)
+        for period in schedule.charging_schedule_period
+        for phases in (period.number_phases,)
+    )
+    detail = {
+        "unit": schedule.charging_rate_unit,
+        "periods": periods,
+        "start_at": schedule.schedule_start,
+        "duration_s": schedule.duration,
+    }
+    return CommandResult(status, response.status, detail)
+
+
+def _limit(limit: float | None, setpoint: float | None) -> float:
+    known = [value for value in (limit, setpoint) if value is not None]
+    return min(known, default=math.inf)

@@ -1,0 +1,76 @@
+"""OCPP 2.1 block F: start, stop, unlock and trigger from afar."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from voltyard.ocpp.v21.smart_charging import ChargingProfile
+from voltyard.ocpp.v21.types import Evse, IdTokenWire, StatusInfo
+from voltyard.ocpp.v201 import remote_control as remote_control_201
+from voltyard.ocpp.v201.remote_control import (
+    RequestStartStopStatusWord,
+    TriggerMessageStatusWord,
+    UnlockStatusWord,
+)
+from voltyard.ocpp.v201.types import Wire201
+from voltyard.ocpp.wire import Integer, Natural, Str36, Str50
+
+MessageTriggerWord = Literal[
+    "BootNotification",
+    "LogStatusNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "MeterValues",
+    "SignChargingStationCertificate",
+    "SignV2GCertificate",
+    "SignV2G20Certificate",
+    "StatusNotification",
+    "TransactionEvent",
+    "SignCombinedCertificate",
+    "PublishFirmwareStatusNotification",
+    "CustomTrigger",
+]
+
+
+class RequestStartTransaction(Wire201):
+    id_token: IdTokenWire
+    remote_start_id: Integer
+    evse_id: Annotated[int, Meta(ge=1)] | None = None
+    group_id_token: IdTokenWire | None = None
+    charging_profile: ChargingProfile | None = None
+
+
+class RequestStartTransactionResponse(Wire201):
+    status: RequestStartStopStatusWord
+    status_info: StatusInfo | None = None
+    transaction_id: Str36 | None = None
+
+
+class RequestStopTransaction(remote_control_201.RequestStopTransaction):
+    pass
+
+
+class RequestStopTransactionResponse(Wire201):
+    status: RequestStartStopStatusWord
+    status_info: StatusInfo | None = None
+
+
+class TriggerMessage(Wire201):
+    requested_message: MessageTriggerWord
+    evse: Evse | None = None
+    custom_trigger: Str50 | None = None
+
+
+class TriggerMessageResponse(Wire201):
+    status: TriggerMessageStatusWord
+    status_info: StatusInfo | None = None
+
+
+class UnlockConnector(Wire201):
+    evse_id: Natural
+    connector_id: Natural
+
+
+class UnlockConnectorResponse(Wire201):
+    status: UnlockStatusWord
+    status_info: StatusInfo | None = None
