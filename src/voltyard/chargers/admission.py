@@ -3,13 +3,24 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from voltyard.bus import Bus
 from voltyard.chargers import store
 from voltyard.chargers.directory import Directory, Entry
 from voltyard.chargers.events import StationSeen
-from voltyard.chargers.model import Admission, Admitted, Station, StationState, station_id_of
+from voltyard.chargers.model import (
+    IN_THE_CLEAR,
+    Admission,
+    Admitted,
+    Peer,
+    Station,
+    StationRef,
+    StationState,
+    station_id_of,
+)
 from voltyard.chargers.passwords import Passwords, Verdict
 from voltyard.clock import Clock
 from voltyard.storage.engine import Database
@@ -51,6 +62,46 @@ class ChargerSettings:
 FindHome = Callable[[], Awaitable[Home | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the way a charger is connected proves.
+
+    ``certificate``: it has shown a certificate that is this station's. ``fault``: it is refused,
+    whatever its password; a flag's name, ``detail`` with it.
+    """
+
+    certificate: bool = False
+    fault: str | None = None
+    detail: str = ""
+
+
+class Doorkeeper(Protocol):
+    """Who knows certificates and what each station must prove (OCPP security profiles)."""
+
+    def prove(self, station: Station, peer: Peer, *, password: bool) -> Proof:
+        """``password``: it is known by one, should it have no certificate."""
+
+    def vouched(self, org_id: UUID, peer: Peer) -> bool:
+        """Whether a stranger shows a certificate of a maker this organisation trusts."""
+
+    def admitted(self, station: Station, peer: Peer, proof: Proof, *, password: bool) -> None:
+        """It is let in."""
+
+    def refused(self, station: Station, fault: str, detail: str, *, remote: str) -> None:
+        """It is not."""
+
+
+class SecurityDesk(Doorkeeper, Protocol):
+    """Who knows certificates: at the door, and when a charger asks for one or warns."""
+
+    async def certificate_requested(self, station: StationRef, csr: str, *, use: str) -> bool:
+        """Whether the request is taken; the certificate comes later, as a command."""
+
+    async def security_event(
+        self, station: StationRef, kind: str, at: datetime, info: str
+    ) -> None: ...
+
+
 class Gatekeeper:
     """Decides on a new connection from memory; the database is asked only about strangers."""
 
@@ -71,19 +122,40 @@ class Gatekeeper:
         self._passwords = passwords
         self._settings = settings
         self._home = home
+        self.door: Doorkeeper | None = None
 
-    async def admit(self, identity: str, password: str | None, *, remote: str) -> Admitted:
+    async def admit(
+        self, identity: str, password: str | None, *, remote: str, peer: Peer = IN_THE_CLEAR
+    ) -> Admitted:
         if IDENTITY.fullmatch(identity) is None:
             return Admitted(Admission.UNKNOWN)
         entry = self._directory.by_identity(identity) or await self._look_up(identity)
         if entry is None:
-            return await self._stranger(identity, password, remote)
+            return await self._stranger(identity, password, remote, peer)
         if entry.station.state in (StationState.REJECTED, StationState.RETIRED):
             return Admitted(Admission.UNKNOWN)
         entry.remote = remote
-        return await self._known(entry, password, remote)
+        return await self._known(entry, password, remote, peer)
 
-    async def _known(self, entry: Entry, password: str | None, remote: str) -> Admitted:
+    async def _known(self, entry: Entry, password: str | None, remote: str, peer: Peer) -> Admitted:
+        """By its certificate or else by its password, never below its security profile."""
+        if self.door is None:
+            return await self._by_password(entry, password, remote)
+        has_password = entry.password_hash is not None
+        proof = self.door.prove(entry.station, peer, password=has_password)
+        if proof.fault is not None:
+            entry.note(proof.fault, f"{remote} {proof.detail}".strip(), self._clock.now())
+            self.door.refused(entry.station, proof.fault, proof.detail, remote=remote)
+            return Admitted(Admission.UNAUTHORISED)
+        if proof.certificate:
+            admitted = Admitted(Admission.ACCEPT, entry.station)
+        else:
+            admitted = await self._by_password(entry, password, remote)
+        if admitted.admission is Admission.ACCEPT:
+            self.door.admitted(entry.station, peer, proof, password=has_password)
+        return admitted
+
+    async def _by_password(self, entry: Entry, password: str | None, remote: str) -> Admitted:
         who = (entry.station.identity, remote)
         now = self._clock.now()
         if entry.password_hash is None:
@@ -105,7 +177,9 @@ class Gatekeeper:
         entry.note("wrong_password", remote, now)
         return Admitted(Admission.UNAUTHORISED)
 
-    async def _stranger(self, identity: str, password: str | None, remote: str) -> Admitted:
+    async def _stranger(
+        self, identity: str, password: str | None, remote: str, peer: Peer
+    ) -> Admitted:
         """Hold it: its first password becomes its own, so approving needs no typing."""
         home = await self._home()
         if home is None:
@@ -115,13 +189,14 @@ class Gatekeeper:
         if not approve and pending >= self._settings.pending_max:
             return Admitted(Admission.BUSY, retry_after_s=10 * BUSY_RETRY_S)
         entry = await self._create(identity, password, remote, home, approve=approve)
-        if password is None and not self._settings.allow_no_password:
+        vouched = self.door is not None and self.door.vouched(home.org_id, peer)
+        if password is None and not vouched and not self._settings.allow_no_password:
             entry.note("no_password_sent", remote, self._clock.now())
             return Admitted(Admission.UNAUTHORISED)
         if entry.station.state is StationState.PENDING:
             event = StationSeen(entry.station.org_id, entry.station.id, identity, self._clock.now())
             await self._bus.publish(event)
-        return await self._known(entry, password, remote)
+        return await self._known(entry, password, remote, peer)
 
     async def _create(
         self, identity: str, password: str | None, remote: str, home: Home, *, approve: bool

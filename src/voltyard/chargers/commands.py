@@ -68,7 +68,10 @@ class ReadCompositeSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """``message`` is one of boot, heartbeat, status, meter, transaction, diagnostics, firmware."""
+    """``message``: boot, heartbeat, status, meter, transaction, diagnostics, firmware, certificate.
+
+    ``certificate``: a new request for the station's own certificate.
+    """
 
     message: str
     evse_number: int | None = None
@@ -114,6 +117,51 @@ class SendData:
     data: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GiveCertificate:
+    """The station's own certificate, signed: PEM, its own first, then each one's issuer."""
+
+    chain: str
+    use: str = "station"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallRoot:
+    """``use``: csms_root, manufacturer_root, v2g_root or mo_root (1.6 has the first two)."""
+
+    use: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCertificates:
+    """Which certificates a station holds; empty asks for all kinds."""
+
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCertificate:
+    """By the hashes ``ReadCertificates`` told (hexadecimal; ``algorithm`` such as SHA256)."""
+
+    algorithm: str
+    issuer_name_hash: str
+    issuer_key_hash: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetNetworkProfile:
+    """A way to reach us, kept in a slot of the station (2.0.1 B09); ``url`` without identity."""
+
+    slot: int
+    url: str
+    security_profile: int
+    version: str = "OCPP20"
+    interface: str = "Wired0"
+    message_timeout_s: int = 30
+
+
 Command = (
     RemoteStart
     | RemoteStop
@@ -127,6 +175,11 @@ Command = (
     | ReadConfiguration
     | WriteConfiguration
     | SendData
+    | GiveCertificate
+    | InstallRoot
+    | ReadCertificates
+    | DeleteCertificate
+    | SetNetworkProfile
 )
 
 

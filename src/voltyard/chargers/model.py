@@ -174,6 +174,20 @@ class ConfigRow:
     attribute: str = "Actual"
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How a charger is connected: in the clear, or by TLS.
+
+    ``chain``: the certificates it proved itself with, its own first (DER); empty if it has none.
+    """
+
+    secure: bool = False
+    chain: tuple[bytes, ...] = ()
+
+
+IN_THE_CLEAR = Peer()
+
+
 class Admission(StrEnum):
     """What the gateway does with a new connection."""
 

@@ -12,7 +12,13 @@ import msgspec
 from voltyard.bus import Bus
 from voltyard.chargers import store
 from voltyard.chargers.administration import StationAdmin
-from voltyard.chargers.admission import ChargerSettings, FindHome, Gatekeeper, Home
+from voltyard.chargers.admission import (
+    ChargerSettings,
+    FindHome,
+    Gatekeeper,
+    Home,
+    SecurityDesk,
+)
 from voltyard.chargers.commands import Command, CommandResult, StationLink, Trigger
 from voltyard.chargers.core import Audit
 from voltyard.chargers.directory import Entry
@@ -23,6 +29,7 @@ from voltyard.chargers.events import (
     StationDisconnected,
 )
 from voltyard.chargers.model import (
+    IN_THE_CLEAR,
     Admitted,
     BootDecision,
     BootInfo,
@@ -33,6 +40,7 @@ from voltyard.chargers.model import (
     ConnectorState,
     Evse,
     Frame,
+    Peer,
     Station,
     StationRef,
     StationState,
@@ -86,6 +94,7 @@ class ChargerService(StationAdmin, StationReads):
         self._data_handlers: dict[str, DataHandler] = {}
         self._commands_sent = 0
         self.guard: BootGuard | None = None
+        self._desk: SecurityDesk | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -96,10 +105,32 @@ class ChargerService(StationAdmin, StationReads):
                 entry.station = replace(entry.station, connected=False)
                 self._directory.add(entry)
 
+    def guarded_by(self, desk: SecurityDesk) -> None:
+        """Certificates and security profiles count from now on; before the first connection."""
+        self._desk = self._gate.door = desk
+
     async def admit(
-        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+        self,
+        identity: str,
+        password: str | None,
+        *,
+        remote: str,
+        subprotocols: Sequence[str],
+        peer: Peer = IN_THE_CLEAR,
     ) -> Admitted:
-        return await self._gate.admit(identity, password, remote=remote)
+        return await self._gate.admit(identity, password, remote=remote, peer=peer)
+
+    async def certificate_requested(
+        self, station: StationRef, csr: str, *, use: str = "station"
+    ) -> bool:
+        """Whether a station's request for a certificate is taken."""
+        if self._desk is None:
+            return False
+        return await self._desk.certificate_requested(station, csr, use=use)
+
+    async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
+        if self._desk is not None:
+            await self._desk.security_event(station, kind, at, info)
 
     def link(self, station_id: UUID) -> StationLink | None:
         """The live connection of a station, if there is one."""
