@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count, groupby
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 import uvloop
 from msgspec.json import decode, encode
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 AT_ONCE = 20
 NO_LIMIT_W = 75_000.0
@@ -63,15 +65,33 @@ class Charger:
         self._skew_s = 0.0
 
     async def begin(self, url: str) -> None:
+        """Connect until it works, as a charger does; then start what has not started yet."""
+        while True:
+            try:
+                await self._connect(url)
+                return
+            except (OSError, WebSocketException):
+                await asyncio.sleep(1.0)
+
+    async def _connect(self, url: str) -> None:
         identity = next(iter(self.outlets.values())).spec["station"]
         self._socket = await connect(
-            f"{url}/{identity}", subprotocols=["ocpp1.6"], ping_interval=None, compression=None
+            f"{url}/{identity}",
+            subprotocols=["ocpp1.6"],
+            ping_interval=None,
+            compression=None,
+            open_timeout=60,
         )
         self._listener = asyncio.create_task(self._listen())
         boot = {"chargePointVendor": "Voltyard Tests", "chargePointModel": "Swarm"}
         answer = await self._call("BootNotification", boot)
         self._skew_s = _epoch_s(answer["currentTime"]) - time.time()
+        await self._start()
+
+    async def _start(self) -> None:
         for number, outlet in self.outlets.items():
+            if outlet.transaction is not None:
+                continue
             await self._status(number, "Preparing")
             start = {
                 "connectorId": number,
@@ -82,7 +102,7 @@ class Charger:
             outlet.transaction = (await self._call("StartTransaction", start))["transactionId"]
             await self._status(number, "Charging")
 
-    async def report(self, outlet: Outlet) -> None:
+    async def report(self, outlet: Outlet, url: str) -> None:
         """For ever: one reading a second, at the outlet's own moment of the second."""
         phase_s = (hash(outlet.spec["key"]) % 1000) / 1000
         next_s = int(time.time()) + 1 + phase_s
@@ -92,14 +112,16 @@ class Charger:
             power_w, values = outlet.reading()
             shown = round(power_w / 1000)
             self._log.write(f"{outlet.spec['key']},{shown},{time.time() * 1000:.1f}\n")
-            await self._call(
-                "MeterValues",
-                {
-                    "connectorId": outlet.number,
-                    "transactionId": outlet.transaction,
-                    "meterValue": [{"timestamp": self._now(), "sampledValue": values}],
-                },
-            )
+            told = {
+                "connectorId": outlet.number,
+                "transactionId": outlet.transaction,
+                "meterValue": [{"timestamp": self._now(), "sampledValue": values}],
+            }
+            try:
+                await self._call("MeterValues", told)
+            except (OSError, WebSocketException):
+                if outlet is next(iter(self.outlets.values())):
+                    await self.begin(url)
 
     async def _status(self, number: int, status: str) -> None:
         told = {"connectorId": number, "errorCode": "NoError", "status": status}
@@ -112,11 +134,19 @@ class Charger:
         return await self._waiting[key]
 
     async def _listen(self) -> None:
-        async for text in self._socket:
+        socket = self._socket
+        with suppress(WebSocketException):
+            await self._hear(socket)
+        for waiting in self._waiting.values():
+            waiting.set_exception(ConnectionResetError())
+        self._waiting.clear()
+
+    async def _hear(self, socket: ClientConnection) -> None:
+        async for text in socket:
             frame = decode(text)
             if frame[0] == 2:
                 self._obey(frame[2], frame[3])
-                await self._socket.send(encode([3, frame[1], {"status": "Accepted"}]).decode())
+                await socket.send(encode([3, frame[1], {"status": "Accepted"}]).decode())
             elif frame[1] in self._waiting:
                 self._waiting.pop(frame[1]).set_result(frame[2] if frame[0] == 3 else {})
 
@@ -151,7 +181,11 @@ async def run(place: dict[str, Any], log: TextIO) -> None:
         )
     print("all charging", flush=True)
     await asyncio.gather(
-        *(charger.report(outlet) for charger in chargers for outlet in charger.outlets.values())
+        *(
+            charger.report(outlet, place["ocpp"])
+            for charger in chargers
+            for outlet in charger.outlets.values()
+        )
     )
 
 

@@ -4,6 +4,8 @@ import { number, shown, strings } from "../strings.ts";
 import { setShape, setText, setUse, swap } from "./live-fields.ts";
 
 const LISTS_EVERY_MS = 4_000;
+const AT_RISK = "at_risk";
+const SHORT = new Set([AT_RISK, "missed"]);
 
 /** One tile (or table row) with its nodes found once. */
 class Tile {
@@ -36,11 +38,17 @@ class Tile {
     if ("r" in fields) this.#show("r", (fields["r"] as string | null) ?? this.#dash);
   }
 
-  matches(text: string, state: string): boolean {
-    if (state && this.element.dataset["state"] !== state) return false;
+  matches(text: string, state: string, area: string): boolean {
+    if (state === AT_RISK ? !this.short : state && this.element.dataset["state"] !== state) return false;
+    if (area && this.element.dataset["area"] !== area) return false;
     if (!text) return true;
     const own = this.element.dataset["find"] ?? this.element.textContent.toLowerCase();
     return own.includes(text) || String(this.fields["v"] ?? "").toLowerCase().includes(text);
+  }
+
+  /** Whether its vehicle leaves with less than it needs. */
+  get short(): boolean {
+    return SHORT.has(this.element.dataset["outlook"] ?? "");
   }
 
   #show(name: string, value: string): void {
@@ -80,8 +88,42 @@ class Tile {
   }
 }
 
+/** The tiles of an area, and what they sum up to in its heading. */
+class Lane {
+  readonly tiles: Tile[] = [];
+  readonly #nodes = new Map<string, HTMLElement>();
+
+  constructor(readonly element: HTMLElement) {
+    for (const node of element.querySelectorAll<HTMLElement>("[data-n]")) this.#nodes.set(node.dataset["n"]!, node);
+  }
+
+  recount(): void {
+    let power = 0;
+    let charging = 0;
+    let short = 0;
+    for (const tile of this.tiles) {
+      power += Number(tile.fields["p"] ?? 0);
+      if (tile.element.dataset["state"] === "charging") charging++;
+      if (tile.short) short++;
+    }
+    this.#show("p", power < 9.95 ? Math.round(power * 10) / 10 : Math.round(power));
+    this.#show("ch", charging);
+    this.#show("risk", short);
+    const risk = this.#nodes.get("risk")?.parentElement;
+    if (risk && risk.hidden !== (short === 0)) risk.hidden = short === 0;
+  }
+
+  #show(name: string, value: number): void {
+    const node = this.#nodes.get(name);
+    if (node) setText(node, number(value));
+  }
+}
+
 class DepotBoard extends HTMLElement {
   #tiles = new Map<string, Tile>();
+  #lanes: Lane[] = [];
+  #laneOf = new Map<Tile, Lane>();
+  #area: HTMLSelectElement | null = null;
   #leave: (() => void) | undefined;
   #search: HTMLInputElement | null = null;
   #state = "";
@@ -93,7 +135,10 @@ class DepotBoard extends HTMLElement {
     for (const node of this.querySelectorAll<HTMLElement>(".tile, tr[data-k]")) {
       this.#tiles.set(node.dataset["k"]!, new Tile(node));
     }
+    this.#findLanes();
     this.#search = this.querySelector("[data-board]");
+    this.#area = this.querySelector("[data-area]");
+    this.#area?.addEventListener("change", () => this.#filter());
     this.#state = new URLSearchParams(location.search).get("state") ?? "";
     this.#search?.addEventListener("input", () => this.#filter());
     this.#search?.form?.addEventListener("submit", (event) => this.#openOnly(event));
@@ -107,8 +152,22 @@ class DepotBoard extends HTMLElement {
     clearTimeout(this.#listsDue);
   }
 
+  #findLanes(): void {
+    for (const element of this.querySelectorAll<HTMLElement>("[data-lane]")) {
+      const lane = new Lane(element);
+      for (const node of element.querySelectorAll<HTMLElement>(".tile")) {
+        const tile = this.#tiles.get(node.dataset["k"]!);
+        if (!tile) continue;
+        lane.tiles.push(tile);
+        this.#laneOf.set(tile, lane);
+      }
+      this.#lanes.push(lane);
+    }
+  }
+
   #take(changed: Records, gone: string[], whole: boolean): void {
     let unknown = gone.length > 0;
+    const touched = new Set<Lane | undefined>();
     this.#shapeChanged = whole;
     for (const [key, fields] of Object.entries(changed)) {
       if (key === "head") {
@@ -116,10 +175,13 @@ class DepotBoard extends HTMLElement {
         continue;
       }
       const tile = this.#tiles.get(key);
-      if (tile) tile.take(fields);
-      else unknown = true;
-      if ("st" in fields) this.#shapeChanged = true;
+      if (tile) {
+        tile.take(fields);
+        touched.add(this.#laneOf.get(tile));
+      } else unknown = true;
+      if ("st" in fields || "o" in fields) this.#shapeChanged = true;
     }
+    for (const lane of touched) lane?.recount();
     if (this.#shapeChanged) this.#recount();
     if (unknown && !this.#filtered()) this.#reload();
   }
@@ -134,7 +196,7 @@ class DepotBoard extends HTMLElement {
 
   #filtered(): boolean {
     const query = new URLSearchParams(location.search);
-    return Boolean(query.get("q") || query.get("state"));
+    return Boolean(query.get("q") || query.get("state") || query.get("area"));
   }
 
   #head(fields: Fields): void {
@@ -169,6 +231,7 @@ class DepotBoard extends HTMLElement {
     for (const tile of this.#tiles.values()) {
       const state = tile.element.dataset["state"]!;
       counts.set(state, (counts.get(state) ?? 0) + 1);
+      if (tile.short) counts.set(AT_RISK, (counts.get(AT_RISK) ?? 0) + 1);
     }
     if (this.#filtered()) return;
     for (const node of this.querySelectorAll<HTMLElement>("[data-count]")) {
@@ -177,15 +240,21 @@ class DepotBoard extends HTMLElement {
       setText(node, String(count));
       node.closest("li")?.classList.toggle("zero", count === 0);
     }
-    if (this.#state || this.#search?.value) this.#filter();
+    if (this.#state || this.#search?.value || this.#area?.value) this.#filter();
   }
 
   #filter(): void {
     const wanted = (this.#search?.value ?? "").trim().toLowerCase();
-    for (const tile of this.#tiles.values()) tile.element.hidden = !tile.matches(wanted, this.#state);
-    for (const lane of this.querySelectorAll<HTMLElement>(".lane")) {
-      lane.hidden = !lane.querySelector(".tile:not([hidden])");
+    const area = this.#area?.value ?? "";
+    let found = 0;
+    for (const tile of this.#tiles.values()) {
+      const hidden = !tile.matches(wanted, this.#state, area);
+      if (tile.element.hidden !== hidden) tile.element.hidden = hidden;
+      if (!hidden) found++;
     }
+    for (const lane of this.#lanes) lane.element.hidden = lane.tiles.every((tile) => tile.element.hidden);
+    const none = this.querySelector<HTMLElement>("[data-none]");
+    if (none) none.hidden = found > 0 || this.#tiles.size === 0;
   }
 
   #chip(event: MouseEvent): void {

@@ -1,7 +1,8 @@
 """Read models of sessions: lists, one session with its curve, rows for a CSV file."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from voltyard.errors import NotFound
@@ -75,6 +76,13 @@ class SessionReads:
         await self.session(org_id, session_id)
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.curve(tx, session_id, limit=CURVE_MAX)
+
+    async def registers(
+        self, org_id: UUID, session_ids: Sequence[UUID], since: datetime, bucket_s: float
+    ) -> Mapping[UUID, Sequence[tuple[datetime, float]]]:
+        """How the registers (Wh) of sessions went up: the last reading of every ``bucket_s``."""
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            return await store.registers(tx, session_ids, since, bucket_s)
 
     async def csv_rows(
         self, org_id: UUID, wanted: SessionFilter = EVERYTHING

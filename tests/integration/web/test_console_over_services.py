@@ -8,7 +8,9 @@ import pytest
 from console_world import World, data_of
 
 from voltyard.errors import NotFound
+from voltyard.fleets.commands import VehicleDraft
 from voltyard.ids import new_id
+from voltyard.sites.commands import AreaDraft, BayDraft
 from voltyard.tenancy.model import ROLE_PERMISSIONS, Principal, Role
 from voltyard.web.console.topics import TopicReader
 
@@ -69,6 +71,32 @@ async def test_the_board_shows_the_charge(world: World) -> None:
     html = await world.page(f"/sites/{world.site_id}/board")
     assert html.count('class="tile"') == 8
     assert "04A11" in html
+
+
+async def test_the_board_shows_a_new_name_of_its_site_and_bays_at_once(world: World) -> None:
+    """What is kept for the live topics is forgotten when it changes."""
+    path = f"/sites/{world.site_id}/board"
+    await world.page(path)
+    sites, area = world.core.sites, (await world.core.sites.areas(world.who, world.site_id))[0]
+    await sites.save_area(world.who, world.site_id, AreaDraft("Hall seven"), area.id)
+    bay = (await sites.bays(world.who, world.site_id))[0]
+    await sites.save_bay(world.who, world.site_id, BayDraft("Bay-77", bay.area_id), bay.id)
+    html = await world.page(path)
+    assert "Hall seven" in html
+    assert "Bay-77" in html
+    vehicle = (await world.core.fleets.all(world.who.org_id))[0]
+    draft = VehicleDraft("Bus 4711", battery_wh=300e3, max_power_w=150e3)
+    await world.core.fleets.save_vehicle(world.who, draft, vehicle.id)
+    assert "Bus 4711" in await world.page(f"/sites/{world.site_id}/timetable")
+
+
+async def test_the_board_is_filtered_by_area_and_drawn_densely(world: World) -> None:
+    path = f"/sites/{world.site_id}/board"
+    area = (await world.core.sites.areas(world.who, world.site_id))[0]
+    assert (await world.page(f"{path}?area={area.name}")).count('class="tile"') == 8
+    assert "Nothing matches" in await world.page(f"{path}?area=elsewhere")
+    assert (await world.page(f"{path}?view=compact")).count('class="tile"') == 8
+    assert (await world.page(f"{path}?state=at_risk")).count('class="tile"') == 0
 
 
 async def test_a_session_has_its_curve(world: World) -> None:

@@ -1,6 +1,7 @@
 """The depot board, its key figures and lists, and the site load chart."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,22 @@ from litestar.response import Stream
 
 from voltyard.web.console.common import query, search_text
 from voltyard.web.console.topics import tile_record
-from voltyard.web.console.views import BoardTile, BoardView, LoadSeries, Page, Paging, TileState
+from voltyard.web.console.views import (
+    BoardTile,
+    BoardView,
+    LoadSeries,
+    Outlook,
+    Page,
+    Paging,
+    TileState,
+)
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.ui import PAGE_HEADERS, Ui
 
 HOURS_MAX = 48
+VIEWS = ("tiles", "compact", "table")
+AT_RISK = "at_risk"
+SHORT = frozenset({Outlook.AT_RISK, Outlook.MISSED})
 
 
 @get("/")
@@ -30,16 +42,17 @@ async def home(ui: NamedDependency[Ui]) -> Response[Any]:
 async def board_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
-    fields = query(ui)
-    shown = filter_tiles(board.tiles, search_text(ui), fields.one_of("state", TileState))
+    view = query(ui).text("view")
+    shown = wanted_tiles(ui, board)
     return ui.page(
         "board.html",
         board=board,
         head=board.head,
         lanes=lanes(board, shown),
         shown=len(shown),
-        view="table" if fields.text("view") == "table" else "tiles",
+        view=view if view in VIEWS else VIEWS[0],
         states=tuple(TileState),
+        at_risk=sum(tile.outlook in SHORT for tile in board.tiles),
         live_tile=lambda tile: tile_record(tile, ui.zone),
     )
 
@@ -56,8 +69,7 @@ async def board_lists(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respo
 async def board_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stream:
     site = ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
-    state = query(ui).one_of("state", TileState)
-    tiles = filter_tiles(board.tiles, search_text(ui), state)
+    tiles = wanted_tiles(ui, board)
 
     async def fetch(paging: Paging) -> Page[BoardTile]:
         start = paging.offset
@@ -141,6 +153,17 @@ def _kw(powers_w: Sequence[float | None]) -> list[float | None]:
     return [None if power_w is None else round(power_w / 1000, 1) for power_w in powers_w]
 
 
+def wanted_tiles(ui: Ui, board: BoardView) -> list[BoardTile]:
+    """The tiles that the address asks for: by text, area, and state or outlook."""
+    fields = query(ui)
+    area, state = fields.text("area"), fields.one_of("state", TileState)
+    names = {place.id: place.name for place in board.areas}
+    tiles = filter_tiles(board.tiles, search_text(ui), state)
+    if fields.text("state") == AT_RISK:
+        tiles = [tile for tile in tiles if tile.outlook in SHORT]
+    return [tile for tile in tiles if not area or names.get(tile.area_id) == area]
+
+
 def filter_tiles(tiles: Sequence[BoardTile], text: str, state: TileState | None) -> list[BoardTile]:
     """Tiles whose bay, vehicle, station or note contains the text, in the wanted state."""
     wanted = text.casefold()
@@ -156,13 +179,33 @@ def _haystack(tile: BoardTile) -> str:
     return " ".join(parts).casefold()
 
 
-def lanes(board: BoardView, tiles: Sequence[BoardTile]) -> list[tuple[str, list[BoardTile]]]:
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The outlets of an area; of those without an area when it has no name."""
+
+    name: str
+    tiles: Sequence[BoardTile]
+
+    @property
+    def charging(self) -> int:
+        return sum(tile.state is TileState.CHARGING for tile in self.tiles)
+
+    @property
+    def at_risk(self) -> int:
+        return sum(tile.outlook in SHORT for tile in self.tiles)
+
+    @property
+    def power_w(self) -> float:
+        return sum(tile.power_w or 0.0 for tile in self.tiles)
+
+
+def lanes(board: BoardView, tiles: Sequence[BoardTile]) -> list[Lane]:
     """The tiles by area, in the site's order; tiles of no area last, empty areas left out."""
     by_area: dict[UUID | None, list[BoardTile]] = {}
     for tile in tiles:
         by_area.setdefault(tile.area_id, []).append(tile)
-    found = [(area.name, by_area.pop(area.id)) for area in board.areas if area.id in by_area]
-    return found + [("", rest) for rest in by_area.values()]
+    found = [Lane(area.name, by_area.pop(area.id)) for area in board.areas if area.id in by_area]
+    return found + [Lane("", rest) for rest in by_area.values()]
 
 
 def _cells(tile: BoardTile) -> tuple[Cell, ...]:

@@ -185,7 +185,7 @@ def _head(scene: _Scene, tiles: list[v.BoardTile]) -> v.BoardHead:
     )
 
 
-def tile_state(live: EvseLive, granted_w: float | None, ready: bool) -> v.TileState:
+def tile_state(live: EvseLive, *, ready: bool) -> v.TileState:
     """What a dispatcher calls it: first what is wrong, then what it does."""
     if not live.online:
         return v.TileState.OFFLINE
@@ -219,7 +219,7 @@ def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTil
         key=f"evse-{live.evse_id}",
         bay=bay.name if bay else live.name,
         area_id=bay.area_id if bay else None,
-        state=tile_state(live, granted_w, outlook is v.Outlook.READY),
+        state=tile_state(live, ready=outlook is v.Outlook.READY),
         evse_id=live.evse_id,
         station_id=live.station_id,
         station=station.identity if station else "",

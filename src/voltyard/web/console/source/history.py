@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from voltyard.energy.model import Plan
@@ -16,6 +17,10 @@ from voltyard.web.console.source.board import BoardSource, site_view, vehicle_na
 from voltyard.web.console.source.parts import outlook_of
 
 LEAST_SHOWN_W = 200.0
+STEP = timedelta(minutes=15)
+LONGEST = timedelta(days=2)
+SESSIONS_MAX = 5_000
+PAGE_MAX = 1_000
 CURVE_MAX = 2_000
 
 
@@ -125,24 +130,60 @@ class HistorySource(BoardSource):
     async def _delivered(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
     ) -> Mapping[UUID, tuple[tuple[v.Stretch, ...], float]]:
-        """Mean power of each session of a duty, and the energy of all of them."""
-        page = await self.rooms.sessions.page(
-            who.org_id,
-            SessionFilter(site_id=site_id, from_at=since - timedelta(days=2), until_at=until),
-            limit=1000,
+        """By duty: what its sessions took in each quarter of an hour, and the energy of all."""
+        sessions = await self._of_duties(who, site_id, since, until)
+        registers = await self.rooms.sessions.registers(
+            who.org_id, [session.id for session in sessions], since - STEP, STEP.total_seconds()
         )
         found: dict[UUID, tuple[tuple[v.Stretch, ...], float]] = {}
-        for session in page.sessions:
-            if session.duty_id is None:
-                continue
-            end_at = session.ended_at or session.last_reading_at or session.started_at
+        for session in sessions:
+            assert session.duty_id is not None
             stretches, energy_wh = found.get(session.duty_id, ((), 0.0))
-            hours = (end_at - session.started_at).total_seconds() / 3600.0
-            if hours > 0 and session.energy_wh > 0:
-                mean_w = session.energy_wh / hours
-                stretches = (*stretches, v.Stretch(session.started_at, end_at, mean_w))
-            found[session.duty_id] = (stretches, energy_wh + session.energy_wh)
+            more = taken(session, registers.get(session.id, ()), since)
+            found[session.duty_id] = ((*stretches, *more), energy_wh + session.energy_wh)
         return found
+
+    async def _of_duties(
+        self, who: Principal, site_id: UUID, since: datetime, until: datetime
+    ) -> list[Session]:
+        """Sessions that serve a duty and may reach into the window, oldest first."""
+        wanted = SessionFilter(site_id=site_id, from_at=since - LONGEST, until_at=until)
+        found: list[Session] = []
+        for offset in range(0, SESSIONS_MAX, PAGE_MAX):
+            page = await self.rooms.sessions.page(who.org_id, wanted, limit=PAGE_MAX, offset=offset)
+            found += page.sessions
+            if len(found) >= page.total:
+                break
+        return [session for session in reversed(found) if session.duty_id is not None]
+
+
+def taken(
+    session: Session, register: Sequence[tuple[datetime, float]], since: datetime
+) -> tuple[v.Stretch, ...]:
+    """Mean power from one register reading to the next, so that each area is the energy; for the
+    whole session where its charger reports no register."""
+    points = list(register)
+    if session.started_at >= since and session.meter_start_wh is not None:
+        points.insert(0, (session.started_at, session.meter_start_wh))
+    if not points and session.energy_wh > 0:
+        end_at = session.ended_at or session.last_reading_at or session.started_at
+        points = [(session.started_at, 0.0), (end_at, session.energy_wh)]
+    stretches: list[v.Stretch] = []
+    for (start_at, before_wh), (end_at, after_wh) in pairwise(points):
+        hours = (end_at - start_at).total_seconds() / 3600.0
+        power_w = (after_wh - before_wh) / hours if hours > 0 else 0.0
+        if power_w >= LEAST_SHOWN_W:
+            _append(stretches, v.Stretch(start_at, end_at, power_w))
+    return tuple(stretches)
+
+
+def _append(stretches: list[v.Stretch], more: v.Stretch) -> None:
+    """Joined with the stretch before it when it goes on just so."""
+    last = stretches[-1] if stretches else None
+    if last and last.end_at == more.start_at and abs(last.power_w - more.power_w) < LEAST_SHOWN_W:
+        stretches[-1] = v.Stretch(last.start_at, more.end_at, last.power_w)
+    else:
+        stretches.append(more)
 
 
 def _row(
@@ -187,13 +228,8 @@ def _planned(
     stretches: list[v.Stretch] = []
     for index, power_w in enumerate(powers_w or ()):
         start_at, end_at = max(plan.bounds[index], now), min(plan.bounds[index + 1], until)
-        if power_w < LEAST_SHOWN_W or end_at <= start_at:
-            continue
-        last = stretches[-1] if stretches else None
-        if last and last.end_at == start_at and abs(last.power_w - power_w) < LEAST_SHOWN_W:
-            stretches[-1] = v.Stretch(last.start_at, end_at, last.power_w)
-        else:
-            stretches.append(v.Stretch(start_at, end_at, power_w))
+        if power_w >= LEAST_SHOWN_W and end_at > start_at:
+            _append(stretches, v.Stretch(start_at, end_at, power_w))
     return tuple(stretches)
 
 

@@ -3,8 +3,8 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
 import msgspec
@@ -61,7 +61,9 @@ class StationSource(HistorySource):
         )
         sites = await self.site_names(who)
         page = cut(found, paging)
-        rows = tuple(self._station_row(view, sites) for view in page.rows)
+        shown = [self.rooms.live.station(view.station.id) for view in page.rows]
+        ready = await self._ready(who, chain.from_iterable(shown))
+        rows = tuple(self._station_row(view, sites, ready) for view in page.rows)
         return v.Page(rows, page.total, paging)
 
     async def station(self, who: Principal, station_id: UUID) -> v.StationView:
@@ -80,7 +82,7 @@ class StationSource(HistorySource):
         ready = await self._ready(who, lives.values())
         mine = [powers[evse.id] for evse in view.evses if evse.id in powers]
         return v.StationView(
-            row=self._station_row(view, sites),
+            row=self._station_row(view, sites, ready),
             evses=tuple(
                 _evse(evse, lives.get(evse.id), bays, vehicles, view, powers.get(evse.id), ready)
                 for evse in view.evses
@@ -102,12 +104,11 @@ class StationSource(HistorySource):
         """Outlets whose vehicle has what its duty needs, as the board calls it."""
         found = set()
         for live in lives:
-            if live.duty_id is None:
+            if live.duty_id is None or live.site_id is None:
                 continue
-            with suppress(NotFound):
-                duty = await self.rooms.timetable.duty(who.org_id, live.duty_id)
-                if outlook_of(duty, None, live.soc_pct) is v.Outlook.READY:
-                    found.add(live.evse_id)
+            duty = (await self.duties_of_the_day(who, live.site_id)).get(live.duty_id)
+            if outlook_of(duty, None, live.soc_pct) is v.Outlook.READY:
+                found.add(live.evse_id)
         return frozenset(found)
 
     async def decide_station(
@@ -194,7 +195,9 @@ class StationSource(HistorySource):
         except VoltyardError:
             return
 
-    def _station_row(self, view: StationView, sites: Mapping[UUID, str]) -> v.StationRow:
+    def _station_row(
+        self, view: StationView, sites: Mapping[UUID, str], ready: frozenset[UUID]
+    ) -> v.StationRow:
         station = view.station
         lives = self.rooms.live.station(station.id)
         return v.StationRow(
@@ -210,7 +213,7 @@ class StationSource(HistorySource):
             ocpp_version=station.ocpp_version or "",
             last_seen_at=station.last_seen_at,
             power_w=sum(live.power_w or 0.0 for live in lives),
-            evse_states=tuple(tile_state(live, None, ready=False) for live in lives),
+            evse_states=tuple(tile_state(live, ready=live.evse_id in ready) for live in lives),
             flags=tuple(flag.flag for flag in view.flags),
         )
 
@@ -238,7 +241,7 @@ def _evse(
     return v.EvseView(
         id=evse.id,
         number=evse.number,
-        state=tile_state(live, None, ready=evse.id in ready) if live else v.TileState.OFFLINE,
+        state=tile_state(live, ready=evse.id in ready) if live else v.TileState.OFFLINE,
         name=evse.name,
         bay=bays.get(evse.bay_id, "") if evse.bay_id else "",
         status_word=live.status.value if live else evse.status.value,
