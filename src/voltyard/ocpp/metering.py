@@ -28,7 +28,7 @@ CONTEXTS = {
     "Interruption.End": "interruption",
     "Other": "other",
 }
-_CONTEXT_RANK = ("begin", "end", "interruption", "trigger", "clock", "other", "sample")
+CONTEXT_RANK = ("begin", "end", "interruption", "trigger", "clock", "other", "sample")
 
 # unit → (what it measures, factor to the base unit)
 _UNITS = {
@@ -111,8 +111,8 @@ OTHER_MEASURANDS = frozenset(
         "Voltage.Maximum",
     }
 )
-_LOCATION_RANK = {None: 0, "Outlet": 0, "Cable": 1, "Body": 2, "Inlet": 3, "EV": 4}
-_PHASES = {"L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2}
+LOCATION_RANK = {None: 0, "Outlet": 0, "Cable": 1, "Body": 2, "Inlet": 3, "EV": 4}
+PHASES = {"L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2}
 _LINE_TO_LINE = {"L1-L2": 0, "L2-L3": 1, "L3-L1": 2}
 
 Flag = Callable[[str, str], None]
@@ -146,7 +146,7 @@ class _Values:
 
     def put(self, value: float, phase: str | None, location: str | None) -> bool:
         """Whether the value counts (an unknown phase does not)."""
-        rank = _LOCATION_RANK.get(location, 5)
+        rank = LOCATION_RANK.get(location, 5)
         if rank > self.rank:
             return True
         if rank < self.rank:
@@ -154,8 +154,8 @@ class _Values:
             self._clear()
         if phase is None:
             self.total = value
-        elif phase in _PHASES:
-            self.phases[_PHASES[phase]] = value
+        elif phase in PHASES:
+            self.phases[PHASES[phase]] = value
         elif phase in _LINE_TO_LINE:
             self.lines.append(value)
         elif phase != "N":
@@ -193,7 +193,7 @@ def read_samples(samples: Iterable[Sample], at: datetime, flag: Flag) -> MeterRe
         if sample.context != seen:
             seen = sample.context
             context = _stronger(context, CONTEXTS.get(seen, "other"))
-        value = _base_value(sample, note)
+        value = base_value(sample, note)
         if value is None:
             continue
         values = found.setdefault(sample.measurand, _Values())
@@ -238,7 +238,7 @@ def _reading(
     )
 
 
-def _base_value(sample: Sample, note: Flag) -> float | None:
+def base_value(sample: Sample, note: Flag) -> float | None:
     """The value in Wh, W, A, V or %; None for what we do not use or cannot read."""
     quantity = _QUANTITY.get(sample.measurand)
     if quantity is None:
@@ -313,4 +313,4 @@ def _not_negative(value: float | None, name: str, note: Flag) -> float | None:
 
 
 def _stronger(context: str, other: str) -> str:
-    return min(context, other, key=_CONTEXT_RANK.index)
+    return min(context, other, key=CONTEXT_RANK.index)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from voltyard.ocpp.metering import ENERGY_IMPORT, Sample, read_samples
+from voltyard.ocpp import usual_metering
+from voltyard.ocpp.metering import ENERGY_IMPORT
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import token_16
 from voltyard.ocpp.v16.types import IdTagInfo, id_tag_info
@@ -234,23 +235,26 @@ def read_meter_values(
 ) -> Iterator[MeterReading]:
     for value in values:
         at = exchange.instant(value.timestamp)
-        reading = read_samples(_samples(value), at, exchange.flag)
+        reading = usual_metering.read(_rows(value), at, exchange.flag)
         if reading is not None:
             yield reading
 
 
-def _samples(value: MeterValue) -> Iterator[Sample]:
+def _rows(value: MeterValue) -> list[usual_metering.Row]:
     """Signed data is no number and is left to the meter's own channel."""
-    for sampled in value.sampled_value:
-        if sampled.format != "SignedData":
-            yield Sample(
-                sampled.value,
-                sampled.measurand or ENERGY_IMPORT,
-                sampled.unit,
-                sampled.phase,
-                sampled.location,
-                sampled.context,
-            )
+    return [
+        (
+            sampled.value,
+            sampled.measurand or ENERGY_IMPORT,
+            sampled.unit,
+            sampled.phase,
+            sampled.location,
+            sampled.context,
+            0,
+        )
+        for sampled in value.sampled_value
+        if sampled.format != "SignedData"
+    ]
 
 
 def _register(

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-from voltyard.ocpp.metering import ENERGY_IMPORT, Sample, read_samples
+from voltyard.ocpp import usual_metering
+from voltyard.ocpp.metering import ENERGY_IMPORT
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import (
@@ -127,20 +128,21 @@ def read_meter_values(
 ) -> Iterator[MeterReading]:
     for value in values:
         at = exchange.instant(value.timestamp)
-        reading = read_samples(_samples(value), at, exchange.flag)
+        reading = usual_metering.read(_rows(value), at, exchange.flag)
         if reading is not None:
             yield reading
 
 
-def _samples(value: MeterValue) -> Iterator[Sample]:
-    for sampled in value.sampled_value:
-        unit = sampled.unit_of_measure
-        yield Sample(
+def _rows(value: MeterValue) -> list[usual_metering.Row]:
+    return [
+        (
             sampled.value,
             sampled.measurand or ENERGY_IMPORT,
-            None if unit is None else unit.unit,
+            None if (unit := sampled.unit_of_measure) is None else unit.unit,
             sampled.phase,
             sampled.location,
             sampled.context,
-            0 if unit is None or unit.multiplier is None else unit.multiplier,
+            0 if unit is None else unit.multiplier or 0,
         )
+        for sampled in value.sampled_value
+    ]
