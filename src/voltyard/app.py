@@ -27,6 +27,7 @@ from voltyard.eventlog import EventRetries, tell_untold
 from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.ocpp.memory import MemoryServer
+from voltyard.ocpp.sampling import Sampling
 from voltyard.sessions.model import Session
 from voltyard.sessions.service import SessionService
 from voltyard.simulator import furnish
@@ -69,6 +70,7 @@ class Core:
     sessions: SessionService
     alerts: AlertService
     energy: EnergyService
+    sampling: Sampling
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -87,6 +89,7 @@ class Core:
             paced = replace(task, every_s=task.every_s * self.pace)
             self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
         self.spawn(self.jobs.run(), "jobs")
+        self.spawn(self.sampling.run(), "sampling")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -213,9 +216,11 @@ def build_core(
     )  # fmt: skip
     energy.subscribe(bus)
     chargers.guard = energy
+    sampling = Sampling(chargers, clock, interval_s=settings.sample_s)
+    sampling.subscribe(bus)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
-        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, pace,
+        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling, pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
@@ -285,7 +290,7 @@ def _home(tenancy: TenancyService, sites: SiteService) -> Callable[[], Awaitable
     return home
 
 
-SIMULATED = Settings(heartbeat_s=900, tick_s=10.0)
+SIMULATED = Settings(heartbeat_s=900, sample_s=60, tick_s=10.0)
 SIMULATED_WINDOW_S = 2.0
 SIMULATED_PACE = 10.0
 """Housekeeping every so many times its usual interval: alone, it has less to look for."""

@@ -29,6 +29,7 @@ class Settings:
     auto_approve: bool = False
     allow_no_password: bool = False
     heartbeat_s: int = 300
+    sample_s: int = 30
     tick_s: float = 5.0
     plan_s: float = 300.0
     commit_window_ms: float = 5.0
@@ -149,6 +150,7 @@ def _problems(settings: Settings) -> Mapping[str, str]:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("heartbeat_s", 10, 86_400),
+    ("sample_s", 5, 900),
     ("tick_s", 0.5, 60),
     ("plan_s", 30, 3_600),
     ("commit_window_ms", 0, 5_000),

@@ -57,6 +57,7 @@ def demo(arguments: Namespace) -> int:
         http_port=arguments.http_port,
         ocpp_port=arguments.ocpp_port,
         heartbeat_s=900,
+        sample_s=60,
         tick_s=tick_s(speed),
         commit_window_ms=min(1000.0, 5.0 * speed),
     )
