@@ -358,6 +358,12 @@ class Dialect201:
         )
 
 
+class Dialect21(Dialect201):
+    """OCPP 2.1 as far as it says the same as 2.0.1."""
+
+    subprotocol = "ocpp2.1"
+
+
 def _token(token: Token) -> Row:
     return {"idToken": token.value[:36], "type": token.kind}
 

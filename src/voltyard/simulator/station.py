@@ -6,7 +6,7 @@ from voltyard.clock import Clock
 from voltyard.errors import Invalid
 from voltyard.simulator.charger import Charger, Dialect
 from voltyard.simulator.charger16 import Dialect16
-from voltyard.simulator.charger201 import Dialect201
+from voltyard.simulator.charger201 import Dialect21, Dialect201
 from voltyard.simulator.evse import StationSpec
 from voltyard.simulator.faults import FaultPlan
 from voltyard.simulator.link import Link
@@ -15,6 +15,7 @@ from voltyard.simulator.settings import ChargerSettings
 _DIALECTS: dict[str, Callable[[Charger], Dialect]] = {
     Dialect16.subprotocol: Dialect16,
     Dialect201.subprotocol: Dialect201,
+    Dialect21.subprotocol: Dialect21,
 }
 
 

@@ -15,7 +15,11 @@ from voltyard.clock import Clock
 from voltyard.simulator.link import LinkClosed, LinkRefused, MemoryConnection
 
 START_AT = datetime(2027, 1, 19, 16, 0, tzinfo=UTC)
-_PACKAGES = {"ocpp1.6": "ocpp.v16.schemas", "ocpp2.0.1": "ocpp.v201.schemas"}
+_PACKAGES = {
+    "ocpp1.6": "ocpp.v16.schemas",
+    "ocpp2.0.1": "ocpp.v201.schemas",
+    "ocpp2.1": "ocpp.v21.schemas",
+}
 Payload = dict[str, Any]
 
 

@@ -20,7 +20,7 @@ from voltyard.simulator.vehicle import Battery, BatterySpec
 
 CARD = Token("04A1B2C3", "ISO14443")
 BUS = BatterySpec(300_000.0, 150_000.0, ((0, 150e3), (80, 150e3), (100, 30e3)))
-V16, V201 = "ocpp1.6", "ocpp2.0.1"
+V16, V201, V21 = "ocpp1.6", "ocpp2.0.1", "ocpp2.1"
 
 
 def station(protocol: str = V16, evses: int = 2, **changes: Any) -> StationSpec:

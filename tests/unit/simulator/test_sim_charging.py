@@ -1,14 +1,26 @@
-"""A plug-in from authorisation to the last message, in both versions."""
+"""A plug-in from authorisation to the last message, in each version."""
 
 from itertools import pairwise
 
 import pytest
-from sim_world import BUS, CARD, V16, V201, World, bus, flat_profile, play, set_profile, station
+from sim_world import (
+    BUS,
+    CARD,
+    V16,
+    V21,
+    V201,
+    World,
+    bus,
+    flat_profile,
+    play,
+    set_profile,
+    station,
+)
 
 from voltyard.simulator.evse import Status
 
 
-@pytest.mark.parametrize("protocol", [V16, V201])
+@pytest.mark.parametrize("protocol", [V16, V201, V21])
 def test_a_bus_is_charged_and_leaves(protocol: str) -> None:
     battery = bus(50.0)
 
@@ -99,7 +111,7 @@ def test_energy_integrates_exactly_through_the_taper() -> None:
     assert battery.soc_pct == pytest.approx(100.0)
 
 
-@pytest.mark.parametrize("protocol", [V16, V201])
+@pytest.mark.parametrize("protocol", [V16, V201, V21])
 def test_a_limit_below_what_the_charger_can_give_pauses_it(protocol: str) -> None:
     async def scene(world: World) -> None:
         charger = world.start(station(protocol, evse={"min_power_w": 5_000.0}))
@@ -128,7 +140,7 @@ def _profile(world: World, charger: object, protocol: str, limit_w: float) -> di
     return set_profile(protocol, 1, profile)
 
 
-@pytest.mark.parametrize("protocol", [V16, V201])
+@pytest.mark.parametrize("protocol", [V16, V201, V21])
 def test_the_same_seed_gives_the_same_frames(protocol: str) -> None:
     async def scene(world: World) -> None:
         charger = world.start(station(protocol))

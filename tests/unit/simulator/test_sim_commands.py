@@ -2,12 +2,12 @@
 
 import pytest
 from sim_csms import Answer, Payload
-from sim_world import CARD, V16, V201, World, bus, flat_profile, play, station
+from sim_world import CARD, V16, V21, V201, World, bus, flat_profile, play, station
 
 from voltyard.simulator.charger import Charger
 from voltyard.simulator.evse import Status, Token
 
-BOTH = pytest.mark.parametrize("protocol", [V16, V201])
+BOTH = pytest.mark.parametrize("protocol", [V16, V201, V21])
 
 
 async def ready(world: World, protocol: str, **changes: object) -> Charger:

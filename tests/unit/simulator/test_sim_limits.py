@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 from sim_csms import START_AT, Answer
-from sim_world import CARD, V16, V201, World, bus, flat_profile, play, set_profile, station
+from sim_world import CARD, V16, V21, V201, World, bus, flat_profile, play, set_profile, station
 
 from voltyard.simulator.charger import Charger
 from voltyard.units import iso_z
 
-BOTH = pytest.mark.parametrize("protocol", [V16, V201])
+BOTH = pytest.mark.parametrize("protocol", [V16, V201, V21])
 
 
 async def send(world: World, protocol: str, number: int, profile: dict[str, object]) -> str:
@@ -132,7 +132,7 @@ def test_clearing_by_criteria(protocol: str) -> None:
         await send(world, protocol, 1, default)
         wanted = {"chargingProfilePurpose": "TxDefaultProfile", "stackLevel": 2}
         payload = {**wanted, "connectorId": 1}
-        if protocol == V201:
+        if protocol != V16:
             payload = {"chargingProfileCriteria": {**wanted, "evseId": 1}}
         answer = await world.csms.command("C1", "ClearChargingProfile", payload)
         assert answer["status"] == "Accepted"
