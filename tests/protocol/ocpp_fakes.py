@@ -54,6 +54,7 @@ class FakeChargers:
     frames: list[Frame] = field(default_factory=list)
     offered: list[Sequence[str]] = field(default_factory=list)
     ended: list[tuple[StationLink, str]] = field(default_factory=list)
+    upkeep: list[tuple[str, str, int | None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -122,6 +123,12 @@ class FakeChargers:
     ) -> bool:
         self.data.append((vendor_id, message_id, data))
         return self.data_known
+
+    async def firmware_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        self.upkeep.append(("firmware", told, request_id))
+
+    async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        self.upkeep.append(("log", told, request_id))
 
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags.append((flag, detail))

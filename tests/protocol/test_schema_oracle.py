@@ -17,16 +17,21 @@ from voltyard.chargers.commands import (
     CommandResult,
     CommandStatus,
     LimitPurpose,
+    LogKind,
+    PublishFirmware,
     ReadCompositeSchedule,
     ReadConfiguration,
     RemoteStart,
     RemoteStop,
+    RequestLog,
     Reset,
     SendData,
     SetAvailability,
     SetLimit,
     Trigger,
     Unlock,
+    UnpublishFirmware,
+    UpdateFirmware,
     WriteConfiguration,
 )
 from voltyard.chargers.model import StationRef
@@ -170,7 +175,15 @@ COMMANDS: list[Command] = [
     ReadConfiguration(("SmartChargingCtrlr.Enabled", "EVSE@1.Power")),
     WriteConfiguration("Ctrlr.MeterValueSampleInterval", "60"),
     SendData("org.example", "hello", "{}"),
+    UpdateFirmware(1, "https://x.example/f", NOW),
+    UpdateFirmware(2, "https://x.example/f", NOW, NOW, "c2ln", "PEM", 3, 60),
+    RequestLog(3, "https://x.example/l", plain=True),
+    RequestLog(4, "https://x.example/l", LogKind.SECURITY, NOW, NOW, 3, 60),
+    PublishFirmware(5, "https://x.example/f", "0" * 32, 3, 60),
+    UnpublishFirmware("0" * 32),
 ]
+NEWER = (PublishFirmware, UnpublishFirmware)
+"""What OCPP 1.6 cannot say."""
 
 
 @pytest.mark.parametrize("version", DIALECTS)
@@ -179,6 +192,8 @@ def test_commands_are_validly_written_and_their_answers_read(
     version: str, command: Command
 ) -> None:
     dialect = DIALECTS[version]
+    if version == "1.6" and isinstance(command, NEWER):
+        pytest.skip("not in OCPP 1.6")
     calls, combine = dialect.express(command, NOW)
     results = []
     for call in calls:
@@ -213,6 +228,9 @@ def answers_read(dialect: Dialect, call: Any) -> CommandResult:
         ("2.0.1", WriteConfiguration("A.B.C", "1")),
         ("2.0.1", Trigger("coffee")),
         ("1.6", Unlock(0)),
+        ("1.6", RequestLog(1, "https://x.example", LogKind.SECURITY, plain=True)),
+        ("1.6", UnpublishFirmware("0" * 32)),
+        ("1.6", PublishFirmware(1, "https://x.example", "0" * 32)),
         ("2.0.1", Unlock(0)),
         ("1.6", SetLimit(LimitPurpose.TX, 0, 1, 1, limit_w=1.0, transaction_ref="1")),
         ("2.0.1", SetLimit(LimitPurpose.TX, 1, 1, 1, limit_w=1.0)),
@@ -231,7 +249,7 @@ def test_what_a_version_cannot_say_is_invalid(version: str, command: Command) ->
 def test_external_constraints_are_never_set() -> None:
     """K01.FR.22."""
     for version, dialect in DIALECTS.items():
-        for command in COMMANDS:
+        for command in (c for c in COMMANDS if isinstance(c, SetLimit)):
             for call in dialect.express(command, NOW)[0]:
                 assert b"ExternalConstraints" not in msgspec.json.encode(call.request), version
 

@@ -11,6 +11,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "directory": "links and stations in memory: a message asks the database nothing",
         "passwords": "argon2 off the loop, with its cache",
         "reading": "read models for pages and REST",
+        "upkeep": "what chargers tell of updates and logs, handed on",
     },
     "energy": {
         "allocator": "pure: grants that fit the whole tree now",
@@ -52,6 +53,14 @@ EXTRA: dict[str, dict[str, str]] = {
         "authority": "pure: the built-in certificate authority",
         "sealing": "private keys at rest",
         "x509": "pure: certificates and requests read, checked, followed to what is trusted",
+    },
+    "firmware": {
+        "campaigns": "what people decide on campaigns, apart from what chargers say",
+        "library": "images: brought in, checked, retired",
+        "occupancy": "whether a charger is needed now or soon",
+        "ports": "what the room needs of others",
+        "rollout": "pure: whose turn it is",
+        "signature": "the one place that checks signatures",
     },
     "sessions": {
         "authorisation": "who may charge: a decision read on its own",

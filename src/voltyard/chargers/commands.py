@@ -162,6 +162,72 @@ class SetNetworkProfile:
     message_timeout_s: int = 30
 
 
+class LogKind(StrEnum):
+    DIAGNOSTICS = "diagnostics"
+    SECURITY = "security"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFirmware:
+    """Fetch ``location`` from ``retrieve_at`` on and install it.
+
+    With ``signature`` (base64) and ``certificate`` (PEM) the charger checks both before it
+    installs. OCPP 1.6 knows ``request_id`` and ``install_at`` only of signed updates.
+    """
+
+    request_id: int
+    location: str
+    retrieve_at: datetime
+    install_at: datetime | None = None
+    signature: str | None = None
+    certificate: str | None = None
+    retries: int | None = None
+    retry_interval_s: int | None = None
+
+    @property
+    def signed(self) -> bool:
+        return self.signature is not None and self.certificate is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFirmware:
+    """Ask a local controller to hold a firmware for the chargers behind it (2.0.1 L03).
+
+    ``md5`` is of the file, in hexadecimal.
+    """
+
+    request_id: int
+    location: str
+    md5: str
+    retries: int | None = None
+    retry_interval_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishFirmware:
+    """A local controller need not hold it any more (2.0.1 L04)."""
+
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLog:
+    """Bring a log to ``location``.
+
+    ``plain``: as 1.6 had it before its security extension, which knows neither ``request_id``
+    nor a security log. ``detail`` of the result holds ``file_name`` where the charger named one.
+    """
+
+    request_id: int
+    location: str
+    kind: LogKind = LogKind.DIAGNOSTICS
+    since: datetime | None = None
+    until: datetime | None = None
+    retries: int | None = None
+    retry_interval_s: int | None = None
+    plain: bool = False
+
+
 Command = (
     RemoteStart
     | RemoteStop

@@ -82,3 +82,27 @@ class StationChanged:
     station_id: UUID
     state: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareReported:
+    """A charger tells how far its firmware update is, in the union of the versions' words."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    told: str
+    request_id: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogReported:
+    """A charger tells how far the upload of its log is, in the union of the versions' words."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    told: str
+    request_id: int | None
+    at: datetime

@@ -48,6 +48,7 @@ from voltyard.chargers.model import (
 )
 from voltyard.chargers.passwords import Passwords
 from voltyard.chargers.reading import StationReads
+from voltyard.chargers.upkeep import StationUpkeep
 from voltyard.clock import Clock
 from voltyard.errors import ChargerOffline, VoltyardError
 from voltyard.storage.engine import Database
@@ -71,7 +72,7 @@ class BootGuard(Protocol):
         """Asked at each boot of an approved charger that hangs on the electrical tree."""
 
 
-class ChargerService(StationAdmin, StationReads):
+class ChargerService(StationAdmin, StationReads, StationUpkeep):
     """Implements ``voltyard.ocpp.ports.Chargers``; see its bases for administration and reads."""
 
     def __init__(

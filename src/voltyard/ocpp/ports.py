@@ -49,6 +49,12 @@ class Chargers(Protocol):
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
     ) -> bool: ...
 
+    async def firmware_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        """How far an update is; ``told`` in the words of ``voltyard.firmware.model.Told``."""
+
+    async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        """How far an upload is; ``told`` in the words of ``voltyard.diagnostics.model.Told``."""
+
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         """Note an oddity of this charger's messages; counted and shown, never blocking."""
 

@@ -36,6 +36,7 @@ from voltyard.ocpp.v16.smart_charging import (
     ChargingSchedule,
     ChargingSchedulePeriod,
 )
+from voltyard.ocpp.v16.upkeep_orders import request_log, update_firmware
 from voltyard.ocpp.wire import Wire
 from voltyard.units import iso_z
 
@@ -270,3 +271,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
     return single(asked(request, _data))
+
+
+_express.register(update_firmware)
+_express.register(request_log)

@@ -43,6 +43,12 @@ from voltyard.ocpp.v201.smart_charging import (
     ChargingSchedulePeriod,
 )
 from voltyard.ocpp.v201.types import Evse, StatusInfo, Wire201, write_token
+from voltyard.ocpp.v201.upkeep_orders import (
+    publish_firmware,
+    request_log,
+    unpublish_firmware,
+    update_firmware,
+)
 from voltyard.units import iso_z
 
 WORDS = {
@@ -315,3 +321,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
     return single(asked(request, _data))
+
+
+for _order in (update_firmware, publish_firmware, unpublish_firmware, request_log):
+    _express.register(_order)
