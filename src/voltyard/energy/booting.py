@@ -77,10 +77,11 @@ class Holds:
         """``outlets``: those of the station that the tree knows. ``fits``: no node above them is
         over its limit, with them at what they may draw."""
         hold = self._holds.get(station_id)
-        if hold is None or not any(outlet.reinstall for outlet in outlets):
+        without = [outlet for outlet in outlets if outlet.reinstall]
+        if hold is None or not without:
             return Verdict.READY
         rules = self._rules
-        refused = any(o.held.fallback_state is FallbackState.FAILED for o in outlets)
+        refused = any(o.held.fallback_state is FallbackState.FAILED for o in without)
         if not refused and now < hold.since + timedelta(seconds=rules.install_s):
             return Verdict.WAIT
         hold.room_since = hold.room_since or now

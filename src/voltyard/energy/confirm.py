@@ -18,6 +18,7 @@ class FallbackState(StrEnum):
     """Accepted, not yet read back."""
     VERIFIED = "verified"
     FAILED = "failed"
+    """Not taken or not obeyed. It is sent again now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,11 @@ class Change:
     def while_unconfirmed(self, held: Held) -> Held:
         """What must be assumed from the moment it is sent: the old and the new."""
         if self.fallback:
+            failed = held.fallback_state is FallbackState.FAILED
             return replace(
                 held,
                 fallback_w=max(held.fallback_w, self.power_w),
-                fallback_state=FallbackState.UNKNOWN,
+                fallback_state=FallbackState.FAILED if failed else FallbackState.UNKNOWN,
             )
         new = Live(self.power_w, self.until_at)
         kept = tuple(live for live in held.lives if not _covers(new, live))

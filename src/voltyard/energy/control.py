@@ -221,6 +221,10 @@ class SiteController:
         verdict = self._verdict(station_id, self._clock.now())
         if verdict is not Verdict.WAIT:
             self._holds.over([station_id])
+        if verdict is Verdict.UNLIMITED:
+            for outlet in self.board.of_station(station_id):
+                outlet.accepted_without()
+            self._news(True)
         return verdict
 
     def _verdict(self, station_id: UUID, now: datetime) -> Verdict:

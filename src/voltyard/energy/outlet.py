@@ -303,6 +303,12 @@ class Outlet:
         most_w = max(self.held.fallback_w, self.evse.max_power_w)
         self._hold(Held(most_w, self.held.lives, FallbackState.UNKNOWN))
 
+    def accepted_without(self) -> None:
+        """It took no fail-safe limit in time. Some take one as soon as they are accepted."""
+        if self.reinstall:
+            self.fallback_failure = None
+            self._hold(replace(self.held, fallback_state=FallbackState.FAILED))
+
     def went_offline(self) -> None:
         self.connected = False
 

@@ -95,7 +95,28 @@ def test_a_charger_that_takes_no_limit_is_accepted_when_the_others_made_room(moo
         assert verdict is Verdict.UNLIMITED
         assert seconds <= 100.0
         await rig.wait(300)
-        assert controller.board.counted_w(clock.now())[evse_id(2)] == 150_000
+        outlet = controller.board.outlets[evse_id(2)]
+        assert outlet.counted_w(clock.now()) == 150_000
+        assert outlet.held.fallback_state is FallbackState.FAILED, "which a person is told"
+        assert rig.truth.exceeded == []
+
+    virtual(story)
+
+
+def test_one_that_takes_limits_only_when_accepted_is_sent_its_own_then() -> None:
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=3, root=(NodeLimit(power_w=200_000.0),))
+        controller = await rig.start()
+        for number in (0, 1):
+            await boot_and_charge(rig, number)
+        rig.chargers[2].mood = Mood(refuse=1.0)
+        verdict, _ = await boot_and_charge(rig, 2)
+        rig.chargers[2].mood = Mood()
+        assert verdict is Verdict.UNLIMITED
+        await rig.wait(20)
+        assert controller.board.outlets[evse_id(2)].held.fallback_w < 100_000
+        await rig.wait(120)
+        assert rig.power_w() == pytest.approx(200_000, rel=0.02)
         assert rig.truth.exceeded == []
 
     virtual(story)
