@@ -48,6 +48,15 @@ class Table:
     readable: bool = True
 
 
+class _Broken(Exception):
+    """A row that is no CSV."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+        self.reason = reason
+
+
 def read(content: bytes, *, known: Sequence[str], needed: Iterable[str]) -> Table:
     """A table with a header of ``known`` columns in any order and case.
 
@@ -66,7 +75,7 @@ def read(content: bytes, *, known: Sequence[str], needed: Iterable[str]) -> Tabl
     if not first:
         return _refused("the file is empty")
     separator = max(SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     return _read(_numbered(reader), known, needed)
 
 
@@ -88,8 +97,19 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
             cells: list[str] = next(reader)
         except StopIteration:
             return
+        except csv.Error as error:
+            raise _Broken(row, _in_words(error)) from error
         if any(cell.strip() for cell in cells):
             yield row, cells
+
+
+def _in_words(error: csv.Error) -> str:
+    said = str(error)
+    if said == "unexpected end of data":
+        return "a quotation mark opens here and is never closed"
+    if said.endswith("expected after '\"'"):
+        return "a quoted cell goes on after its closing quotation mark"
+    return f"cannot be read as CSV: {said}"
 
 
 def _read(
@@ -102,8 +122,8 @@ def _read(
         if faults:
             return Table((), tuple(faults), readable=False)
         return _lines(rows, header)
-    except csv.Error as error:
-        return _refused(f"the file cannot be read as CSV: {error}")
+    except _Broken as broken:
+        return Table((), (Fault(broken.row, "", broken.reason),), readable=False)
 
 
 def _lines(rows: Iterator[tuple[int, list[str]]], header: Sequence[str]) -> Table:
@@ -164,6 +184,8 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
     parsed = _parsed(text)
     if parsed is None:
         raise ValueError("is not a date and time such as 2026-01-31 18:05")
+    if not 1900 <= parsed.year <= 2999:
+        raise ValueError("is not in the years 1900 to 2999")
     if parsed.tzinfo is not None:
         return parsed.astimezone(UTC)
     early = parsed.replace(tzinfo=zone, fold=0)

@@ -24,6 +24,7 @@ from voltyard.api import (
 from voltyard.api.caller import caller
 from voltyard.api.deps import AnyRequest, ApiDeps
 from voltyard.api.docs import docs_routes
+from voltyard.api.guard import refuse_odd
 from voltyard.tenancy.model import Principal
 
 ROUTERS: tuple[Router, ...] = (
@@ -64,6 +65,7 @@ def api_router(deps: ApiDeps) -> Router:
         route_handlers=[*ROUTERS],
         dependencies={"deps": _provided(deps), "who": Provide(provide_caller)},
         exception_handlers=problems.HANDLERS,
+        before_request=refuse_odd,
         response_headers={"cache-control": "no-store"},
         request_max_body_size=BODY_MAX,
     )

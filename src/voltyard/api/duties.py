@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import ImportFaultOut, In, Limit, Offset, Out, Page, Text, out, page
+from voltyard.errors import Invalid
 from voltyard.ids import new_id
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
@@ -21,6 +22,7 @@ from voltyard.timetable.service import DutyFilter
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, examples=["2026-01-15T18:30:00+01:00"])]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+OWN_SOURCES = frozenset({"manual", "csv", "spice_ev"})
 ExternalId = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
@@ -144,7 +146,16 @@ async def import_json(
     deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[DutiesIn]
 ) -> ImportOut:
     """All or nothing, and the same import twice changes nothing. Each duty needs its key."""
-    given = [_duty(d, new_id(), who.org_id, site_id, data.source) for d in data.duties]
+    if data.source in OWN_SOURCES:
+        taken = f"“{data.source}” is voltyard's own; name your system"
+        raise Invalid("The source is not allowed.", fields={"source": taken})
+    given = [
+        replace(
+            _duty(each, new_id(), who.org_id, site_id, data.source),
+            external_id=each.external_id or "",
+        )
+        for each in data.duties
+    ]
     report = await deps.timetable.import_duties(
         who,
         site_id,

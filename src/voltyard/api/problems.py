@@ -38,6 +38,8 @@ STATUS: dict[type[VoltyardError], int] = {
     ChargerRefused: 409,
     ChargerTimeout: 504,
 }
+_PARAMETERS = {"only_state": "state", "states": "state", "open_only": "open"}
+"""What parameters are called outside, where the name inside is another."""
 _NAMED = re.compile(r"(?:unknown|required) field `([^`]+)`")
 _HTTP_CODES = {
     400: "malformed",
@@ -130,14 +132,31 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
     named = _NAMED.search(reason)
     if key in ("", "data") and named is not None:
         key = named[1]
-    return FieldError(field=key, reason=reason)
+    if reason == "'data'":
+        return FieldError(field="body", reason="a JSON object is needed")
+    if key == "data":
+        key = "body"
+    return FieldError(field=_PARAMETERS.get(key, key), reason=reason)
 
 
 def on_unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """A defect: logged with its trace, told without it."""
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    """A defect: logged with its trace, told without it; or bytes and numbers out of bounds."""
+    path = request.url.path
+    if isinstance(error, UnicodeDecodeError):
+        return answer(problem(400, "malformed", "The body is not UTF-8.", instance=path))
+    if _overflows(error):
+        said = "A number or an instant is beyond what can be kept."
+        return answer(problem(422, "out_of_range", said, instance=path))
+    log.error("%s %s failed", request.method, path, exc_info=error)
     said = "Something went wrong on our side. It has been logged."
-    return answer(problem(500, "internal", said, instance=request.url.path))
+    return answer(problem(500, "internal", said, instance=path))
+
+
+def _overflows(error: BaseException | None) -> bool:
+    """Whether it goes back to a value that does not fit the calendar or 64 bits."""
+    while error is not None and not isinstance(error, OverflowError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 HANDLERS: ExceptionHandlersMap = {

@@ -10,7 +10,7 @@ T = TypeVar("T")
 W = TypeVar("W", bound=msgspec.Struct)
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Rows on a page.")]
-Offset = Annotated[int, QueryParameter(ge=0, description="Rows to pass over.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=1_000_000_000, description="Rows to pass over.")]
 Text = Annotated[str, QueryParameter(max_length=200, description="Sought in names, case aside.")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 

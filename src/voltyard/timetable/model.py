@@ -46,6 +46,7 @@ class Duty:
 
 
 EXTERNAL_ID_MAX = 200
+YEARS = (2000, 2199)
 LONGEST_STAY = timedelta(days=31)
 
 
@@ -54,6 +55,9 @@ def problems(duty: Duty) -> dict[str, str]:
     wrong: dict[str, str] = {}
     if not duty.external_id or len(duty.external_id) > EXTERNAL_ID_MAX:
         wrong["external_id"] = f"needs 1 to {EXTERNAL_ID_MAX} characters"
+    for name in ("arrival_at", "departure_at"):
+        if not YEARS[0] <= getattr(duty, name).year <= YEARS[1]:
+            wrong[name] = f"must be in the years {YEARS[0]} to {YEARS[1]}"
     if duty.departure_at <= duty.arrival_at:
         wrong["departure_at"] = "must be after the arrival"
     elif duty.departure_at - duty.arrival_at > LONGEST_STAY:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from voltyard.errors import Invalid
+from voltyard.timetable.model import YEARS
 
 _WATTS_A_KILOWATT = 1000.0
 _FULL = 0.8
@@ -362,4 +363,6 @@ def _instant(fields: Any, key: str, path: str) -> datetime:
         raise _wrong(f"{path}.{key}", "must be an ISO 8601 instant", text) from None
     if at.tzinfo is None:
         raise _wrong(f"{path}.{key}", "needs a UTC offset", text)
+    if not YEARS[0] <= at.year <= YEARS[1]:
+        raise _wrong(f"{path}.{key}", f"must be in the years {YEARS[0]} to {YEARS[1]}", text)
     return at
