@@ -168,6 +168,8 @@ def _changes(value: Json, node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
 def _other_texts(value: str, node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
     yield "object for", {}
     yield "number for", 5
+    if "format" in node:
+        yield "nonsense for", "yesterday"
     if "enum" in node:
         yield "unknown", "Nonsense"
         for word in node["enum"]:
@@ -176,6 +178,8 @@ def _other_texts(value: str, node: dict[str, Any]) -> Iterator[tuple[str, Json]]
         yield "longest", "x" * int(node["maxLength"])
         yield "long", "x" * (int(node["maxLength"]) + 1)
         yield "huge", "z" * 70_000
+    elif "enum" not in node and "format" not in node:
+        yield "endless", "e" * 70_000
 
 
 def _other_numbers(node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
@@ -186,6 +190,10 @@ def _other_numbers(node: dict[str, Any]) -> Iterator[tuple[str, Json]]:
     yield "whole for", 2.0
     yield "nought for", 0
     yield "negative for", -1
+    if node["type"] == "integer":
+        yield "enormous for", 2**31
+    if "multipleOf" in node:
+        yield "hundredths for", 0.05
     if "maximum" in node:
         yield "more for", int(node["maximum"]) + 1
 

@@ -101,12 +101,12 @@ async def test_valid_requests_are_understood_and_validly_answered(
 @pytest.mark.parametrize(("version", "action"), ROUTES)
 async def test_whatever_is_taken_is_validly_answered(version: str, action: str) -> None:
     """That the rest is refused, and what is odd flagged, is seen to in test_structs.py."""
-    for _, instance in spoilt(version, action):
+    for what, instance in spoilt(version, action):
         try:
             answer, flags = await handled(version, action, instance)
         except (CallRejected, Invalid):
             continue
-        assert flags
+        assert flags or what.startswith("nonsense for ")
         assert answer is None or complaints(version, action, answer, response=True) == []
 
 
