@@ -81,6 +81,7 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     simulate.add_argument("--limit-kw", type=float, default=None, help="another grid limit")
     simulate.add_argument("--until", type=datetime.fromisoformat, default=None)
     simulate.add_argument("--json", action="store_true", dest="as_json")
+    simulate.add_argument("--keep", type=Path, help="a new folder for the night's database")
     simulate.set_defaults(run=_simulate)
 
 
@@ -90,6 +91,7 @@ def _add_nights(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     nights.add_argument("--faults", default="mixed")
     nights.add_argument("--vehicles", type=int, default=24)
     nights.add_argument("--workers", type=int, default=2)
+    nights.add_argument("--keep", type=Path, help="with one seed: a new folder for its database")
     nights.set_defaults(run=_nights)
 
 

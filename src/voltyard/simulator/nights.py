@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from voltyard.errors import Invalid
 from voltyard.simulator import promises, runner
@@ -26,14 +27,14 @@ class Verdict:
     broken: tuple[str, ...]
 
 
-def judge(seed: int, faults: str, vehicles: int, factory: str) -> Verdict:
+def judge(seed: int, faults: str, vehicles: int, factory: str, keep: Path | None = None) -> Verdict:
     """Run the night of a seed. ``factory`` is ``module:function`` (a worker imports it)."""
     module, name = factory.split(":")
     make_host = getattr(import_module(module), name)
     chosen = FAULTS[seed % len(FAULTS)] if faults == "mixed" else faults
     depots = [demo_depot(seed, vehicles)]
     crash = runner.crash_of(depots, seed)
-    night = runner.simulate(depots, make_host, seed=seed, faults=chosen, crash=crash)
+    night = runner.simulate(depots, make_host, seed=seed, faults=chosen, crash=crash, keep=keep)
     ready = sum(stay.ready for stay in night.stays)
     return Verdict(seed, chosen, ready, len(night.stays), tuple(promises.broken(night)))
 
@@ -52,13 +53,15 @@ def main(arguments: argparse.Namespace, factory: str) -> int:
     seeds = seeds_of(arguments.seeds)
     if arguments.workers < 1:
         raise Invalid("--workers is 1 or more")
+    if arguments.keep is not None and len(seeds) > 1:
+        raise Invalid("--keep keeps the database of one night: name a single seed")
     depot = demo_depot(seeds[0], arguments.vehicles)
     if arguments.faults != "mixed":
         fault_plans([depot], arguments.faults, seeds[0])
     failed: list[Verdict] = []
     with ProcessPoolExecutor(arguments.workers) as pool:
         running = [
-            pool.submit(judge, seed, arguments.faults, arguments.vehicles, factory)
+            pool.submit(judge, seed, arguments.faults, arguments.vehicles, factory, arguments.keep)
             for seed in seeds
         ]
         for count, done in enumerate(as_completed(running), start=1):

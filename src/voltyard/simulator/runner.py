@@ -57,17 +57,23 @@ class Summary:
 
 
 @contextmanager
-def scratch_database() -> Iterator[str]:
-    """A migrated database on a server of its own, gone afterwards: its application URL."""
-    home = Path(tempfile.mkdtemp(prefix="voltyard-sim-"))
-    server = EmbeddedPostgres(home / "pg", durable=False)
+def scratch_database(keep: Path | None = None) -> Iterator[str]:
+    """A migrated database on a server of its own: its application URL.
+
+    Gone afterwards, unless ``keep`` names a new folder: ``voltyard serve`` can open that one.
+    """
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise Invalid(f"{keep} is not empty; --keep makes a new folder")
+    home = Path(tempfile.mkdtemp(prefix="voltyard-sim-")) if keep is None else keep
+    server = EmbeddedPostgres(home / "postgres", durable=False)
     try:
         server.start()
         asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
         yield server.url(APP_ROLE)
     finally:
         server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+        if keep is None:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -113,10 +119,11 @@ def simulate(
     seed: int,
     faults: str = "none",
     crash: Crash | None = None,
+    keep: Path | None = None,
 ) -> NightResult:
-    """Run the depots once; the same arguments give the same result."""
+    """Run the depots once; the same arguments give the same result. ``keep`` its database."""
     start_at = min(depot.start_at for depot in depots) - timedelta(minutes=5)
-    with scratch_database() as url, _garbage_left_longer():
+    with scratch_database(keep) as url, _garbage_left_longer():
 
         async def main(clock: Clock) -> NightResult:
             return await run_night(
@@ -179,7 +186,9 @@ def main(arguments: argparse.Namespace, make_host: HostFactory) -> int:
     fault_plans(depots, faults, arguments.seed)  # an unknown name is told before anything starts
     if not arguments.as_json:
         _say(f"{sum(len(d.stays) for d in depots)} duties at {', '.join(d.name for d in depots)}")
-    night = simulate(depots, make_host, seed=arguments.seed, faults=faults, crash=crash)
+    night = simulate(
+        depots, make_host, seed=arguments.seed, faults=faults, crash=crash, keep=arguments.keep
+    )
     summary = summarise(night, time.perf_counter() - began)
     if arguments.as_json:
         print(json.dumps({name: getattr(summary, name) for name in Summary.__slots__}, indent=2))

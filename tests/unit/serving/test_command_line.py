@@ -40,6 +40,8 @@ def own_logging() -> Iterator[None]:
         ("nights --seeds 1 --workers 0", "1 or more"),
         ("nights --seeds 1 --faults wild", "no fault set 'wild'"),
         ("nights --seeds 1 --vehicles 0", "a bus"),
+        ("nights --seeds 1-2 --keep here", "single seed"),
+        ("simulate demo --vehicles 1 --keep /", "not empty"),
     ],
 )
 def test_it_says_what_is_wrong(
