@@ -46,6 +46,7 @@ CATCHES_ALL = {
 }
 NAMES_THE_WEBSOCKET_LIBRARY = {
     "bench/peers/ocpp_package.py",
+    "ocpp/plain.py",
     "ocpp/socket.py",
     "simulator/link.py",
 }

@@ -58,6 +58,9 @@ class Transport(Protocol):
     @property
     def remote(self) -> str: ...
 
+    def push(self, frame: bytes) -> bool:
+        """Send if that takes no waiting; False leaves it to ``send``."""
+
     async def send(self, frame: bytes) -> None:
         """Waits while the peer does not read; raises ChargerOffline when it is gone."""
 
@@ -375,7 +378,7 @@ class Connection:
 
     async def _reply(self, reply: bytes) -> None:
         """An answer that cannot be delivered is dropped: the charger asks again."""
-        if self._goodbye is not None:
+        if self._goodbye is not None or self._transport.push(reply):
             return
         try:
             await self._transport.send(reply)

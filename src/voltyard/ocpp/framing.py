@@ -114,6 +114,11 @@ _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _EMPTY = msgspec.Raw(b"{}")
+# The call as nearly every charger writes it, up to its payload.
+_USUAL_CALL = re.compile(
+    rb'\[ ?2 ?, ?("([^"\\\x00-\x1f\x7f-\xff]{1,36})") ?, ?"([A-Za-z]{1,64})" ?, ?(?=\{)'
+)
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _ID_OF_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]){1,36}")')
 
 
@@ -128,6 +133,14 @@ def parse(data: bytes, words: ErrorWords) -> Inbound:
     stripped = b"\\u0000" in data
     if stripped:
         data = data.replace(b"\\u0000", b"")
+    elif (usual := _USUAL_CALL.match(data)) is not None and data.endswith(b"]"):
+        try:
+            payload = _decode_raw(data[usual.end() : -1])
+        except _UNREADABLE:
+            pass
+        else:
+            id_json, message_id, action = usual.groups()
+            return Call(message_id.decode(), id_json, action.decode(), payload)
     try:
         parts = _decode_parts(data)
     except _UNREADABLE as error:

@@ -101,6 +101,9 @@ class _Pipe:
         self._gateway = gateway
         self._closed = False
 
+    def push(self, frame: bytes) -> bool:
+        return False
+
     async def send(self, frame: bytes) -> None:
         try:
             await self._duplex.send(frame.decode())

@@ -1,5 +1,8 @@
 """The OCPP port: WebSockets by the Sans-I/O protocol of ``websockets``, which only this file knows.
 
+Where nothing was negotiated that changes frames, whole text frames pass it by (plain.py); it still
+sees every other frame, in order.
+
 One message of a charger may be at most MESSAGE_MAX_BYTES (framing.py) to be handled; one over
 SOCKET_MAX_BYTES, compressed or not, ends the connection with close code 1009.
 """
@@ -16,6 +19,7 @@ from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -26,6 +30,7 @@ from voltyard.ocpp.connection import Connection
 from voltyard.ocpp.framing import MESSAGE_MAX_BYTES
 from voltyard.ocpp.gateway import DEFAULTS, Gateway, GatewaySettings
 from voltyard.ocpp.handshake import Choice, basic_of, choose, identity_of, offered_in
+from voltyard.ocpp.plain import Splitter, text_frame, text_of
 from voltyard.ocpp.ports import Chargers, Sessions
 
 log = logging.getLogger(__name__)
@@ -141,6 +146,7 @@ class _Socket(asyncio.Protocol):
         self._request: asyncio.Future[Request] | None = None
         self._connection: Connection | None = None
         self._fragments: list[bytes] = []
+        self._splitter: Splitter | None = None
         self._writable: asyncio.Future[None] | None = None
         self._ended = asyncio.get_running_loop().create_future()
         self._heard = True
@@ -158,6 +164,30 @@ class _Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        splitter = self._splitter
+        if splitter is not None and self._connection is not None:
+            self._plain_received(splitter, self._connection, data)
+        else:
+            self._library_received(data)
+
+    def _plain_received(self, splitter: Splitter, connection: Connection, data: bytes) -> None:
+        """Whole text frames go the short way; all else is the library's, frame by frame."""
+        text = splitter.only(data)
+        if text is not None:
+            connection.received(text)
+            return
+        for frame in splitter.split(data):
+            text = None if self._splitter is None else text_of(frame)
+            if text is not None:
+                connection.received(text)
+                continue
+            self._library_received(frame)
+            if splitter.lost or self._protocol.state is not State.OPEN:
+                self._splitter = None
+        if self._splitter is None:
+            self._library_received(splitter.rest())
+
+    def _library_received(self, data: bytes) -> None:
         if self._ended.done() or self._protocol.reader.eof:
             return
         self._protocol.receive_data(data)
@@ -243,6 +273,8 @@ class _Socket(asyncio.Protocol):
         connection = self._gateway.connect(station, choice, self)
         self._connection = connection
         self._respond(response)
+        if not self._protocol.extensions and not self._protocol.reader.buffer:
+            self._splitter = Splitter()
         self._gateway.open(connection)
 
     def _reject(self, status: HTTPStatus, text: str, retry_after_s: int | None = None) -> None:
@@ -272,12 +304,24 @@ class _Socket(asyncio.Protocol):
         if self._connection is not None:
             self._connection.received(data)
 
+    def push(self, frame: bytes) -> bool:
+        """Transport: see there."""
+        transport = self._transport
+        if self._splitter is None or transport is None or self._writable is not None:
+            return False
+        if self._closing or transport.is_closing():
+            return False
+        transport.write(text_frame(frame))
+        return True
+
     async def send(self, frame: bytes) -> None:
         """Transport: waits while the peer reads too slowly; raises ChargerOffline."""
         if self._writable is not None:
             await self._writable
         if self._ended.done() or self._closing:
             raise ChargerOffline("the connection is closed")
+        if self.push(frame):
+            return
         try:
             self._protocol.send_text(frame)
         except InvalidState as error:
