@@ -22,6 +22,7 @@ from voltyard.ocpp.wire import Items, OneOf, Wire
 
 FLAGS_MAX = 20
 _encode = msgspec.json.Encoder().encode
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 # Notes an oddity: its name, and where or what it was.
@@ -44,8 +45,12 @@ class Reader:
         try:
             return self._decode(payload)
         except msgspec.ValidationError as error:
-            return self._read_widely(payload, str(error), words, flag)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            complaint = str(error)
+        except _UNREADABLE as error:
+            raise CallRejected(words.format, str(error)) from None
+        try:
+            return self._read_widely(payload, complaint, words, flag)
+        except _UNREADABLE as error:
             raise CallRejected(words.format, str(error)) from None
 
     def _read_widely(
@@ -54,8 +59,8 @@ class Reader:
         notes: list[tuple[str, str]] = []
         try:
             message = _wide_decoder(self.kind).decode(payload)
-        except msgspec.ValidationError as error:
-            message = _mended(payload, self.kind, error, words, notes)
+        except msgspec.ValidationError:
+            message = _mended(payload, self.kind, words, notes)
         oddities = list(_oddities(message, ""))
         notes += [(name, detail) for name, detail in oddities if name]
         if not notes and not oddities:
@@ -88,7 +93,6 @@ def check(message: Wire) -> None:
 def _mended(
     payload: msgspec.Raw,
     kind: type[Wire],
-    error: msgspec.ValidationError,
     words: ErrorWords,
     notes: list[tuple[str, str]],
 ) -> Any:
@@ -103,8 +107,6 @@ def _mended(
             return message
     except msgspec.ValidationError as final:
         raise CallRejected(_word(str(final), words), str(final)) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise CallRejected(words.format, str(error)) from None
 
 
 def _word(message: str, words: ErrorWords) -> str:

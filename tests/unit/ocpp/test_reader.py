@@ -106,6 +106,14 @@ def test_what_makes_no_sense_is_refused_with_the_versions_word(
         assert caught.value.word == expected
 
 
+@pytest.mark.parametrize("payload", [SOUND.replace(b'"t"', b'"\xca1"'), SOUND[:-1]])
+def test_broken_text_behind_an_odd_beginning_is_refused_too(payload: bytes) -> None:
+    for broken in (payload, payload.replace(b'"a"', b'"c"')):
+        with pytest.raises(CallRejected) as caught:
+            read(broken)
+        assert caught.value.word == "FormatViolation"
+
+
 def test_a_message_of_ours_must_be_of_the_standard() -> None:
     check(Sample(kind="a", mode="y", parts=[Part(name="n", at="t")]))
     with pytest.raises(Invalid, match="Sample"):
