@@ -246,6 +246,10 @@ Command = (
     | ReadCertificates
     | DeleteCertificate
     | SetNetworkProfile
+    | UpdateFirmware
+    | PublishFirmware
+    | UnpublishFirmware
+    | RequestLog
 )
 
 

@@ -196,6 +196,15 @@ async def note_blocked(tx: Tx, blocked: Mapping[UUID, str]) -> None:
     )
 
 
+async def watched(tx: Tx) -> set[UUID]:
+    """Chargers with an update under way, or with one that failed and may still prove itself."""
+    rows = await tx.all(
+        "SELECT DISTINCT station_id FROM firmware_updates"
+        " WHERE state NOT IN ('waiting', 'done', 'skipped', 'cancelled')"
+    )
+    return {row["station_id"] for row in rows}
+
+
 async def current(tx: Tx, station_id: UUID) -> Update | None:
     """The update of a charger that is under way, else the one that ended last; locked."""
     row = await tx.one(
