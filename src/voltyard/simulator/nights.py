@@ -14,6 +14,8 @@ from voltyard.simulator.demo import demo_depot
 from voltyard.simulator.night import fault_plans
 
 FAULTS = ("light", "links", "reboots", "liar", "heavy")
+LIMITS_W = (37_500.0, 25_000.0, 16_000.0)
+"""The grid limit for each bus: ample, binding, and too little for all to be ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Verdict:
 
     seed: int
     faults: str
+    limit_w: float
     ready: int
     duties: int
     broken: tuple[str, ...]
@@ -32,11 +35,13 @@ def judge(seed: int, faults: str, vehicles: int, factory: str, keep: Path | None
     module, name = factory.split(":")
     make_host = getattr(import_module(module), name)
     chosen = FAULTS[seed % len(FAULTS)] if faults == "mixed" else faults
-    depots = [demo_depot(seed, vehicles)]
+    limit_w = vehicles * LIMITS_W[seed // len(FAULTS) % len(LIMITS_W)]
+    depots = [demo_depot(seed, vehicles, limit_w=limit_w)]
     crash = runner.crash_of(depots, seed)
     night = runner.simulate(depots, make_host, seed=seed, faults=chosen, crash=crash, keep=keep)
     ready = sum(stay.ready for stay in night.stays)
-    return Verdict(seed, chosen, ready, len(night.stays), tuple(promises.broken(night)))
+    broken = tuple(promises.broken(night))
+    return Verdict(seed, chosen, limit_w, ready, len(night.stays), broken)
 
 
 def seeds_of(text: str) -> range:
@@ -76,8 +81,8 @@ def main(arguments: argparse.Namespace, factory: str) -> int:
 def _print(verdict: Verdict, count: int, total: int) -> None:
     state = "BROKEN" if verdict.broken else "kept"
     print(
-        f"[{count}/{total}] seed {verdict.seed} {verdict.faults}: {state},"
-        f" {verdict.ready} of {verdict.duties} ready",
+        f"[{count}/{total}] seed {verdict.seed} {verdict.faults},"
+        f" {verdict.limit_w / 1000:.0f} kW: {state}, {verdict.ready} of {verdict.duties} ready",
         flush=True,
     )
     for line in verdict.broken:
