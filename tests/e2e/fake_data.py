@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from tests.e2e.fake_lists import FakeLists
-from voltyard.chargers.model import StationState
+from voltyard.chargers.model import StationFilter, StationState
 from voltyard.clock import Clock, seeded
 from voltyard.errors import NotFound
 from voltyard.sites.model import NodeKind
@@ -205,7 +205,9 @@ class FakeDepot(FakeLists):
         self, name: str, kind: NodeKind, depth: int, power_w: float, limit_w: float
     ) -> v.NodeView:
         node_id = uuid5(SPACE, f"node {name}")
-        limits = self.limits.get(node_id) or (v.LimitView(0, limit_w, None, "contract", "always"),)
+        limits = self.limits.get(node_id) or (
+            v.LimitView(index=0, power_w=limit_w, source="contract"),
+        )
         return v.NodeView(node_id, kind, name, depth, power_w, limit_w, 11_000.0, limits=limits)
 
     async def timetable(
@@ -250,7 +252,7 @@ class FakeDepot(FakeLists):
         )
 
     async def stations(
-        self, who: Principal, wanted: v.StationFilter, paging: v.Paging
+        self, who: Principal, wanted: StationFilter, paging: v.Paging
     ) -> v.Page[v.StationRow]:
         rows = [self._station_row(index) for index in range(self._evses // 2)]
         rows.insert(0, self._pending())
@@ -342,18 +344,8 @@ def _evse(number: int, tile: v.BoardTile) -> v.EvseView:
     )
 
 
-def _risk(tile: v.BoardTile) -> v.RiskRow:
-    assert tile.duty_id is not None
-    assert tile.departs_at is not None
-    return v.RiskRow(
-        tile.duty_id,
-        tile.vehicle or "",
-        tile.departs_at,
-        tile.shortfall_wh,
-        bay=tile.bay,
-        limited_by="Transformer 1",
-        fix_w=30_000.0,
-    )
+def _risk(tile: v.BoardTile) -> v.DepartureRow:
+    return replace(_departure(tile), limited_by="Transformer 1", fix_w=30_000.0)
 
 
 def _away(tile: v.BoardTile) -> v.OfflineRow:

@@ -7,10 +7,11 @@ from typing import TypeVar
 from uuid import UUID, uuid5
 
 from voltyard.alerts.model import Severity
-from voltyard.chargers.model import StationState
+from voltyard.chargers.model import FrameFilter, StationState
 from voltyard.errors import Conflict, Invalid, NotFound
-from voltyard.sessions.model import SessionState
-from voltyard.tenancy.model import Permission, Principal, Role
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.sessions.model import SessionFilter, SessionState
+from voltyard.tenancy.model import ApiKey, Permission, Principal, Role
 from voltyard.web.console import views as v
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class FakeLists:
         self.sent_frames = 0
 
     async def sessions(
-        self, who: Principal, wanted: v.SessionFilter, paging: v.Paging
+        self, who: Principal, wanted: SessionFilter, paging: v.Paging
     ) -> v.Page[v.SessionRow]:
         text = wanted.text.casefold()
 
@@ -53,8 +54,8 @@ class FakeLists:
                 text in f"{row.vehicle} {row.station} {row.token} {row.id}".casefold()
                 and (wanted.state is None or row.state is wanted.state)
                 and (not wanted.flagged or bool(row.flags))
-                and (wanted.since is None or row.started_at >= wanted.since)
-                and (wanted.until is None or row.started_at < wanted.until)
+                and (wanted.from_at is None or row.started_at >= wanted.from_at)
+                and (wanted.until_at is None or row.started_at < wanted.until_at)
             )
 
         return cut(map(_session, range(137)), keep, paging)
@@ -90,7 +91,7 @@ class FakeLists:
         return command_id
 
     async def frames(
-        self, who: Principal, station_id: UUID, wanted: v.FrameFilter, paging: v.Paging
+        self, who: Principal, station_id: UUID, wanted: FrameFilter, paging: v.Paging
     ) -> v.Page[v.FrameRow]:
         text = wanted.text.casefold()
 
@@ -99,7 +100,7 @@ class FakeLists:
                 text in f"{row.action} {row.summary}".casefold()
                 and (not wanted.action or row.action == wanted.action)
                 and (not wanted.direction or row.direction == wanted.direction)
-                and (not wanted.errors or row.error_code is not None)
+                and (not wanted.errors_only or row.error_code is not None)
             )
 
         newest = 220 + self.sent_frames
@@ -141,12 +142,12 @@ class FakeLists:
     ) -> UUID:
         found = duty_id or uuid5(SPACE, f"new duty {len(self.duty_rows)}")
         self.duty_rows[found] = v.DutyRow(
-            found,
-            site_id,
-            form.external_id,
-            form.arrives_at,
-            form.departs_at,
-            "planned",
+            id=found,
+            site_id=site_id,
+            external_id=form.external_id,
+            arrives_at=form.arrives_at,
+            departs_at=form.departs_at,
+            state="planned",
             vehicle=str(form.vehicle_class),
             target_soc_pct=form.target_soc_pct,
             priority=form.priority,
@@ -204,7 +205,7 @@ class FakeLists:
         return self.vehicle_rows[vehicle_id]
 
     async def save_vehicle(
-        self, who: Principal, vehicle_id: UUID | None, form: v.VehicleForm
+        self, who: Principal, vehicle_id: UUID | None, form: VehicleDraft
     ) -> UUID:
         found = vehicle_id or uuid5(SPACE, f"new vehicle {form.name}")
         self.vehicle_rows[found] = v.VehicleRow(
@@ -223,7 +224,7 @@ class FakeLists:
     async def token(self, who: Principal, token_id: UUID) -> v.TokenRow:
         return self.token_rows[token_id]
 
-    async def save_token(self, who: Principal, token_id: UUID | None, form: v.TokenForm) -> UUID:
+    async def save_token(self, who: Principal, token_id: UUID | None, form: TokenDraft) -> UUID:
         found = token_id or uuid5(SPACE, f"new token {form.value}")
         self.token_rows[found] = v.TokenRow(found, form.kind, form.value, form.vehicle_id)
         return found
@@ -255,7 +256,13 @@ class FakeLists:
     ) -> None:
         kept = self.limits.get(node_id, ())
         number = len(kept) if index is None else index
-        view = v.LimitView(number, form.power_w, form.current_a, "manual", weekdays=form.weekdays)
+        view = v.LimitView(
+            index=number,
+            source="manual",
+            power_w=form.power_w,
+            current_a=form.current_a,
+            weekdays=form.weekdays,
+        )
         self.limits[node_id] = (*(limit for limit in kept if limit.index != number), view)
 
     async def delete_limit(self, who: Principal, site_id: UUID, node_id: UUID, index: int) -> None:
@@ -272,7 +279,7 @@ class FakeLists:
         self.user_rows[found] = v.UserRow(found, form.name, form.email, form.role, form.active)
         return found
 
-    async def keys(self, who: Principal) -> tuple[v.KeyRow, ...]:
+    async def keys(self, who: Principal) -> tuple[ApiKey, ...]:
         return tuple(self.key_rows.values())
 
     async def create_key(
@@ -283,7 +290,7 @@ class FakeLists:
         expires_at: datetime | None,
     ) -> v.NewKey:
         key_id = uuid5(SPACE, f"key {name}")
-        row = v.KeyRow(key_id, name, "vy_8f31", scopes, START, expires_at=expires_at)
+        row = ApiKey(key_id, who.org_id, name, "vy_8f31", scopes, START, expires_at=expires_at)
         self.key_rows[key_id] = row
         return v.NewKey(row, "vy_8f31_9c1b6f0d2a7e4b5c")
 
@@ -301,12 +308,12 @@ def _duty(index: int) -> v.DutyRow:
     late = index % 17 == 4
     departs_at = START + timedelta(minutes=300 + index * 2)
     return v.DutyRow(
-        uuid5(SPACE, f"duty {index}"),
-        SITE_ID,
-        f"B-{1000 + index}",
-        START - timedelta(minutes=200 - index),
-        departs_at,
-        "present" if index % 5 else "planned",
+        id=uuid5(SPACE, f"duty {index}"),
+        site_id=SITE_ID,
+        external_id=f"B-{1000 + index}",
+        arrives_at=START - timedelta(minutes=200 - index),
+        departs_at=departs_at,
+        state="present" if index % 5 else "planned",
         vehicle_id=uuid5(SPACE, f"vehicle {index}"),
         vehicle=f"BUS-{200 + index}",
         target_soc_pct=95.0,
@@ -454,9 +461,11 @@ def _users() -> list[v.UserRow]:
     ]
 
 
-def _keys() -> list[v.KeyRow]:
+def _keys() -> list[ApiKey]:
     scopes = frozenset({Permission.VIEW, Permission.DUTIES_WRITE})
-    return [v.KeyRow(uuid5(SPACE, "key"), "Depot system", "vy_11aa", scopes, START)]
+    return [
+        ApiKey(uuid5(SPACE, "key"), uuid5(SPACE, "org"), "Depot system", "vy_11aa", scopes, START)
+    ]
 
 
 def _audit(index: int) -> v.AuditRow:

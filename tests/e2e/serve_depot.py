@@ -69,7 +69,7 @@ class Timed:
                 yield asked
                 go_on = partial(next, steps)
             except (asyncio.CancelledError, GeneratorExit) as error:
-                go_on = partial(steps.throw, error)  # type: ignore[attr-defined]
+                go_on = partial(steps.throw, error)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class Flushes:
             out.write(f"{kind},{at_ms:.1f},{timed.cpu_s:.6f},{wall_s:.6f},{sent}\n")
             out.flush()
 
-        live.LiveHub._advance = advance  # type: ignore[method-assign]
+        live.LiveHub._advance = advance  # type: ignore[assignment, method-assign]
 
 
 async def _serve(settings: Settings, url: str, evses: int, out: Path) -> None:

@@ -20,6 +20,7 @@ import uvloop
 from msgspec.json import decode, encode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
 AT_ONCE = 20
 NO_LIMIT_W = 75_000.0
@@ -77,7 +78,7 @@ class Charger:
         identity = next(iter(self.outlets.values())).spec["station"]
         self._socket = await connect(
             f"{url}/{identity}",
-            subprotocols=["ocpp1.6"],
+            subprotocols=[Subprotocol("ocpp1.6")],
             ping_interval=None,
             compression=None,
             open_timeout=60,

@@ -99,7 +99,7 @@ class LoadChart extends HTMLElement {
       padding: [8, compact ? 16 : 12, 0, 0],
       legend: { show: !compact, live: true },
       cursor: { show: !compact, points: { size: 6 } },
-      scales: { x: { time: true }, kw: { range: (_u, _low, high) => [0, Math.max(10, high * 1.08)] }, pct: { range: [0, 100] } },
+      scales: { x: { time: true }, kw: { range: () => [0, Math.max(10, this.#highest() * 1.12)] }, pct: { range: [0, 100] } },
       series: this.hasAttribute("data-curve") ? curveSeries(ink) : siteSeries(ink),
       axes: [
         { ...axis, space: 50, size: 26, incrs: WHOLE_MINUTES_S, values: (_u, ticks) => ticks.map(clock) },
@@ -110,6 +110,14 @@ class LoadChart extends HTMLElement {
       ],
       hooks: { draw: [(plot) => this.#nowLine(plot, ink("--chart-now"))] },
     };
+  }
+
+  /** What the scale must hold. Power held back is cut: at a start it counts every charger in full. */
+  #highest(): number {
+    const { m, p, l } = this.#data;
+    let highest = 0;
+    for (const line of [m, p, l]) for (const value of line ?? []) if (value !== null && value > highest) highest = value;
+    return highest;
   }
 
   /** A token as the plain colour it has in the theme in force; a canvas knows no variables. */

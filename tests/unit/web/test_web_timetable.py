@@ -57,6 +57,15 @@ def test_no_bar_without_power_or_outside_the_window() -> None:
     assert draw(table(row(plan=(gone, idle))), label).rows[0].plan == ()
 
 
+def test_who_is_ready_has_its_mark_where_the_energy_ended() -> None:
+    hour = timedelta(hours=1)
+    done = (v.Stretch(START + 2 * hour, START + 4 * hour, 50.0),)
+    ready = row(outlook=v.Outlook.READY, delivered=done, ready_at=START + 5 * hour)
+    coming = row(delivered=done, ready_at=START + 5 * hour)
+    marks = [mark.ready_x for mark in draw(table(ready, coming), label).rows]
+    assert marks == [40, 50]
+
+
 def test_late_duties_are_marked() -> None:
     drawn = draw(table(row(outlook=v.Outlook.AT_RISK), row()), label).rows
     assert [mark.late for mark in drawn] == [True, False]

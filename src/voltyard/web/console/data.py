@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from voltyard.chargers.model import StationState
-from voltyard.tenancy.model import Permission, Principal
+from voltyard.chargers.model import FrameFilter, StationFilter, StationState
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.sessions.model import SessionFilter
+from voltyard.tenancy.model import ApiKey, Permission, Principal
 from voltyard.web.console import views as v
 
 LiveValue = str | float | int | bool | None
@@ -34,7 +36,7 @@ class LiveData(Protocol):
     ) -> tuple[v.CommandRow, ...]: ...
 
     async def frames(
-        self, who: Principal, station_id: UUID, wanted: v.FrameFilter, paging: v.Paging
+        self, who: Principal, station_id: UUID, wanted: FrameFilter, paging: v.Paging
     ) -> v.Page[v.FrameRow]:
         """Newest first."""
 
@@ -66,14 +68,14 @@ class ConsoleData(LiveData, Protocol):
         """Duties whose stay meets the window, by departure."""
 
     async def sessions(
-        self, who: Principal, wanted: v.SessionFilter, paging: v.Paging
+        self, who: Principal, wanted: SessionFilter, paging: v.Paging
     ) -> v.Page[v.SessionRow]:
         """Newest start first."""
 
     async def session(self, who: Principal, session_id: UUID) -> v.SessionView: ...
 
     async def stations(
-        self, who: Principal, wanted: v.StationFilter, paging: v.Paging
+        self, who: Principal, wanted: StationFilter, paging: v.Paging
     ) -> v.Page[v.StationRow]:
         """By identity; pending ones first."""
 
@@ -121,16 +123,14 @@ class ConsoleData(LiveData, Protocol):
     async def vehicle(self, who: Principal, vehicle_id: UUID) -> v.VehicleRow: ...
 
     async def save_vehicle(
-        self, who: Principal, vehicle_id: UUID | None, form: v.VehicleForm
+        self, who: Principal, vehicle_id: UUID | None, form: VehicleDraft
     ) -> UUID: ...
 
     async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]: ...
 
     async def token(self, who: Principal, token_id: UUID) -> v.TokenRow: ...
 
-    async def save_token(
-        self, who: Principal, token_id: UUID | None, form: v.TokenForm
-    ) -> UUID: ...
+    async def save_token(self, who: Principal, token_id: UUID | None, form: TokenDraft) -> UUID: ...
 
     async def acknowledge_alert(self, who: Principal, alert_id: UUID) -> None: ...
 
@@ -147,7 +147,7 @@ class ConsoleData(LiveData, Protocol):
 
     async def save_user(self, who: Principal, user_id: UUID | None, form: v.UserForm) -> UUID: ...
 
-    async def keys(self, who: Principal) -> tuple[v.KeyRow, ...]: ...
+    async def keys(self, who: Principal) -> tuple[ApiKey, ...]: ...
 
     async def create_key(
         self,

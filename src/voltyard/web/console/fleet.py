@@ -10,15 +10,14 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid
+from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.sessions.model import TokenKind
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.common import paging, posted, search_text
 from voltyard.web.console.views import (
     Choice,
     Paging,
-    TokenForm,
     TokenRow,
-    VehicleForm,
     VehicleRow,
 )
 from voltyard.web.export import Cell, csv_stream
@@ -94,18 +93,18 @@ async def _save_vehicle(ui: Ui, vehicle: VehicleRow | None) -> Response[Any]:
     return ui.go("/vehicles", done="saved")
 
 
-def _read_vehicle(ui: Ui, form: Fields) -> VehicleForm:
+def _read_vehicle(ui: Ui, form: Fields) -> VehicleDraft:
     curve = read_curve(form.text("charge_curve", longest=2_000))
     if curve is None:
         form.fault("charge_curve", ui.gettext("Write pairs like: 0 150, 80 150, 100 20"))
-    read = VehicleForm(
+    read = VehicleDraft(
         name=form.text("name", required=True, longest=80),
         vehicle_class=form.text("vehicle_class", longest=80),
         battery_wh=form.number("battery_kwh", low=1, high=5_000, scale=1000),
         max_power_w=form.number("max_power_kw", low=0.1, high=5_000, scale=1000),
         min_power_w=form.number("min_power_kw", low=0, high=1_000, scale=1000) or 0.0,
-        licence_plate=form.text("licence_plate", longest=20),
-        vin=form.text("vin", longest=17),
+        licence_plate=form.text("licence_plate", longest=20) or None,
+        vin=form.text("vin", longest=17) or None,
         active=form.flag("active"),
         charge_curve=curve or (),
     )
@@ -195,7 +194,7 @@ async def _save_token(ui: Ui, token: TokenRow | None) -> Response[Any]:
     form = await posted(ui)
     try:
         kind = form.one_of("kind", TokenKind) or TokenKind.RFID
-        read = TokenForm(
+        read = TokenDraft(
             kind=kind.value,
             value=form.text("value", required=True, longest=64),
             vehicle_id=form.id("vehicle_id"),

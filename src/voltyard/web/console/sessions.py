@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.sessions.model import SessionState
+from voltyard.sessions.model import SessionFilter, SessionState
 from voltyard.web.console.common import paging, query, search_text
-from voltyard.web.console.views import SessionFilter, SessionRow
+from voltyard.web.console.views import SessionRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.ui import PAGE_HEADERS, Ui
 
@@ -69,11 +69,11 @@ async def session_curve(ui: NamedDependency[Ui], session_id: FromPath[UUID]) -> 
 def _filter(ui: Ui) -> SessionFilter:
     fields = query(ui)
     found = SessionFilter(
-        since=fields.moment("since"),
-        until=fields.moment("until"),
+        from_at=fields.moment("since"),
+        until_at=fields.moment("until"),
         text=search_text(ui),
         state=fields.one_of("state", SessionState),
-        flagged=fields.flag("flagged"),
+        flagged=fields.flag("flagged") or None,
         station_id=fields.id("station"),
         vehicle_id=fields.id("vehicle"),
     )

@@ -9,12 +9,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.chargers.model import StationState
+from voltyard.chargers.model import FrameFilter, StationFilter, StationState
 from voltyard.errors import Invalid, NotFound
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.commands import BY_NAME, COMMANDS, CommandSpec, InputKind
 from voltyard.web.console.common import paging, posted, query, search_text
-from voltyard.web.console.views import FrameFilter, FrameRow, Paging, StationFilter, StationRow
+from voltyard.web.console.views import FrameRow, Paging, StationRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
 from voltyard.web.ui import Ui
@@ -240,11 +240,11 @@ def _frame_filter(ui: Ui) -> FrameFilter:
     direction = fields.text("direction")
     return FrameFilter(
         text=search_text(ui),
-        action=fields.text("action")[:60],
-        direction=direction if direction in {"in", "out"} else "",
-        errors=fields.flag("errors"),
-        since=fields.moment("since"),
-        until=fields.moment("until"),
+        action=fields.text("action")[:60] or None,
+        direction=direction if direction in {"in", "out"} else None,
+        errors_only=fields.flag("errors"),
+        from_at=fields.moment("since"),
+        until_at=fields.moment("until"),
     )
 
 

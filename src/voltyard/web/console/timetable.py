@@ -156,10 +156,17 @@ def _draw_row(row: TimetableRow, y: int, x: Any, peak_w: float) -> GanttRow:
         Bar(start_x, max(round(end_x - start_x, 2), 0.2)),
         _bars(row.plan, x, peak_w),
         _bars(row.delivered, x, peak_w),
-        None if row.ready_at is None else x(row.ready_at),
+        None if (ready_at := _ready_at(row)) is None else x(ready_at),
         end_x,
         late,
     )
+
+
+def _ready_at(row: TimetableRow) -> datetime | None:
+    """When it was ready, as far as the deliveries tell; otherwise when it will be."""
+    if row.outlook is Outlook.READY and row.delivered:
+        return row.delivered[-1].end_at
+    return row.ready_at
 
 
 def _bars(stretches: tuple[Stretch, ...], x: Any, peak_w: float) -> tuple[Bar, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from voltyard.chargers.model import FrameFilter
 from voltyard.errors import NotFound
 from voltyard.tenancy.model import Principal
 from voltyard.web.console import views as v
@@ -88,7 +89,7 @@ class TopicReader:
         return records
 
     async def _log(self, who: Principal, station_id: UUID) -> Records:
-        page = await self._data.frames(who, station_id, v.FrameFilter(), v.Paging(1, LOG_ROWS))
+        page = await self._data.frames(who, station_id, FrameFilter(), v.Paging(1, LOG_ROWS))
         return {frame.id: frame_record(frame) for frame in page.rows}
 
     async def _alerts(self, who: Principal) -> Records:

@@ -85,7 +85,7 @@ class BoardSource(StandingSource):
     async def _scene(self, who: Principal, site_id: UUID) -> _Scene:
         place = await self.place(who, site_id)
         lives = self.rooms.live.site(site_id)
-        stations = {live.station_id: self.rooms.chargers.station(live.station_id) for live in lives}
+        known = map(self.rooms.chargers.station, {live.station_id for live in lives})
         return _Scene(
             place=place,
             power=self.rooms.energy.view(who.org_id, site_id),
@@ -94,7 +94,7 @@ class BoardSource(StandingSource):
             vehicles=await self.vehicles_by_id(who),
             lives=lives,
             by_duty={live.duty_id: live for live in lives if live.duty_id is not None},
-            stations={key: station for key, station in stations.items() if station is not None},
+            stations={station.id: station for station in known if station is not None},
             now=self.now(),
         )
 
@@ -177,7 +177,9 @@ def _head(scene: _Scene, tiles: list[v.BoardTile]) -> v.BoardHead:
         offline=states[v.TileState.OFFLINE],
         faulted=states[v.TileState.FAULTED],
         over_limit=limit_w is not None and power_w > limit_w,
-        at_risk=tuple(_risk(scene, duty) for duty, state in outlooks if state is v.Outlook.AT_RISK),
+        at_risk=tuple(
+            _departure(scene, duty, state) for duty, state in outlooks if state is v.Outlook.AT_RISK
+        ),
         out_of_reach=_out_of_reach(scene, tiles),
         departures=tuple(
             _departure(scene, duty, state) for duty, state in outlooks[:DEPARTURES_SHOWN]
@@ -249,25 +251,11 @@ def vehicle_name(duty: Duty, vehicles: Mapping[UUID, Vehicle]) -> str:
     return vehicle.name if vehicle else (duty.vehicle_class or duty.external_id)
 
 
-def _risk(scene: _Scene, duty: Duty) -> v.RiskRow:
-    forecast = scene.forecasts.get(duty.id)
-    live = scene.by_duty.get(duty.id)
-    reason = dict(forecast.reason) if forecast else {}
-    return v.RiskRow(
-        duty_id=duty.id,
-        vehicle=vehicle_name(duty, scene.vehicles),
-        departs_at=duty.departure_at,
-        shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
-        bay=live.name if live else "",
-        ready_at=forecast.ready_at if forecast else None,
-        limited_by=_limited_by(reason, scene.place),
-        fix_w=float(reason.get("fix_w") or 0.0),
-    )
-
-
 def _limited_by(reason: Mapping[str, Any], place: Place) -> str:
     """The names of the nodes that bind; none where time itself is short."""
     binding = [str(entry.get("node_id")) for entry in reason.get("binding", ())]
+    if not binding:
+        return ""
     found = {str(node.id): node.name for node, _ in place.nodes if str(node.id) in binding}
     names = dict.fromkeys(found[node_id] for node_id in binding if node_id in found)
     return ", ".join(list(names)[:3])
@@ -276,6 +264,7 @@ def _limited_by(reason: Mapping[str, Any], place: Place) -> str:
 def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:
     live = scene.by_duty.get(duty.id)
     forecast = scene.forecasts.get(duty.id)
+    reason = dict(forecast.reason) if forecast else {}
     return v.DepartureRow(
         duty_id=duty.id,
         vehicle=vehicle_name(duty, scene.vehicles),
@@ -285,6 +274,9 @@ def _departure(scene: _Scene, duty: Duty, outlook: v.Outlook) -> v.DepartureRow:
         target_soc_pct=duty.target_soc_pct,
         outlook=outlook,
         shortfall_wh=forecast.shortfall_wh if forecast else 0.0,
+        ready_at=forecast.ready_at if forecast else None,
+        limited_by=_limited_by(reason, scene.place),
+        fix_w=float(reason.get("fix_w") or 0.0),
     )
 
 

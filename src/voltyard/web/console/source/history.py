@@ -28,22 +28,10 @@ class HistorySource(BoardSource):
     """``sessions``, ``session`` and ``timetable`` of ``ConsoleData``."""
 
     async def sessions(
-        self, who: Principal, wanted: v.SessionFilter, paging: v.Paging
+        self, who: Principal, wanted: SessionFilter, paging: v.Paging
     ) -> v.Page[v.SessionRow]:
         page = await self.rooms.sessions.page(
-            who.org_id,
-            SessionFilter(
-                site_id=wanted.site_id,
-                station_id=wanted.station_id,
-                vehicle_id=wanted.vehicle_id,
-                state=wanted.state,
-                flagged=True if wanted.flagged else None,
-                from_at=wanted.since,
-                until_at=wanted.until,
-                text=wanted.text,
-            ),
-            limit=paging.size,
-            offset=paging.offset,
+            who.org_id, wanted, limit=paging.size, offset=paging.offset
         )
         rows = await self._session_rows(who, page.sessions)
         return v.Page(tuple(rows), page.total, paging)

@@ -210,21 +210,10 @@ class PlanningSource(StationSource):
         return _vehicle_row(vehicle, await self._tokens_of_vehicles(who))
 
     async def save_vehicle(
-        self, who: Principal, vehicle_id: UUID | None, form: v.VehicleForm
+        self, who: Principal, vehicle_id: UUID | None, form: VehicleDraft
     ) -> UUID:
         before = await self.rooms.fleets.vehicle(who, vehicle_id) if vehicle_id else None
-        draft = VehicleDraft(
-            name=form.name,
-            vehicle_class=form.vehicle_class,
-            battery_wh=form.battery_wh,
-            max_power_w=form.max_power_w,
-            min_power_w=form.min_power_w,
-            charge_curve=form.charge_curve,
-            efficiency=before.efficiency if before else 1.0,
-            vin=form.vin or None,
-            licence_plate=form.licence_plate or None,
-            active=form.active,
-        )
+        draft = replace(form, efficiency=before.efficiency) if before else form
         return (await self.rooms.fleets.save_vehicle(who, draft, vehicle_id)).id
 
     async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]:
@@ -238,13 +227,12 @@ class PlanningSource(StationSource):
         token = await self.rooms.fleets.token(who, token_id)
         return _token_row(token, await self.vehicles_by_id(who))
 
-    async def save_token(self, who: Principal, token_id: UUID | None, form: v.TokenForm) -> UUID:
-        draft = TokenDraft(
-            value=form.value,
-            kind=form.kind,
-            vehicle_id=form.vehicle_id,
-            label=form.label,
-            blocked=form.blocked,
+    async def save_token(self, who: Principal, token_id: UUID | None, form: TokenDraft) -> UUID:
+        before = await self.rooms.fleets.token(who, token_id) if token_id else None
+        draft = (
+            replace(form, valid_from=before.valid_from, valid_until=before.valid_until)
+            if before
+            else form
         )
         return (await self.rooms.fleets.save_token(who, draft, token_id)).id
 

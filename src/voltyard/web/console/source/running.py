@@ -108,8 +108,8 @@ class ServiceData(PlanningSource):
             await self.rooms.tenancy.set_password(who, user_id, form.password)
         return user_id
 
-    async def keys(self, who: Principal) -> tuple[v.KeyRow, ...]:
-        return tuple(_key_row(key) for key in await self.rooms.tenancy.keys(who))
+    async def keys(self, who: Principal) -> tuple[ApiKey, ...]:
+        return tuple(await self.rooms.tenancy.keys(who))
 
     async def create_key(
         self,
@@ -119,7 +119,7 @@ class ServiceData(PlanningSource):
         expires_at: datetime | None,
     ) -> v.NewKey:
         made = await self.rooms.tenancy.create_key(who, name, scopes, expires_at)
-        return v.NewKey(_key_row(made.key), made.text)
+        return v.NewKey(made.key, made.text)
 
     async def revoke_key(self, who: Principal, key_id: UUID) -> None:
         await self.rooms.tenancy.revoke_key(who, key_id)
@@ -167,19 +167,6 @@ def _alert_row(alert: Alert, site: Site | None, locale: str) -> v.AlertRow:
         acknowledged_at=alert.acknowledged_at,
         acknowledged_by=alert.acknowledged_by,
         resolved_at=alert.resolved_at,
-    )
-
-
-def _key_row(key: ApiKey) -> v.KeyRow:
-    return v.KeyRow(
-        key.id,
-        key.name,
-        key.prefix,
-        key.scopes,
-        key.created_at,
-        key.last_used_at,
-        key.expires_at,
-        key.revoked_at,
     )
 
 

@@ -48,17 +48,9 @@ class StationSource(HistorySource):
         self._running: set[asyncio.Task[None]] = set()
 
     async def stations(
-        self, who: Principal, wanted: v.StationFilter, paging: v.Paging
+        self, who: Principal, wanted: StationFilter, paging: v.Paging
     ) -> v.Page[v.StationRow]:
-        found = self.rooms.chargers.list_stations(
-            who.org_id,
-            StationFilter(
-                site_id=wanted.site_id,
-                text=wanted.text,
-                state=wanted.state,
-                connected=wanted.connected,
-            ),
-        )
+        found = self.rooms.chargers.list_stations(who.org_id, wanted)
         sites = await self.site_names(who)
         page = cut(found, paging)
         shown = [self.rooms.live.station(view.station.id) for view in page.rows]
@@ -124,20 +116,13 @@ class StationSource(HistorySource):
             raise Invalid("A charger is approved, rejected or retired.")
 
     async def frames(
-        self, who: Principal, station_id: UUID, wanted: v.FrameFilter, paging: v.Paging
+        self, who: Principal, station_id: UUID, wanted: FrameFilter, paging: v.Paging
     ) -> v.Page[v.FrameRow]:
         """The total is known only as far as one page ahead: counting a log is not worth it."""
         found = await self.rooms.chargers.frames(
             who.org_id,
             station_id,
-            FrameFilter(
-                direction=wanted.direction or None,
-                action=wanted.action or None,
-                errors_only=wanted.errors,
-                text=wanted.text,
-                from_at=wanted.since,
-                until_at=wanted.until,
-            ),
+            wanted,
             limit=paging.size + 1,
             offset=paging.offset,
         )

@@ -1,0 +1,32 @@
+"""Vehicles and tokens, as listed and filled in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRow:
+    id: UUID
+    name: str
+    vehicle_class: str = ""
+    battery_wh: float | None = None
+    max_power_w: float | None = None
+    min_power_w: float = 0.0
+    licence_plate: str = ""
+    vin: str = ""
+    active: bool = True
+    tokens: tuple[str, ...] = ()
+    charge_curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    id: UUID
+    kind: str
+    value: str
+    vehicle_id: UUID | None = None
+    vehicle: str | None = None
+    label: str = ""
+    blocked: bool = False
+    last_used_at: datetime | None = None
