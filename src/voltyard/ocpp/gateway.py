@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from voltyard.chargers.model import Admission, Admitted, Station
+from voltyard.chargers.model import IN_THE_CLEAR, Admission, Admitted, Peer, Station
 from voltyard.clock import Clock
 from voltyard.ocpp.connection import Connection, Transport
 from voltyard.ocpp.handshake import Basic, Choice, Credentials
@@ -68,7 +68,13 @@ class Gateway:
         return tuple(c for c in self._connections.values() if not c.closed)
 
     async def admit(
-        self, identity: str, basic: Basic, *, remote: str, subprotocols: Sequence[str]
+        self,
+        identity: str,
+        basic: Basic,
+        *,
+        remote: str,
+        subprotocols: Sequence[str],
+        peer: Peer = IN_THE_CLEAR,
     ) -> Admitted:
         """Ask the domain; BUSY when too many ask at once or the server is closing."""
         if self._closing or self._admitting >= self.settings.handshakes_max:
@@ -79,7 +85,7 @@ class Gateway:
         self._admitting += 1
         try:
             return await self._chargers.admit(
-                identity, basic.password, remote=remote, subprotocols=subprotocols
+                identity, basic.password, remote=remote, subprotocols=subprotocols, peer=peer
             )
         finally:
             self._admitting -= 1

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from voltyard.errors import Invalid
 from voltyard.ocpp.framing import CallRejected, ErrorWords
 from voltyard.ocpp.strict import strict
-from voltyard.ocpp.wire import Items, OneOf, Wire
+from voltyard.ocpp.wire import LISTS, Items, OneOf, Wire
 
 FLAGS_MAX = 20
 _encode = msgspec.json.Encoder().encode
@@ -131,7 +131,7 @@ def _pruned(value: Any, kind: Any, path: str, notes: list[tuple[str, str]]) -> A
                 continue
             kept[key] = _pruned(item, known[key], f"{path}{key}.", notes)
         return kept
-    if isinstance(value, list) and get_origin(kind) is list:
+    if isinstance(value, list) and get_origin(kind) in LISTS:
         (element,) = get_args(kind)
         return [_pruned(item, _main_type(element), path, notes) for item in value]
     return value
@@ -185,7 +185,7 @@ def _marks(hint: Any) -> Iterator[Any]:
         inner, *marks = get_args(hint)
         yield from marks
         yield from _marks(inner)
-    elif origin in (Union, types.UnionType, list):
+    elif origin in (Union, types.UnionType, *LISTS):
         for option in get_args(hint):
             yield from _marks(option)
 
@@ -197,7 +197,7 @@ def _soft_length(mark: Any) -> int | None:
 
 
 def _element(kind: Any) -> Any:
-    return _main_type(get_args(kind)[0]) if get_origin(kind) is list else kind
+    return _main_type(get_args(kind)[0]) if get_origin(kind) in LISTS else kind
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 from msgspec import Meta, Struct
 
-from voltyard.ocpp.wire import Items, OneOf, Standard, Wire
+from voltyard.ocpp.wire import LISTS, Items, OneOf, Standard, Wire
 
 
 @cache
@@ -35,7 +35,7 @@ def strict_type(hint: Any) -> Any:
         return _annotated(*get_args(hint))
     if origin in (Union, types.UnionType):
         return Union[tuple(strict_type(option) for option in get_args(hint))]  # noqa: UP007
-    if origin is list:
+    if origin in LISTS:
         (element,) = get_args(hint)
         return list[strict_type(element)]  # type: ignore[misc]
     if isinstance(hint, type) and issubclass(hint, Struct):

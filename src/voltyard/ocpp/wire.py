@@ -6,6 +6,7 @@ standard allows; strict.py makes of them the type that takes exactly that. See r
 the two work together, and docs/extend/ocpp-message.md.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from msgspec import Meta, Struct
@@ -96,9 +97,10 @@ NotNegative = Annotated[float, Meta(ge=0)]
 NotPositive = Annotated[float, Meta(le=0)]
 Register = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
+LISTS = (list, Sequence)
 Element = TypeVar("Element")
-Some = Annotated[list[Element], Items(1)]
-Samples = Annotated[list[Element], Items(1, flag="no_samples")]
+Some = Annotated[Sequence[Element], Items(1)]
+Samples = Annotated[Sequence[Element], Items(1, flag="no_samples")]
 
 
 class Wire(Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True, kw_only=True):

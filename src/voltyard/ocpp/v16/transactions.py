@@ -1,6 +1,6 @@
 """OCPP 1.6 transactions and meter values from a charger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -230,9 +230,7 @@ async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesR
     return MeterValuesResponse()
 
 
-def read_meter_values(
-    exchange: Exchange, values: "list[MeterValue] | tuple[()]"
-) -> Iterator[MeterReading]:
+def read_meter_values(exchange: Exchange, values: Sequence[MeterValue]) -> Iterator[MeterReading]:
     for value in values:
         at = exchange.instant(value.timestamp)
         reading = usual_metering.read(_rows(value), at, exchange.flag)

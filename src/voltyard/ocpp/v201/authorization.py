@@ -1,5 +1,6 @@
 """OCPP 2.0.1 block C: who may charge, and the cache of who may."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from voltyard.ocpp.routing import Exchange
@@ -29,7 +30,7 @@ ClearCacheStatusWord = Annotated[Word, OneOf("Accepted", "Rejected")]
 class Authorize(Wire201):
     id_token: IdTokenWire
     certificate: Str5500 | None = None
-    iso15118_certificate_hash_data: Annotated[list[OcspRequestData], Items(1, 4)] | None = None
+    iso15118_certificate_hash_data: Annotated[Sequence[OcspRequestData], Items(1, 4)] | None = None
 
 
 class AuthorizeResponse(Wire201):

@@ -1,5 +1,6 @@
 """OCPP 2.0.1 block M: certificates for ISO 15118 and of authorities."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import field
@@ -59,7 +60,7 @@ class CertificateHashData(Wire201):
 class CertificateHashDataChain(Wire201):
     certificate_hash_data: CertificateHashData
     certificate_type: GetCertificateIdUseWord
-    child_certificate_hash_data: Annotated[list[CertificateHashData], Items(1, 4)] | None = None
+    child_certificate_hash_data: Annotated[Sequence[CertificateHashData], Items(1, 4)] | None = None
 
 
 class Get15118EVCertificate(Wire201):

@@ -1,6 +1,6 @@
 """OCPP 2.0.1 block J: meter values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 from voltyard.ocpp import usual_metering
@@ -123,9 +123,7 @@ async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesR
     return MeterValuesResponse()
 
 
-def read_meter_values(
-    exchange: Exchange, values: "list[MeterValue] | tuple[()]"
-) -> Iterator[MeterReading]:
+def read_meter_values(exchange: Exchange, values: Sequence[MeterValue]) -> Iterator[MeterReading]:
     for value in values:
         at = exchange.instant(value.timestamp)
         reading = usual_metering.read(_rows(value), at, exchange.flag)

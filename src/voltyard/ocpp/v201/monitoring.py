@@ -1,5 +1,6 @@
 """OCPP 2.0.1 block N: monitors of variables, and the events they raise."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from voltyard.ocpp.v201.types import (
@@ -146,7 +147,7 @@ class NotifyMonitoringReportResponse(Wire201):
 class GetMonitoringReport(Wire201):
     request_id: Integer
     component_variable: Some[ComponentVariable] | None = None
-    monitoring_criteria: Annotated[list[MonitoringCriterionWord], Items(1, 3)] | None = None
+    monitoring_criteria: Annotated[Sequence[MonitoringCriterionWord], Items(1, 3)] | None = None
 
 
 class GetMonitoringReportResponse(Wire201):

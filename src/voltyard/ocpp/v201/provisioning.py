@@ -1,5 +1,6 @@
 """OCPP 2.0.1 block B: boot, the device model read and written, network profiles, reset."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from voltyard.chargers.model import BootInfo, BootStatus, ConfigRow
@@ -136,7 +137,7 @@ class VariableCharacteristics(Wire201):
 class ReportData(Wire201):
     component: Component
     variable: Variable
-    variable_attribute: Annotated[list[VariableAttribute], Items(1, 4)]
+    variable_attribute: Annotated[Sequence[VariableAttribute], Items(1, 4)]
     variable_characteristics: VariableCharacteristics | None = None
 
 
@@ -327,7 +328,7 @@ class GetBaseReportResponse(Wire201):
 class GetReport(Wire201):
     request_id: Integer
     component_variable: Some[ComponentVariable] | None = None
-    component_criteria: Annotated[list[ComponentCriterionWord], Items(1, 4)] | None = None
+    component_criteria: Annotated[Sequence[ComponentCriterionWord], Items(1, 4)] | None = None
 
 
 class GetReportResponse(Wire201):

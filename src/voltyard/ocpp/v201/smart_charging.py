@@ -1,5 +1,6 @@
 """OCPP 2.0.1 block K: charging profiles and limits."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from voltyard.ocpp.v201.types import GenericStatusWord, StatusInfo, Wire201
@@ -46,18 +47,18 @@ class Cost(Wire201):
 
 class ConsumptionCost(Wire201):
     start_value: float
-    cost: Annotated[list[Cost], Items(1, 3)]
+    cost: Annotated[Sequence[Cost], Items(1, 3)]
 
 
 class SalesTariffEntry(Wire201):
     relative_time_interval: RelativeTimeInterval
     e_price_level: Natural | None = None
-    consumption_cost: Annotated[list[ConsumptionCost], Items(1, 3)] | None = None
+    consumption_cost: Annotated[Sequence[ConsumptionCost], Items(1, 3)] | None = None
 
 
 class SalesTariff(Wire201):
     id: Integer
-    sales_tariff_entry: Annotated[list[SalesTariffEntry], Items(1, 1024)]
+    sales_tariff_entry: Annotated[Sequence[SalesTariffEntry], Items(1, 1024)]
     sales_tariff_description: Str32 | None = None
     num_e_price_levels: Integer | None = None
 
@@ -65,7 +66,7 @@ class SalesTariff(Wire201):
 class ChargingSchedule(Wire201):
     id: Integer
     charging_rate_unit: ChargingRateUnitWord
-    charging_schedule_period: Annotated[list[ChargingSchedulePeriod], Items(1, 1024)]
+    charging_schedule_period: Annotated[Sequence[ChargingSchedulePeriod], Items(1, 1024)]
     start_schedule: Instant | None = None
     duration: Integer | None = None
     min_charging_rate: float | None = None
@@ -77,7 +78,7 @@ class ChargingProfile(Wire201):
     stack_level: Integer
     charging_profile_purpose: ChargingProfilePurposeWord
     charging_profile_kind: ChargingProfileKindWord
-    charging_schedule: Annotated[list[ChargingSchedule], Items(1, 3)]
+    charging_schedule: Annotated[Sequence[ChargingSchedule], Items(1, 3)]
     recurrency_kind: RecurrencyKindWord | None = None
     valid_from: Instant | None = None
     valid_to: Instant | None = None
@@ -94,7 +95,7 @@ class ChargingProfileCriterion(Wire201):
     charging_profile_purpose: ChargingProfilePurposeWord | None = None
     stack_level: Integer | None = None
     charging_profile_id: Some[Integer] | None = None
-    charging_limit_source: Annotated[list[ChargingLimitSourceWord], Items(1, 4)] | None = None
+    charging_limit_source: Annotated[Sequence[ChargingLimitSourceWord], Items(1, 4)] | None = None
 
 
 class CompositeSchedule(Wire201):

@@ -1,21 +1,13 @@
 """OCPP 2.1 block M: certificates for ISO 15118 and of authorities."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import field
 
 from voltyard.ocpp.v21.types import StatusInfo
 from voltyard.ocpp.v201 import certificates as certificates_201
-from voltyard.ocpp.v201.certificates import (
-    CertificateActionWord,
-    CertificateHashData,
-    DeleteCertificateStatusWord,
-    GetCertificateStatusWord,
-    GetInstalledCertificateStatusWord,
-    HashAlgorithmWord,
-    InstallCertificateStatusWord,
-    Iso15118EVCertificateStatusWord,
-)
+from voltyard.ocpp.v201.certificates import CertificateHashData
 from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import (
     Instant,
@@ -23,9 +15,6 @@ from voltyard.ocpp.wire import (
     Natural,
     OneOf,
     Some,
-    Str40,
-    Str50,
-    Str128,
     Str255,
     Str2000,
     Str10000,
@@ -57,24 +46,18 @@ CertificateStatusSourceWord = Annotated[Word, OneOf("CRL", "OCSP")]
 CertificateStatusWord = Literal["Good", "Revoked", "Unknown", "Failed"]
 
 
-class OcspRequestData(Wire201):
-    hash_algorithm: HashAlgorithmWord
-    issuer_name_hash: Str128
-    issuer_key_hash: Str128
-    serial_number: Str40
+class OcspRequestData(certificates_201.OcspRequestData, kw_only=True):
     responder_url: Str2000 = field(name="responderURL")
 
 
-class CertificateHashDataChain(Wire201):
-    certificate_hash_data: CertificateHashData
+class CertificateHashDataChain(certificates_201.CertificateHashDataChain, kw_only=True):
     certificate_type: GetCertificateIdUseWord
-    child_certificate_hash_data: Annotated[list[CertificateHashData], Items(1, 4)] | None = None
 
 
 class CertificateStatusRequestInfo(Wire201):
     certificate_hash_data: CertificateHashData
     source: CertificateStatusSourceWord
-    urls: Annotated[list[Str2000], Items(1, 5)]
+    urls: Annotated[Sequence[Str2000], Items(1, 5)]
 
 
 class CertificateStatus(Wire201):
@@ -84,29 +67,25 @@ class CertificateStatus(Wire201):
     next_update: Instant
 
 
-class Get15118EVCertificate(Wire201):
-    iso15118_schema_version: Str50
-    action: CertificateActionWord
+class Get15118EVCertificate(certificates_201.Get15118EVCertificate, kw_only=True):
     exi_request: Str11000
     maximum_contract_certificate_chains: Natural | None = None
-    prioritized_emai_ds: Annotated[list[Str255], Items(1, 8)] | None = field(
+    prioritized_emai_ds: Annotated[Sequence[Str255], Items(1, 8)] | None = field(
         default=None, name="prioritizedEMAIDs"
     )
 
 
-class Get15118EVCertificateResponse(Wire201):
-    status: Iso15118EVCertificateStatusWord
+class Get15118EVCertificateResponse(certificates_201.Get15118EVCertificateResponse, kw_only=True):
     exi_response: Str17000
     status_info: StatusInfo | None = None
     remaining_contracts: Natural | None = None
 
 
-class GetCertificateStatus(Wire201):
+class GetCertificateStatus(certificates_201.GetCertificateStatus, kw_only=True):
     ocsp_request_data: OcspRequestData
 
 
-class GetCertificateStatusResponse(Wire201):
-    status: GetCertificateStatusWord
+class GetCertificateStatusResponse(certificates_201.GetCertificateStatusResponse, kw_only=True):
     status_info: StatusInfo | None = None
     ocsp_result: Str18000 | None = None
 
@@ -116,8 +95,7 @@ class InstallCertificate(Wire201):
     certificate: Str10000
 
 
-class InstallCertificateResponse(Wire201):
-    status: InstallCertificateStatusWord
+class InstallCertificateResponse(certificates_201.InstallCertificateResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
@@ -125,24 +103,24 @@ class DeleteCertificate(certificates_201.DeleteCertificate):
     pass
 
 
-class DeleteCertificateResponse(Wire201):
-    status: DeleteCertificateStatusWord
+class DeleteCertificateResponse(certificates_201.DeleteCertificateResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class GetInstalledCertificateIds(Wire201):
+class GetInstalledCertificateIds(certificates_201.GetInstalledCertificateIds, kw_only=True):
     certificate_type: Some[GetCertificateIdUseWord] | None = None
 
 
-class GetInstalledCertificateIdsResponse(Wire201):
-    status: GetInstalledCertificateStatusWord
+class GetInstalledCertificateIdsResponse(
+    certificates_201.GetInstalledCertificateIdsResponse, kw_only=True
+):
     status_info: StatusInfo | None = None
     certificate_hash_data_chain: Some[CertificateHashDataChain] | None = None
 
 
 class GetCertificateChainStatus(Wire201):
-    certificate_status_requests: Annotated[list[CertificateStatusRequestInfo], Items(1, 4)]
+    certificate_status_requests: Annotated[Sequence[CertificateStatusRequestInfo], Items(1, 4)]
 
 
 class GetCertificateChainStatusResponse(Wire201):
-    certificate_status: Annotated[list[CertificateStatus], Items(1, 4)]
+    certificate_status: Annotated[Sequence[CertificateStatus], Items(1, 4)]

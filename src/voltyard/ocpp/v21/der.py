@@ -1,5 +1,6 @@
 """OCPP 2.1 block R: control of distributed energy resources."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from msgspec import field
@@ -57,7 +58,7 @@ class VoltageParams(Wire201):
 
 
 class DerCurve(Wire201):
-    curve_data: Annotated[list[DerCurvePoint], Items(1, 10)]
+    curve_data: Annotated[Sequence[DerCurvePoint], Items(1, 10)]
     priority: Natural
     y_unit: DerUnitWord
     hysteresis: Hysteresis | None = None
@@ -186,7 +187,7 @@ class NotifyDERStartStop(Wire201):
     control_id: Str36
     started: bool
     timestamp: Instant | None = None
-    superseded_ids: Annotated[list[Str36], Items(1, 24)] | None = None
+    superseded_ids: Annotated[Sequence[Str36], Items(1, 24)] | None = None
 
 
 class NotifyDERStartStopResponse(Wire201):
@@ -195,18 +196,18 @@ class NotifyDERStartStopResponse(Wire201):
 
 class ReportDERControl(Wire201):
     request_id: Integer
-    curve: Annotated[list[DerCurveGet], Items(1, 24)] | None = None
-    enter_service: Annotated[list[EnterServiceGet], Items(1, 24)] | None = None
-    fixed_pf_absorb: Annotated[list[FixedPfGet], Items(1, 24)] | None = field(
+    curve: Annotated[Sequence[DerCurveGet], Items(1, 24)] | None = None
+    enter_service: Annotated[Sequence[EnterServiceGet], Items(1, 24)] | None = None
+    fixed_pf_absorb: Annotated[Sequence[FixedPfGet], Items(1, 24)] | None = field(
         default=None, name="fixedPFAbsorb"
     )
-    fixed_pf_inject: Annotated[list[FixedPfGet], Items(1, 24)] | None = field(
+    fixed_pf_inject: Annotated[Sequence[FixedPfGet], Items(1, 24)] | None = field(
         default=None, name="fixedPFInject"
     )
-    fixed_var: Annotated[list[FixedVarGet], Items(1, 24)] | None = None
-    freq_droop: Annotated[list[FreqDroopGet], Items(1, 24)] | None = None
-    gradient: Annotated[list[GradientGet], Items(1, 24)] | None = None
-    limit_max_discharge: Annotated[list[LimitMaxDischargeGet], Items(1, 24)] | None = None
+    fixed_var: Annotated[Sequence[FixedVarGet], Items(1, 24)] | None = None
+    freq_droop: Annotated[Sequence[FreqDroopGet], Items(1, 24)] | None = None
+    gradient: Annotated[Sequence[GradientGet], Items(1, 24)] | None = None
+    limit_max_discharge: Annotated[Sequence[LimitMaxDischargeGet], Items(1, 24)] | None = None
     tbc: bool | None = None
 
 
@@ -231,7 +232,7 @@ class SetDERControl(Wire201):
 class SetDERControlResponse(Wire201):
     status: DerControlStatusWord
     status_info: StatusInfo | None = None
-    superseded_ids: Annotated[list[Str36], Items(1, 24)] | None = None
+    superseded_ids: Annotated[Sequence[Str36], Items(1, 24)] | None = None
 
 
 class GetDERControl(Wire201):

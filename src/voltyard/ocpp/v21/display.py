@@ -1,11 +1,12 @@
 """OCPP 2.1 block O: messages on the display."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from voltyard.ocpp.v21.types import Component, MessageContent, StatusInfo
-from voltyard.ocpp.v201.display import GetDisplayMessagesStatusWord, MessagePriorityWord
+from voltyard.ocpp.v21.types import MessageContent, StatusInfo
+from voltyard.ocpp.v201 import display as display_201
 from voltyard.ocpp.v201.types import Wire201
-from voltyard.ocpp.wire import Instant, Integer, Items, Natural, OneOf, Some, Str36, Word
+from voltyard.ocpp.wire import Items, Natural, OneOf, Some, Word
 
 MessageStateWord = Annotated[
     Word, OneOf("Charging", "Faulted", "Idle", "Unavailable", "Suspended", "Discharging")
@@ -25,53 +26,43 @@ DisplayMessageStatusWord = Annotated[
 ClearMessageStatusWord = Annotated[Word, OneOf("Accepted", "Unknown", "Rejected")]
 
 
-class MessageInfo(Wire201):
+class MessageInfo(display_201.MessageInfo, kw_only=True):
     id: Natural
-    priority: MessagePriorityWord
     message: MessageContent
-    display: Component | None = None
     state: MessageStateWord | None = None
-    start_date_time: Instant | None = None
-    end_date_time: Instant | None = None
-    transaction_id: Str36 | None = None
-    message_extra: Annotated[list[MessageContent], Items(1, 4)] | None = None
+    message_extra: Annotated[Sequence[MessageContent], Items(1, 4)] | None = None
 
 
-class NotifyDisplayMessages(Wire201):
-    request_id: Integer
+class NotifyDisplayMessages(display_201.NotifyDisplayMessages, kw_only=True):
     message_info: Some[MessageInfo] | None = None
-    tbc: bool = False
 
 
 class NotifyDisplayMessagesResponse(Wire201):
     pass
 
 
-class SetDisplayMessage(Wire201):
+class SetDisplayMessage(display_201.SetDisplayMessage, kw_only=True):
     message: MessageInfo
 
 
-class SetDisplayMessageResponse(Wire201):
+class SetDisplayMessageResponse(display_201.SetDisplayMessageResponse, kw_only=True):
     status: DisplayMessageStatusWord
     status_info: StatusInfo | None = None
 
 
-class GetDisplayMessages(Wire201):
-    request_id: Integer
+class GetDisplayMessages(display_201.GetDisplayMessages, kw_only=True):
     id: Some[Natural] | None = None
-    priority: MessagePriorityWord | None = None
     state: MessageStateWord | None = None
 
 
-class GetDisplayMessagesResponse(Wire201):
-    status: GetDisplayMessagesStatusWord
+class GetDisplayMessagesResponse(display_201.GetDisplayMessagesResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class ClearDisplayMessage(Wire201):
+class ClearDisplayMessage(display_201.ClearDisplayMessage, kw_only=True):
     id: Natural
 
 
-class ClearDisplayMessageResponse(Wire201):
+class ClearDisplayMessageResponse(display_201.ClearDisplayMessageResponse, kw_only=True):
     status: ClearMessageStatusWord
     status_info: StatusInfo | None = None

@@ -1,12 +1,14 @@
 """OCPP 2.1 block K15 to K17: what the vehicle asks for and plans (ISO 15118)."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, field
 
 from voltyard.ocpp.v21.smart_charging import ChargingSchedule
 from voltyard.ocpp.v21.types import DerControlWord, EnergyTransferModeWord, StatusInfo
-from voltyard.ocpp.v201.types import GenericStatusWord, Wire201
+from voltyard.ocpp.v201 import ev_needs as ev_needs_201
+from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import (
     Instant,
     Integer,
@@ -138,7 +140,7 @@ class EvPriceRule(Wire201):
 
 class EvAbsolutePriceScheduleEntry(Wire201):
     duration: Integer
-    ev_price_rule: Annotated[list[EvPriceRule], Items(1, 8)]
+    ev_price_rule: Annotated[Sequence[EvPriceRule], Items(1, 8)]
 
 
 class EvAbsolutePriceSchedule(Wire201):
@@ -146,7 +148,7 @@ class EvAbsolutePriceSchedule(Wire201):
 
     currency: Str3
     ev_absolute_price_schedule_entries: Annotated[
-        list[EvAbsolutePriceScheduleEntry], Items(1, 1024)
+        Sequence[EvAbsolutePriceScheduleEntry], Items(1, 1024)
     ]
     price_algorithm: Str2000
     time_anchor: Instant | None = None
@@ -160,7 +162,7 @@ class EvPowerScheduleEntry(Wire201):
 class EvPowerSchedule(Wire201):
     expected: ClassVar[tuple[str, ...]] = ("timeAnchor",)
 
-    ev_power_schedule_entries: Annotated[list[EvPowerScheduleEntry], Items(1, 1024)]
+    ev_power_schedule_entries: Annotated[Sequence[EvPowerScheduleEntry], Items(1, 1024)]
     time_anchor: Instant | None = None
 
 
@@ -242,6 +244,5 @@ class NotifyEVChargingSchedule(Wire201):
     power_tolerance_acceptance: bool | None = None
 
 
-class NotifyEVChargingScheduleResponse(Wire201):
-    status: GenericStatusWord
+class NotifyEVChargingScheduleResponse(ev_needs_201.NotifyEVChargingScheduleResponse, kw_only=True):
     status_info: StatusInfo | None = None

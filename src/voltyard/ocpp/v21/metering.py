@@ -2,19 +2,9 @@
 
 from typing import Annotated, ClassVar
 
-from voltyard.ocpp.v201.metering import PhaseWord, ReadingContextWord, UnitOfMeasure
+from voltyard.ocpp.v201 import metering as metering_201
 from voltyard.ocpp.v201.types import Wire201
-from voltyard.ocpp.wire import (
-    Instant,
-    Natural,
-    OneOf,
-    Samples,
-    Standard,
-    Str50,
-    Str2500,
-    Str32768,
-    Word,
-)
+from voltyard.ocpp.wire import OneOf, Samples, Str50, Str2500, Str32768, Word
 
 MeasurandWord = Annotated[
     Word,
@@ -80,7 +70,7 @@ MeasurandWord = Annotated[
 LocationWord = Annotated[Word, OneOf("Body", "Cable", "EV", "Inlet", "Outlet", "Upstream")]
 
 
-class SignedMeterValue(Wire201):
+class SignedMeterValue(metering_201.SignedMeterValue, kw_only=True):
     expected: ClassVar[tuple[str, ...]] = (
         "signedMeterData",
         "encodingMethod",
@@ -88,29 +78,20 @@ class SignedMeterValue(Wire201):
 
     signed_meter_data: Str32768 | None = None
     signing_method: Str50 | None = None
-    encoding_method: Str50 | None = None
     public_key: Str2500 | None = None
 
 
-class SampledValue(Wire201):
-    value: Annotated[float | str, Standard(float)]
+class SampledValue(metering_201.SampledValue, kw_only=True):
     measurand: MeasurandWord | None = None
-    context: ReadingContextWord | None = None
-    phase: PhaseWord | None = None
     location: LocationWord | None = None
     signed_meter_value: SignedMeterValue | None = None
-    unit_of_measure: UnitOfMeasure | None = None
 
 
-class MeterValue(Wire201):
-    expected: ClassVar[tuple[str, ...]] = ("timestamp",)
-
+class MeterValue(metering_201.MeterValue, kw_only=True):
     sampled_value: Samples[SampledValue]
-    timestamp: Instant | None = None
 
 
-class MeterValues(Wire201):
-    evse_id: Natural
+class MeterValues(metering_201.MeterValues, kw_only=True):
     meter_value: Samples[MeterValue]
 
 

@@ -1,36 +1,13 @@
 """OCPP 2.1 block N: monitors of variables, and the events they raise."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from voltyard.ocpp.v21.periodic_stream import PeriodicEventStreamParams
-from voltyard.ocpp.v21.types import Component, ComponentVariable, StatusInfo
+from voltyard.ocpp.v21.types import StatusInfo
 from voltyard.ocpp.v201 import monitoring as monitoring_201
-from voltyard.ocpp.v201.monitoring import (
-    ClearMonitoringStatusWord,
-    EventNotificationWord,
-    EventTriggerWord,
-    MonitoringCriterionWord,
-    SetMonitoringStatusWord,
-)
-from voltyard.ocpp.v201.types import (
-    GenericDeviceModelStatusWord,
-    GenericStatusWord,
-    Variable,
-    Wire201,
-)
-from voltyard.ocpp.wire import (
-    Instant,
-    Integer,
-    Items,
-    Natural,
-    OneOf,
-    Some,
-    Str36,
-    Str50,
-    Str500,
-    Str2500,
-    Word,
-)
+from voltyard.ocpp.v201.monitoring import EventNotificationWord
+from voltyard.ocpp.v201.types import Wire201
+from voltyard.ocpp.wire import Natural, OneOf, Some, Word
 
 MonitorWord = Annotated[
     Word,
@@ -46,80 +23,45 @@ MonitorWord = Annotated[
 ]
 
 
-class EventData(Wire201):
-    expected: ClassVar[tuple[str, ...]] = (
-        "timestamp",
-        "trigger",
-        "eventNotificationType",
-    )
-
+class EventData(monitoring_201.EventData, kw_only=True):
     event_id: Natural
-    actual_value: Str2500
-    component: Component
-    variable: Variable
-    timestamp: Instant | None = None
-    trigger: EventTriggerWord | None = None
     cause: Natural | None = None
-    tech_code: Str50 | None = None
-    tech_info: Str500 | None = None
-    cleared: bool | None = None
-    transaction_id: Str36 | None = None
     variable_monitoring_id: Natural | None = None
-    event_notification_type: EventNotificationWord | None = None
     severity: Natural | None = None
 
 
-class VariableMonitoring(Wire201):
+class VariableMonitoring(monitoring_201.VariableMonitoring, kw_only=True):
     id: Natural
-    transaction: bool
-    value: float
     type: MonitorWord
     severity: Natural
     event_notification_type: EventNotificationWord
 
 
-class MonitoringData(Wire201):
-    component: Component
-    variable: Variable
+class MonitoringData(monitoring_201.MonitoringData, kw_only=True):
     variable_monitoring: Some[VariableMonitoring]
 
 
-class SetMonitoringData(Wire201):
-    value: float
+class SetMonitoringData(monitoring_201.SetMonitoringData, kw_only=True):
     type: MonitorWord
     severity: Natural
-    component: Component
-    variable: Variable
     id: Natural | None = None
     periodic_event_stream: PeriodicEventStreamParams | None = None
-    transaction: bool = False
 
 
-class SetMonitoringResult(Wire201):
-    status: SetMonitoringStatusWord
+class SetMonitoringResult(monitoring_201.SetMonitoringResult, kw_only=True):
     type: MonitorWord
-    component: Component
-    variable: Variable
     severity: Natural
     id: Natural | None = None
     status_info: StatusInfo | None = None
 
 
-class ClearMonitoringResult(Wire201):
-    status: ClearMonitoringStatusWord
+class ClearMonitoringResult(monitoring_201.ClearMonitoringResult, kw_only=True):
     id: Natural
     status_info: StatusInfo | None = None
 
 
-class NotifyEvent(Wire201):
-    expected: ClassVar[tuple[str, ...]] = (
-        "generatedAt",
-        "seqNo",
-    )
-
+class NotifyEvent(monitoring_201.NotifyEvent, kw_only=True):
     event_data: Some[EventData]
-    generated_at: Instant | None = None
-    tbc: bool = False
     seq_no: Natural | None = None
 
 
@@ -127,31 +69,20 @@ class NotifyEventResponse(Wire201):
     pass
 
 
-class NotifyMonitoringReport(Wire201):
-    expected: ClassVar[tuple[str, ...]] = (
-        "seqNo",
-        "generatedAt",
-    )
-
-    request_id: Integer
+class NotifyMonitoringReport(monitoring_201.NotifyMonitoringReport, kw_only=True):
     monitor: Some[MonitoringData] | None = None
-    tbc: bool = False
     seq_no: Natural | None = None
-    generated_at: Instant | None = None
 
 
 class NotifyMonitoringReportResponse(Wire201):
     pass
 
 
-class GetMonitoringReport(Wire201):
-    request_id: Integer
-    component_variable: Some[ComponentVariable] | None = None
-    monitoring_criteria: Annotated[list[MonitoringCriterionWord], Items(1, 3)] | None = None
+class GetMonitoringReport(monitoring_201.GetMonitoringReport):
+    pass
 
 
-class GetMonitoringReportResponse(Wire201):
-    status: GenericDeviceModelStatusWord
+class GetMonitoringReportResponse(monitoring_201.GetMonitoringReportResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
@@ -159,31 +90,29 @@ class SetMonitoringBase(monitoring_201.SetMonitoringBase):
     pass
 
 
-class SetMonitoringBaseResponse(Wire201):
-    status: GenericDeviceModelStatusWord
+class SetMonitoringBaseResponse(monitoring_201.SetMonitoringBaseResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class SetMonitoringLevel(Wire201):
+class SetMonitoringLevel(monitoring_201.SetMonitoringLevel, kw_only=True):
     severity: Natural
 
 
-class SetMonitoringLevelResponse(Wire201):
-    status: GenericStatusWord
+class SetMonitoringLevelResponse(monitoring_201.SetMonitoringLevelResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class SetVariableMonitoring(Wire201):
+class SetVariableMonitoring(monitoring_201.SetVariableMonitoring, kw_only=True):
     set_monitoring_data: Some[SetMonitoringData]
 
 
-class SetVariableMonitoringResponse(Wire201):
+class SetVariableMonitoringResponse(monitoring_201.SetVariableMonitoringResponse, kw_only=True):
     set_monitoring_result: Some[SetMonitoringResult]
 
 
-class ClearVariableMonitoring(Wire201):
+class ClearVariableMonitoring(monitoring_201.ClearVariableMonitoring, kw_only=True):
     id: Some[Natural]
 
 
-class ClearVariableMonitoringResponse(Wire201):
+class ClearVariableMonitoringResponse(monitoring_201.ClearVariableMonitoringResponse, kw_only=True):
     clear_monitoring_result: Some[ClearMonitoringResult]

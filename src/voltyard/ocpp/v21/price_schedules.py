@@ -1,5 +1,6 @@
 """OCPP 2.1 price schedules of ISO 15118-20, inside charging schedules."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from msgspec import field
@@ -37,7 +38,7 @@ class PriceRule(Wire201):
 
 class PriceRuleStack(Wire201):
     duration: Integer
-    price_rule: Annotated[list[PriceRule], Items(1, 8)]
+    price_rule: Annotated[Sequence[PriceRule], Items(1, 8)]
 
 
 class TaxRule(Wire201):
@@ -59,7 +60,7 @@ class OverstayRule(Wire201):
 
 
 class OverstayRuleList(Wire201):
-    overstay_rule: Annotated[list[OverstayRule], Items(1, 5)]
+    overstay_rule: Annotated[Sequence[OverstayRule], Items(1, 5)]
     overstay_power_threshold: RationalNumber | None = None
     overstay_time_threshold: Integer | None = None
 
@@ -76,15 +77,15 @@ class AbsolutePriceSchedule(Wire201):
     currency: Str3
     language: Str8
     price_algorithm: Str2000
-    price_rule_stacks: Annotated[list[PriceRuleStack], Items(1, 1024)]
+    price_rule_stacks: Annotated[Sequence[PriceRuleStack], Items(1, 1024)]
     time_anchor: Instant | None = None
     price_schedule_description: Str160 | None = None
     minimum_cost: RationalNumber | None = None
     maximum_cost: RationalNumber | None = None
-    tax_rules: Annotated[list[TaxRule], Items(1, 10)] | None = None
+    tax_rules: Annotated[Sequence[TaxRule], Items(1, 10)] | None = None
     overstay_rule_list: OverstayRuleList | None = None
     additional_selected_services: (
-        Annotated[list[AdditionalSelectedServices], Items(1, 5)] | None
+        Annotated[Sequence[AdditionalSelectedServices], Items(1, 5)] | None
     ) = None
 
 
@@ -96,7 +97,7 @@ class PriceLevelScheduleEntry(Wire201):
 class PriceLevelSchedule(Wire201):
     expected: ClassVar[tuple[str, ...]] = ("timeAnchor",)
 
-    price_level_schedule_entries: Annotated[list[PriceLevelScheduleEntry], Items(1, 100)]
+    price_level_schedule_entries: Annotated[Sequence[PriceLevelScheduleEntry], Items(1, 100)]
     price_schedule_id: Natural
     number_of_price_levels: Natural
     time_anchor: Instant | None = None

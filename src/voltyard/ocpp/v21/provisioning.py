@@ -1,39 +1,14 @@
 """OCPP 2.1 block B: boot, the device model read and written, network profiles, reset."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from voltyard.ocpp.v21.types import Component, ComponentVariable, StatusInfo
+from voltyard.ocpp.v21.types import StatusInfo
 from voltyard.ocpp.v201 import provisioning as provisioning_201
-from voltyard.ocpp.v201.provisioning import (
-    ApnAuthenticationWord,
-    AttributeWord,
-    ComponentCriterionWord,
-    GetVariableStatusWord,
-    OcppTransportWord,
-    RegistrationStatusWord,
-    ResetStatusWord,
-    SetNetworkProfileStatusWord,
-    SetVariableStatusWord,
-    VariableAttribute,
-    VpnWord,
-)
-from voltyard.ocpp.v201.types import GenericDeviceModelStatusWord, Variable, Wire201
-from voltyard.ocpp.wire import (
-    Instant,
-    Integer,
-    Items,
-    Natural,
-    Some,
-    Str6,
-    Str48,
-    Str50,
-    Str64,
-    Str255,
-    Str2000,
-    Str2500,
-)
+from voltyard.ocpp.v201.provisioning import OcppTransportWord
+from voltyard.ocpp.v201.types import Wire201
+from voltyard.ocpp.wire import Integer, Natural, Some, Str48, Str50, Str64, Str2000, Str2500
 
 OcppVersionWord = Literal["OCPP12", "OCPP15", "OCPP16", "OCPP20", "OCPP201", "OCPP21"]
 OcppInterfaceWord = Literal[
@@ -54,59 +29,32 @@ class VariableCharacteristics(provisioning_201.VariableCharacteristics, kw_only=
     max_elements: Annotated[int, Meta(ge=1)] | None = None
 
 
-class ReportData(Wire201):
-    component: Component
-    variable: Variable
-    variable_attribute: Annotated[list[VariableAttribute], Items(1, 4)]
+class ReportData(provisioning_201.ReportData, kw_only=True):
     variable_characteristics: VariableCharacteristics | None = None
 
 
-class GetVariableData(Wire201):
-    component: Component
-    variable: Variable
-    attribute_type: AttributeWord | None = None
-
-
-class GetVariableResult(Wire201):
-    attribute_status: GetVariableStatusWord
-    component: Component
-    variable: Variable
+class GetVariableResult(provisioning_201.GetVariableResult, kw_only=True):
     attribute_status_info: StatusInfo | None = None
-    attribute_type: AttributeWord | None = None
-    attribute_value: Str2500 | None = None
 
 
-class SetVariableData(Wire201):
+class SetVariableData(provisioning_201.SetVariableData, kw_only=True):
     attribute_value: Str2500
-    component: Component
-    variable: Variable
-    attribute_type: AttributeWord | None = None
 
 
-class SetVariableResult(Wire201):
-    attribute_status: SetVariableStatusWord
-    component: Component
-    variable: Variable
-    attribute_type: AttributeWord | None = None
+class SetVariableResult(provisioning_201.SetVariableResult, kw_only=True):
     attribute_status_info: StatusInfo | None = None
 
 
-class Apn(Wire201):
+class Apn(provisioning_201.Apn, kw_only=True):
     apn: Str2000
-    apn_authentication: ApnAuthenticationWord
     apn_user_name: Str50 | None = None
     apn_password: Str64 | None = None
-    sim_pin: Integer | None = None
-    preferred_network: Str6 | None = None
-    use_only_preferred_network: bool = False
 
 
-class Vpn(Wire201):
+class Vpn(provisioning_201.Vpn, kw_only=True):
     server: Str2000
     user: Str50
     password: Str64
-    key: Str255
-    type: VpnWord
     group: Str50 | None = None
 
 
@@ -127,23 +75,12 @@ class BootNotification(provisioning_201.BootNotification):
     pass
 
 
-class BootNotificationResponse(Wire201):
-    current_time: Instant
-    interval: Integer
-    status: RegistrationStatusWord
+class BootNotificationResponse(provisioning_201.BootNotificationResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class NotifyReport(Wire201):
-    expected: ClassVar[tuple[str, ...]] = (
-        "generatedAt",
-        "seqNo",
-    )
-
-    request_id: Integer
-    generated_at: Instant | None = None
+class NotifyReport(provisioning_201.NotifyReport, kw_only=True):
     report_data: Some[ReportData] | None = None
-    tbc: bool = False
     seq_no: Natural | None = None
 
 
@@ -155,35 +92,31 @@ class GetBaseReport(provisioning_201.GetBaseReport):
     pass
 
 
-class GetBaseReportResponse(Wire201):
-    status: GenericDeviceModelStatusWord
+class GetBaseReportResponse(provisioning_201.GetBaseReportResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class GetReport(Wire201):
-    request_id: Integer
-    component_variable: Some[ComponentVariable] | None = None
-    component_criteria: Annotated[list[ComponentCriterionWord], Items(1, 4)] | None = None
+class GetReport(provisioning_201.GetReport):
+    pass
 
 
-class GetReportResponse(Wire201):
-    status: GenericDeviceModelStatusWord
+class GetReportResponse(provisioning_201.GetReportResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class GetVariables(Wire201):
-    get_variable_data: Some[GetVariableData]
+class GetVariables(provisioning_201.GetVariables):
+    pass
 
 
-class GetVariablesResponse(Wire201):
+class GetVariablesResponse(provisioning_201.GetVariablesResponse, kw_only=True):
     get_variable_result: Some[GetVariableResult]
 
 
-class SetVariables(Wire201):
+class SetVariables(provisioning_201.SetVariables, kw_only=True):
     set_variable_data: Some[SetVariableData]
 
 
-class SetVariablesResponse(Wire201):
+class SetVariablesResponse(provisioning_201.SetVariablesResponse, kw_only=True):
     set_variable_result: Some[SetVariableResult]
 
 
@@ -192,8 +125,7 @@ class SetNetworkProfile(Wire201):
     connection_data: NetworkConnectionProfile
 
 
-class SetNetworkProfileResponse(Wire201):
-    status: SetNetworkProfileStatusWord
+class SetNetworkProfileResponse(provisioning_201.SetNetworkProfileResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
@@ -202,6 +134,5 @@ class Reset(Wire201):
     evse_id: Natural | None = None
 
 
-class ResetResponse(Wire201):
-    status: ResetStatusWord
+class ResetResponse(provisioning_201.ResetResponse, kw_only=True):
     status_info: StatusInfo | None = None

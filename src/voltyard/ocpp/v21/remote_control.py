@@ -5,15 +5,10 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from voltyard.ocpp.v21.smart_charging import ChargingProfile
-from voltyard.ocpp.v21.types import Evse, IdTokenWire, StatusInfo
+from voltyard.ocpp.v21.types import IdTokenWire, StatusInfo
 from voltyard.ocpp.v201 import remote_control as remote_control_201
-from voltyard.ocpp.v201.remote_control import (
-    RequestStartStopStatusWord,
-    TriggerMessageStatusWord,
-    UnlockStatusWord,
-)
-from voltyard.ocpp.v201.types import Wire201
-from voltyard.ocpp.wire import Integer, Natural, Str36, Str50
+from voltyard.ocpp.v201.types import Evse, Wire201
+from voltyard.ocpp.wire import Integer, Natural, Str50
 
 MessageTriggerWord = Literal[
     "BootNotification",
@@ -40,18 +35,19 @@ class RequestStartTransaction(Wire201):
     charging_profile: ChargingProfile | None = None
 
 
-class RequestStartTransactionResponse(Wire201):
-    status: RequestStartStopStatusWord
+class RequestStartTransactionResponse(
+    remote_control_201.RequestStartTransactionResponse, kw_only=True
+):
     status_info: StatusInfo | None = None
-    transaction_id: Str36 | None = None
 
 
 class RequestStopTransaction(remote_control_201.RequestStopTransaction):
     pass
 
 
-class RequestStopTransactionResponse(Wire201):
-    status: RequestStartStopStatusWord
+class RequestStopTransactionResponse(
+    remote_control_201.RequestStopTransactionResponse, kw_only=True
+):
     status_info: StatusInfo | None = None
 
 
@@ -61,16 +57,14 @@ class TriggerMessage(Wire201):
     custom_trigger: Str50 | None = None
 
 
-class TriggerMessageResponse(Wire201):
-    status: TriggerMessageStatusWord
+class TriggerMessageResponse(remote_control_201.TriggerMessageResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class UnlockConnector(Wire201):
+class UnlockConnector(remote_control_201.UnlockConnector, kw_only=True):
     evse_id: Natural
     connector_id: Natural
 
 
-class UnlockConnectorResponse(Wire201):
-    status: UnlockStatusWord
+class UnlockConnectorResponse(remote_control_201.UnlockConnectorResponse, kw_only=True):
     status_info: StatusInfo | None = None

@@ -3,14 +3,14 @@
 from typing import Annotated
 
 from voltyard.ocpp.v21.types import IdTokenWire, StatusInfo
-from voltyard.ocpp.v201.reservation import CancelReservationStatusWord, ReserveNowStatusWord
+from voltyard.ocpp.v201 import reservation as reservation_201
 from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import Instant, Natural, OneOf, Str20, Word
 
 ReservationUpdateStatusWord = Annotated[Word, OneOf("Expired", "Removed", "NoTransaction")]
 
 
-class ReservationStatusUpdate(Wire201):
+class ReservationStatusUpdate(reservation_201.ReservationStatusUpdate, kw_only=True):
     reservation_id: Natural
     reservation_update_status: ReservationUpdateStatusWord
 
@@ -28,15 +28,13 @@ class ReserveNow(Wire201):
     group_id_token: IdTokenWire | None = None
 
 
-class ReserveNowResponse(Wire201):
-    status: ReserveNowStatusWord
+class ReserveNowResponse(reservation_201.ReserveNowResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class CancelReservation(Wire201):
+class CancelReservation(reservation_201.CancelReservation, kw_only=True):
     reservation_id: Natural
 
 
-class CancelReservationResponse(Wire201):
-    status: CancelReservationStatusWord
+class CancelReservationResponse(reservation_201.CancelReservationResponse, kw_only=True):
     status_info: StatusInfo | None = None

@@ -1,19 +1,14 @@
 """OCPP 2.1 block K: charging profiles and limits."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, field
 
 from voltyard.ocpp.v21.price_schedules import AbsolutePriceSchedule, PriceLevelSchedule
 from voltyard.ocpp.v21.types import OperationModeWord, StatusInfo
-from voltyard.ocpp.v201.smart_charging import (
-    ChargingProfileStatusWord,
-    ChargingRateUnitWord,
-    ClearChargingProfileStatusWord,
-    GetChargingProfileStatusWord,
-    RecurrencyKindWord,
-    SalesTariffEntry,
-)
+from voltyard.ocpp.v201 import smart_charging as smart_charging_201
+from voltyard.ocpp.v201.smart_charging import ChargingRateUnitWord, RecurrencyKindWord
 from voltyard.ocpp.v201.types import GenericStatusWord, Wire201
 from voltyard.ocpp.wire import (
     Instant,
@@ -25,7 +20,6 @@ from voltyard.ocpp.wire import (
     Percent,
     Some,
     Str20,
-    Str32,
     Str36,
     Str88,
     Str256,
@@ -81,21 +75,19 @@ class ChargingSchedulePeriod(Wire201):
     evse_sleep: bool | None = None
     v2x_baseline: float | None = None
     operation_mode: OperationModeWord | None = None
-    v2x_freq_watt_curve: Annotated[list[V2xFreqWattPoint], Items(1, 20)] | None = None
-    v2x_signal_watt_curve: Annotated[list[V2xSignalWattPoint], Items(1, 20)] | None = None
+    v2x_freq_watt_curve: Annotated[Sequence[V2xFreqWattPoint], Items(1, 20)] | None = None
+    v2x_signal_watt_curve: Annotated[Sequence[V2xSignalWattPoint], Items(1, 20)] | None = None
 
 
-class SalesTariff(Wire201):
+class SalesTariff(smart_charging_201.SalesTariff, kw_only=True):
     id: Natural
-    sales_tariff_entry: Annotated[list[SalesTariffEntry], Items(1, 1024)]
-    sales_tariff_description: Str32 | None = None
     num_e_price_levels: Natural | None = None
 
 
 class ChargingSchedule(Wire201):
     id: Integer
     charging_rate_unit: ChargingRateUnitWord
-    charging_schedule_period: Annotated[list[ChargingSchedulePeriod], Items(1, 1024)]
+    charging_schedule_period: Annotated[Sequence[ChargingSchedulePeriod], Items(1, 1024)]
     limit_at_soc: LimitAtSoc | None = field(default=None, name="limitAtSoC")
     start_schedule: Instant | None = None
     duration: Integer | None = None
@@ -115,7 +107,7 @@ class ChargingProfile(Wire201):
     stack_level: Natural
     charging_profile_purpose: ChargingProfilePurposeWord
     charging_profile_kind: ChargingProfileKindWord
-    charging_schedule: Annotated[list[ChargingSchedule], Items(1, 3)]
+    charging_schedule: Annotated[Sequence[ChargingSchedule], Items(1, 3)]
     recurrency_kind: RecurrencyKindWord | None = None
     valid_from: Instant | None = None
     valid_to: Instant | None = None
@@ -127,17 +119,16 @@ class ChargingProfile(Wire201):
     price_schedule_signature: Str256 | None = None
 
 
-class ClearCriteria(Wire201):
+class ClearCriteria(smart_charging_201.ClearCriteria, kw_only=True):
     evse_id: Natural | None = None
     charging_profile_purpose: ChargingProfilePurposeWord | None = None
     stack_level: Natural | None = None
 
 
-class ChargingProfileCriterion(Wire201):
+class ChargingProfileCriterion(smart_charging_201.ChargingProfileCriterion, kw_only=True):
     charging_profile_purpose: ChargingProfilePurposeWord | None = None
     stack_level: Natural | None = None
-    charging_profile_id: Some[Integer] | None = None
-    charging_limit_source: Annotated[list[Str20], Items(1, 4)] | None = None
+    charging_limit_source: Annotated[Sequence[Str20], Items(1, 4)] | None = None
 
 
 class CompositeSchedule(Wire201):
@@ -150,10 +141,9 @@ class CompositeSchedule(Wire201):
     schedule_start: Instant | None = None
 
 
-class ChargingLimit(Wire201):
+class ChargingLimit(smart_charging_201.ChargingLimit, kw_only=True):
     charging_limit_source: Str20
     is_local_generation: bool | None = None
-    is_grid_critical: bool | None = None
 
 
 class SetChargingProfile(Wire201):
@@ -161,29 +151,24 @@ class SetChargingProfile(Wire201):
     charging_profile: ChargingProfile
 
 
-class SetChargingProfileResponse(Wire201):
-    status: ChargingProfileStatusWord
+class SetChargingProfileResponse(smart_charging_201.SetChargingProfileResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class ClearChargingProfile(Wire201):
-    charging_profile_id: Integer | None = None
+class ClearChargingProfile(smart_charging_201.ClearChargingProfile, kw_only=True):
     charging_profile_criteria: ClearCriteria | None = None
 
 
-class ClearChargingProfileResponse(Wire201):
-    status: ClearChargingProfileStatusWord
+class ClearChargingProfileResponse(smart_charging_201.ClearChargingProfileResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class GetChargingProfiles(Wire201):
-    request_id: Integer
+class GetChargingProfiles(smart_charging_201.GetChargingProfiles, kw_only=True):
     charging_profile: ChargingProfileCriterion
     evse_id: Natural | None = None
 
 
-class GetChargingProfilesResponse(Wire201):
-    status: GetChargingProfileStatusWord
+class GetChargingProfilesResponse(smart_charging_201.GetChargingProfilesResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
@@ -199,10 +184,8 @@ class ReportChargingProfilesResponse(Wire201):
     pass
 
 
-class GetCompositeSchedule(Wire201):
-    duration: Integer
+class GetCompositeSchedule(smart_charging_201.GetCompositeSchedule, kw_only=True):
     evse_id: Natural
-    charging_rate_unit: ChargingRateUnitWord | None = None
 
 
 class GetCompositeScheduleResponse(Wire201):
@@ -221,7 +204,7 @@ class NotifyChargingLimitResponse(Wire201):
     pass
 
 
-class ClearedChargingLimit(Wire201):
+class ClearedChargingLimit(smart_charging_201.ClearedChargingLimit, kw_only=True):
     charging_limit_source: Str20
     evse_id: Natural | None = None
 

@@ -1,5 +1,6 @@
 """OCPP 2.1 block I: tariffs on the station, and what a session costs."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from voltyard.ocpp.v21.types import MessageContent, Price, StatusInfo, TaxRate
@@ -48,7 +49,7 @@ TariffChangeStatusWord = Annotated[
 class TariffConditions(Wire201):
     start_time_of_day: Text | None = None
     end_time_of_day: Text | None = None
-    day_of_week: Annotated[list[DayOfWeekWord], Items(1, 7)] | None = None
+    day_of_week: Annotated[Sequence[DayOfWeekWord], Items(1, 7)] | None = None
     valid_from_date: Text | None = None
     valid_to_date: Text | None = None
     evse_kind: EvseKindWord | None = None
@@ -73,7 +74,7 @@ class TariffEnergyPrice(Wire201):
 
 class TariffEnergy(Wire201):
     prices: Some[TariffEnergyPrice]
-    tax_rates: Annotated[list[TaxRate], Items(1, 5)] | None = None
+    tax_rates: Annotated[Sequence[TaxRate], Items(1, 5)] | None = None
 
 
 class TariffTimePrice(Wire201):
@@ -83,13 +84,13 @@ class TariffTimePrice(Wire201):
 
 class TariffTime(Wire201):
     prices: Some[TariffTimePrice]
-    tax_rates: Annotated[list[TaxRate], Items(1, 5)] | None = None
+    tax_rates: Annotated[Sequence[TaxRate], Items(1, 5)] | None = None
 
 
 class TariffConditionsFixed(Wire201):
     start_time_of_day: Text | None = None
     end_time_of_day: Text | None = None
-    day_of_week: Annotated[list[DayOfWeekWord], Items(1, 7)] | None = None
+    day_of_week: Annotated[Sequence[DayOfWeekWord], Items(1, 7)] | None = None
     valid_from_date: Text | None = None
     valid_to_date: Text | None = None
     evse_kind: EvseKindWord | None = None
@@ -104,13 +105,13 @@ class TariffFixedPrice(Wire201):
 
 class TariffFixed(Wire201):
     prices: Some[TariffFixedPrice]
-    tax_rates: Annotated[list[TaxRate], Items(1, 5)] | None = None
+    tax_rates: Annotated[Sequence[TaxRate], Items(1, 5)] | None = None
 
 
 class Tariff(Wire201):
     tariff_id: Str60
     currency: Str3
-    description: Annotated[list[MessageContent], Items(1, 10)] | None = None
+    description: Annotated[Sequence[MessageContent], Items(1, 10)] | None = None
     energy: TariffEnergy | None = None
     valid_from: Instant | None = None
     charging_time: TariffTime | None = None

@@ -1,12 +1,12 @@
 """OCPP 2.1 block E: transactions."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, field
 
 from voltyard.ocpp.v21.metering import MeterValue
 from voltyard.ocpp.v21.types import (
-    Evse,
     IdTokenInfo,
     IdTokenWire,
     MessageContent,
@@ -14,7 +14,6 @@ from voltyard.ocpp.v21.types import (
     Price,
 )
 from voltyard.ocpp.v201 import transactions as transactions_201
-from voltyard.ocpp.v201.transactions import ChargingStateWord
 from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import (
     Instant,
@@ -25,9 +24,7 @@ from voltyard.ocpp.wire import (
     Percent,
     Samples,
     Some,
-    Standard,
     Str3,
-    Str36,
     Str60,
     Str500,
     Word,
@@ -156,48 +153,31 @@ class TransactionLimit(Wire201):
     max_soc: Percent | None = field(default=None, name="maxSoC")
 
 
-class Transaction(Wire201):
-    transaction_id: Str36
-    charging_state: ChargingStateWord | None = None
-    time_spent_charging: Integer | None = None
+class Transaction(transactions_201.Transaction, kw_only=True):
     stopped_reason: ReasonWord | None = None
-    remote_start_id: Integer | None = None
     operation_mode: OperationModeWord | None = None
     tariff_id: Str60 | None = None
     transaction_limit: TransactionLimit | None = None
 
 
-class TransactionEvent(Wire201):
-    expected: ClassVar[tuple[str, ...]] = (
-        "timestamp",
-        "triggerReason",
-        "seqNo",
-    )
-
-    event_type: Literal["Started", "Updated", "Ended"]
+class TransactionEvent(transactions_201.TransactionEvent, kw_only=True):
     transaction_info: Transaction
     cost_details: CostDetails | None = None
     meter_value: Samples[MeterValue] | None = None
-    timestamp: Instant | None = None
     trigger_reason: TriggerReasonWord | None = None
     seq_no: Natural | None = None
-    offline: bool = False
     number_of_phases_used: Annotated[int, Meta(ge=0, le=3)] | None = None
-    cable_max_current: Annotated[int | float, Standard(int)] | None = None
     reservation_id: Natural | None = None
     preconditioning_status: PreconditioningStatusWord | None = None
     evse_sleep: bool | None = None
-    evse: Evse | None = None
     id_token: IdTokenWire | None = None
 
 
-class TransactionEventResponse(Wire201):
-    total_cost: float | None = None
-    charging_priority: Integer | None = None
+class TransactionEventResponse(transactions_201.TransactionEventResponse, kw_only=True):
     id_token_info: IdTokenInfo | None = None
     transaction_limit: TransactionLimit | None = None
     updated_personal_message: MessageContent | None = None
-    updated_personal_message_extra: Annotated[list[MessageContent], Items(1, 4)] | None = None
+    updated_personal_message_extra: Annotated[Sequence[MessageContent], Items(1, 4)] | None = None
 
 
 class GetTransactionStatus(transactions_201.GetTransactionStatus):
