@@ -17,6 +17,7 @@ from voltyard.chargers.passwords import in_thread as station_in_thread
 from voltyard.chargers.service import ChargerService, ChargerSettings, Home
 from voltyard.clock import Clock
 from voltyard.config import Settings
+from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
@@ -24,6 +25,9 @@ from voltyard.energy.service import LEASE_S, EnergyService
 from voltyard.energy.sources import LiveSessions, SiteSetups
 from voltyard.energy.watching import Watching
 from voltyard.eventlog import EventRetries, tell_untold
+from voltyard.firmware.alerting import FirmwareAlerts
+from voltyard.firmware.occupancy import YardOccupancy
+from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.ocpp.memory import MemoryServer
@@ -36,6 +40,7 @@ from voltyard.simulator.host import StoredSession
 from voltyard.sites.events import SiteChanged
 from voltyard.sites.service import SiteService
 from voltyard.storage import partitions
+from voltyard.storage.blobs import BlobStore
 from voltyard.storage.blocking import BlockingDatabase
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit
@@ -71,6 +76,8 @@ class Core:
     alerts: AlertService
     energy: EnergyService
     sampling: Sampling
+    firmware: FirmwareService
+    diagnostics: DiagnosticsService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -82,6 +89,7 @@ class Core:
         await self.chargers.load()
         await self.sessions.load()
         await self.alerts.load()
+        await self.firmware.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
@@ -103,11 +111,18 @@ class Core:
 
     async def close(self) -> None:
         """Finish: what waits for its commit is committed."""
+        await self.firmware.close()
+        await self.diagnostics.close()
         await self.chargers.close()
         await self.sessions.close()
         await self.commits.close()
         await _cancelled(self.tasks)
         await self.database.close()
+
+    def reached_at(self, base_url: str) -> None:
+        """Where chargers reach our HTTP: addresses of firmware and for logs begin so."""
+        self.firmware.reached_at(base_url)
+        self.diagnostics.reached_at(base_url)
 
     async def on_site(self, event: SiteChanged) -> None:
         if not event.deleted:
@@ -126,6 +141,9 @@ class Core:
             Periodic("departures", 30.0, self.timetable.close_overdue),
             Periodic("events", 15.0, lambda: self.retries.redeliver(self.bus)),
             Periodic("chargers", 60.0, self._maintain),
+            Periodic("firmware", 5.0, self.firmware.tick),
+            Periodic("logs", 15.0, self.diagnostics.tick),
+            Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
         )
 
@@ -218,12 +236,41 @@ def build_core(
     chargers.guard = energy
     sampling = Sampling(chargers, clock, interval_s=settings.sample_s)
     sampling.subscribe(bus)
+    firmware, diagnostics = _upkeep(
+        settings, database, bus, clock, sites, chargers, sessions, timetable, alerts
+    )
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
-        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling, pace,
+        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
+        firmware, diagnostics, pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _upkeep(
+    settings: Settings,
+    database: Database,
+    bus: Bus,
+    clock: Clock,
+    sites: SiteService,
+    chargers: ChargerService,
+    sessions: SessionService,
+    timetable: TimetableService,
+    alerts: AlertService,
+) -> tuple[FirmwareService, DiagnosticsService]:
+    """Firmware and logs; their files lie in the data folder."""
+    occupancy = YardOccupancy(sessions.live, timetable, clock)
+    images = BlobStore(settings.data_dir / "firmware")
+    firmware = FirmwareService(database, bus, clock, images, chargers, sites, occupancy)
+    firmware.listen()
+    FirmwareAlerts(alerts, chargers).listen(bus)
+    logs = BlobStore(settings.data_dir / "logs")
+    diagnostics = DiagnosticsService(
+        database, bus, clock, logs, chargers, keep_days=settings.keep_logs_days
+    )
+    diagnostics.listen()
+    return firmware, diagnostics
 
 
 def _energy(

@@ -37,6 +37,8 @@ class Settings:
     keep_frames_days: int = 30
     keep_meter_values_days: int = 400
     keep_power_samples_days: int = 400
+    keep_logs_days: int = 90
+    public_url: str = ""
     cookie_secure: bool = False
     tls_cert: str = ""
     tls_key: str = ""
@@ -137,6 +139,8 @@ def _problems(settings: Settings) -> Mapping[str, str]:
         ("postgresql://", "postgres://")
     ):
         wrong["database_url"] = "must begin with postgresql://"
+    if settings.public_url and not _is_web_address(settings.public_url):
+        wrong["public_url"] = "begins with http:// or https:// and a host, without a path"
     for prefix in ("", "http_"):
         certificate, key = f"{prefix}tls_cert", f"{prefix}tls_key"
         if bool(getattr(settings, certificate)) != bool(getattr(settings, key)):
@@ -146,6 +150,14 @@ def _problems(settings: Settings) -> Mapping[str, str]:
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["auto_approve"] = "approving every station unseen is allowed on loopback only"
     return wrong
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.path in {"", "/"}
 
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
@@ -158,4 +170,5 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("keep_frames_days", 1, 3_650),
     ("keep_meter_values_days", 1, 3_650),
     ("keep_power_samples_days", 1, 3_650),
+    ("keep_logs_days", 1, 3_650),
 )

@@ -15,7 +15,7 @@ from voltyard.chargers.events import LogReported
 from voltyard.chargers.model import Station
 from voltyard.clock import Clock
 from voltyard.diagnostics import store
-from voltyard.diagnostics.asking import NewLogRequest, checked
+from voltyard.diagnostics.commands import NewLogRequest, checked
 from voltyard.diagnostics.events import LogChanged
 from voltyard.diagnostics.model import (
     FILE_NAME_MAX,
@@ -165,10 +165,16 @@ class DiagnosticsService:
             await audit.write(
                 tx, who, "log.ask", "log_request", request.id, detail, at=now, remote=remote
             )
-        location = new.address or f"{self._base_url}/files/logs/{key}/"
+        location = new.address or self._address(key or "", as_password=new.as_password)
         self._spawn(self._send(request, station, location))
         await self._publish(request)
         return request
+
+    def _address(self, key: str, *, as_password: bool) -> str:
+        if not as_password:
+            return f"{self._base_url}/files/logs/{key}/"
+        scheme, _, host = self._base_url.partition("://")
+        return f"{scheme}://log:{key}@{host}/files/logs/"
 
     async def requests(
         self, org_id: UUID, station_id: UUID | None = None, *, limit: int = 50, offset: int = 0

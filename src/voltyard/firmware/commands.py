@@ -1,16 +1,16 @@
 """What people ask for: a new image, a new campaign."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from voltyard.firmware.model import Rollout, rollout_problems
 
 URL_MAX = 400
 """Chargers have room for 512 characters (OCPP 2.0.1 FirmwareType.location)."""
-SCHEMES = frozenset({"http", "https", "ftp", "ftps", "sftp"})
+ADDRESS = re.compile(r"(?:https?|ftps?|sftp)://[^\s/?#]+(?:[/?#]\S*)?", re.IGNORECASE)
 NAMES_MAX = 100
 
 
@@ -49,15 +49,10 @@ def image_problems(new: NewImage) -> dict[str, str]:
 
 
 def _url_problems(url: str) -> Mapping[str, str]:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme.lower() in SCHEMES and bool(parts.hostname)
-    except ValueError:
-        known = False
-    if not known:
-        return {"url": f"begins with one of {', '.join(sorted(SCHEMES))}"}
-    if len(url) > URL_MAX or any(character.isspace() for character in url):
-        return {"url": f"at most {URL_MAX} characters, no spaces"}
+    if ADDRESS.fullmatch(url) is None:
+        return {"url": "begins with http, https, ftp, ftps or sftp and names a host"}
+    if len(url) > URL_MAX:
+        return {"url": f"at most {URL_MAX} characters"}
     return {}
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from ssl import SSLContext
 
 import uvicorn
+from asyncpg import PostgresError
 from litestar import Litestar
+from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard import __version__
 from voltyard.app import Core, build_core
@@ -40,15 +42,19 @@ class Server:
 
     @property
     def url(self) -> str:
-        settings = self.core.settings
-        scheme = "https" if settings.http_tls_cert else "http"
-        return f"{scheme}://{_to_call(settings.http_host)}:{self.http_port}"
+        return console_url(self.core.settings, self.http_port)
 
     @property
     def ocpp_url(self) -> str:
         settings = self.core.settings
         scheme = "wss" if settings.tls_cert else "ws"
         return f"{scheme}://{_to_call(settings.ocpp_host)}:{self.ocpp_port}/ocpp"
+
+
+def console_url(settings: Settings, port: int) -> str:
+    """Where the console is reached from this machine."""
+    scheme = "https" if settings.http_tls_cert else "http"
+    return f"{scheme}://{_to_call(settings.http_host)}:{port}"
 
 
 def _to_call(host: str) -> str:
@@ -107,8 +113,10 @@ async def _listening(core: Core, ocpp: OcppServer, tls: SSLContext | None) -> As
         ocpp_port = await _bound(ocpp, settings.ocpp_host, settings.ocpp_port)
         http = _Http(_http_config(app, tls))
         serving = asyncio.create_task(http.serve(sockets=[listener]), name="http")
+        server = Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+        core.reached_at(settings.public_url or server.url)
         try:
-            yield Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+            yield server
         finally:
             http.should_exit = True
             await serving
@@ -140,12 +148,20 @@ def database_of(settings: Settings, *, anew: bool = False) -> Iterator[str]:
     ``anew`` forgets what the embedded one held. Raises Conflict while another process uses it.
     """
     if settings.database_url:
-        asyncio.run(migrate(settings.database_url))
+        _migrate_given(settings.database_url)
         yield settings.database_url
         return
     with _embedded(settings, anew=anew) as server:
         asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
         yield server.url(APP_ROLE)
+
+
+def _migrate_given(url: str) -> str:
+    try:
+        return asyncio.run(migrate(url))
+    except (OSError, PostgresError, SQLAlchemyError) as error:
+        said = f"the database of VOLTYARD_DATABASE_URL cannot be used: {error}"
+        raise VoltyardError(said, code="database") from error
 
 
 @contextmanager
@@ -169,8 +185,8 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings, url: str) -> int:
     stop = stop_event()
+    say(f"voltyard {__version__} starts; the first time that takes up to a minute")
     async with running(settings, url, SystemClock()) as server:
-        say(f"voltyard {__version__}")
         say(f"console   {server.url}")
         say(f"chargers  {server.ocpp_url}/<identity>")
         say(f"data      {settings.data_dir.resolve()}")
@@ -197,7 +213,7 @@ def stop_event() -> asyncio.Event:
 def migrate_only(settings: Settings) -> str:
     """Bring the database to this version; its revision."""
     if settings.database_url:
-        return asyncio.run(migrate(settings.database_url))
+        return _migrate_given(settings.database_url)
     with _embedded(settings) as server:
         return asyncio.run(migrate(server.url(), app_password=server.password(APP_ROLE)))
 

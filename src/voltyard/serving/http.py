@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
+from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
 from voltyard.app import Core
 from voltyard.config import Settings
@@ -66,7 +67,11 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         form_proof=FormGuard(secret),
     )
     return Litestar(
-        route_handlers=[*make_router(console), *make_api(api)],
+        route_handlers=[
+            *make_router(console),
+            *make_api(api),
+            make_files(core.firmware, core.diagnostics),
+        ],
         openapi_config=None,
         exception_handlers={HTTPException: unrouted},
         logging_config=None,
