@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import (
+    IN_THE_CLEAR,
     Admission,
     Admitted,
     BootInfo,
@@ -15,6 +16,7 @@ from voltyard.chargers.model import (
     BootStatus,
     ConfigRow,
     Frame,
+    Peer,
     Station,
     StationRef,
     StationState,
@@ -55,6 +57,10 @@ class FakeChargers:
     offered: list[Sequence[str]] = field(default_factory=list)
     ended: list[tuple[StationLink, str]] = field(default_factory=list)
     upkeep: list[tuple[str, str, int | None]] = field(default_factory=list)
+    requests: list[tuple[str, str, int | None]] = field(default_factory=list)
+    request_taken: bool = True
+    events: list[tuple[str, datetime, str]] = field(default_factory=list)
+    peers: list[Peer] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -71,9 +77,16 @@ class FakeChargers:
         return self.link
 
     async def admit(
-        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+        self,
+        identity: str,
+        password: str | None,
+        *,
+        remote: str,
+        subprotocols: Sequence[str],
+        peer: Peer = IN_THE_CLEAR,
     ) -> Admitted:
         self.offered.append(tuple(subprotocols))
+        self.peers.append(peer)
         if self.busy:
             return Admitted(Admission.BUSY, retry_after_s=17)
         if self.passwords and identity not in self.passwords:
@@ -123,6 +136,20 @@ class FakeChargers:
     ) -> bool:
         self.data.append((vendor_id, message_id, data))
         return self.data_known
+
+    async def certificate_requested(
+        self,
+        station: StationRef,
+        csr: str,
+        *,
+        use: str = "station",
+        request_id: int | None = None,
+    ) -> bool:
+        self.requests.append((csr, use, request_id))
+        return self.request_taken
+
+    async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
+        self.events.append((kind, at, info))
 
     async def firmware_told(self, station: StationRef, told: str, request_id: int | None) -> None:
         self.upkeep.append(("firmware", told, request_id))

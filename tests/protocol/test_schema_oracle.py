@@ -16,9 +16,13 @@ from voltyard.chargers.commands import (
     Command,
     CommandResult,
     CommandStatus,
+    DeleteCertificate,
+    GiveCertificate,
+    InstallRoot,
     LimitPurpose,
     LogKind,
     PublishFirmware,
+    ReadCertificates,
     ReadCompositeSchedule,
     ReadConfiguration,
     RemoteStart,
@@ -28,6 +32,7 @@ from voltyard.chargers.commands import (
     SendData,
     SetAvailability,
     SetLimit,
+    SetNetworkProfile,
     Trigger,
     Unlock,
     UnpublishFirmware,
@@ -181,8 +186,16 @@ COMMANDS: list[Command] = [
     RequestLog(4, "https://x.example/l", LogKind.SECURITY, NOW, NOW, 3, 60),
     PublishFirmware(5, "https://x.example/f", "0" * 32, 3, 60),
     UnpublishFirmware("0" * 32),
+    Trigger("certificate"),
+    GiveCertificate("PEM", request_id=4),
+    InstallRoot("csms_root", "PEM"),
+    InstallRoot("manufacturer_root", "PEM"),
+    ReadCertificates(),
+    ReadCertificates(("csms_root",)),
+    DeleteCertificate("SHA256", "0a" * 32, "0b" * 32, "0c"),
+    SetNetworkProfile(2, "wss://csms.example/ocpp", 3),
 ]
-NEWER = (PublishFirmware, UnpublishFirmware)
+NEWER = (PublishFirmware, UnpublishFirmware, SetNetworkProfile)
 """What OCPP 1.6 cannot say."""
 
 
@@ -230,6 +243,10 @@ def answers_read(dialect: Dialect, call: Any) -> CommandResult:
         ("1.6", Unlock(0)),
         ("1.6", RequestLog(1, "https://x.example", LogKind.SECURITY, plain=True)),
         ("1.6", UnpublishFirmware("0" * 32)),
+        ("1.6", InstallRoot("v2g_root", "PEM")),
+        ("1.6", SetNetworkProfile(1, "wss://x.example", 3)),
+        ("2.0.1", InstallRoot("v2g_chain", "PEM")),
+        ("2.0.1", SetNetworkProfile(1, "wss://x.example", 3, interface="Pigeon0")),
         ("1.6", PublishFirmware(1, "https://x.example", "0" * 32)),
         ("2.0.1", Unlock(0)),
         ("1.6", SetLimit(LimitPurpose.TX, 0, 1, 1, limit_w=1.0, transaction_ref="1")),

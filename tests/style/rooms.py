@@ -50,6 +50,13 @@ EXTRA: dict[str, dict[str, str]] = {
     },
     "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
     "pki": {
+        "authorities": "the built-in authorities as they are kept",
+        "book": "certificates in memory: the door asks the database nothing",
+        "desk": "what happens unasked: door, warnings, renewal",
+        "field": "what is done on a charger itself",
+        "door": "what a connection proves: a security decision read on its own",
+        "issuing": "from a request to a certificate in use",
+        "warnings": "what deserves an alert",
         "authority": "pure: the built-in certificate authority",
         "sealing": "private keys at rest",
         "x509": "pure: certificates and requests read, checked, followed to what is trusted",

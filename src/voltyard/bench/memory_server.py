@@ -13,6 +13,7 @@ from uuid import UUID
 from voltyard.bench.loops import fast_loop, raise_file_limit
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import (
+    IN_THE_CLEAR,
     Admission,
     Admitted,
     BootInfo,
@@ -20,6 +21,7 @@ from voltyard.chargers.model import (
     BootStatus,
     ConfigRow,
     Frame,
+    Peer,
     Station,
     StationRef,
     StationState,
@@ -51,7 +53,13 @@ class MemoryChargers:
         self.flags = 0
 
     async def admit(
-        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+        self,
+        identity: str,
+        password: str | None,
+        *,
+        remote: str,
+        subprotocols: Sequence[str],
+        peer: Peer = IN_THE_CLEAR,
     ) -> Admitted:
         station_id = station_id_of(ORGANISATION, identity)
         station = Station(station_id, ORGANISATION, None, identity, StationState.APPROVED)
@@ -83,6 +91,25 @@ class MemoryChargers:
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
     ) -> bool:
         return False
+
+    async def certificate_requested(
+        self,
+        station: StationRef,
+        csr: str,
+        *,
+        use: str = "station",
+        request_id: int | None = None,
+    ) -> bool:
+        return False
+
+    async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
+        self.flags += 1
+
+    async def firmware_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        return
+
+    async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
+        return
 
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags += 1

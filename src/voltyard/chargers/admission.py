@@ -94,7 +94,9 @@ class Doorkeeper(Protocol):
 class SecurityDesk(Doorkeeper, Protocol):
     """Who knows certificates: at the door, and when a charger asks for one or warns."""
 
-    async def certificate_requested(self, station: StationRef, csr: str, *, use: str) -> bool:
+    async def certificate_requested(
+        self, station: StationRef, csr: str, *, use: str, request_id: int | None
+    ) -> bool:
         """Whether the request is taken; the certificate comes later, as a command."""
 
     async def security_event(

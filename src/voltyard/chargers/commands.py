@@ -119,10 +119,14 @@ class SendData:
 
 @dataclass(frozen=True, slots=True)
 class GiveCertificate:
-    """The station's own certificate, signed: PEM, its own first, then each one's issuer."""
+    """The station's own certificate, signed: PEM, its own first, then each one's issuer.
+
+    ``request_id``: what the station called its request (2.1).
+    """
 
     chain: str
     use: str = "station"
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,6 @@ class SetNetworkProfile:
     slot: int
     url: str
     security_profile: int
-    version: str = "OCPP20"
     interface: str = "Wired0"
     message_timeout_s: int = 30
 

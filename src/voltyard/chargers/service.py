@@ -122,12 +122,17 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep):
         return await self._gate.admit(identity, password, remote=remote, peer=peer)
 
     async def certificate_requested(
-        self, station: StationRef, csr: str, *, use: str = "station"
+        self,
+        station: StationRef,
+        csr: str,
+        *,
+        use: str = "station",
+        request_id: int | None = None,
     ) -> bool:
         """Whether a station's request for a certificate is taken."""
         if self._desk is None:
             return False
-        return await self._desk.certificate_requested(station, csr, use=use)
+        return await self._desk.certificate_requested(station, csr, use=use, request_id=request_id)
 
     async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
         if self._desk is not None:

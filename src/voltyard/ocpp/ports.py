@@ -6,11 +6,13 @@ from typing import Protocol
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import (
+    IN_THE_CLEAR,
     Admitted,
     BootInfo,
     BootReply,
     ConfigRow,
     Frame,
+    Peer,
     StationRef,
     StatusReport,
 )
@@ -27,7 +29,13 @@ class Chargers(Protocol):
     """Every method that changes something returns after its commit."""
 
     async def admit(
-        self, identity: str, password: str | None, *, remote: str, subprotocols: Sequence[str]
+        self,
+        identity: str,
+        password: str | None,
+        *,
+        remote: str,
+        subprotocols: Sequence[str],
+        peer: Peer = IN_THE_CLEAR,
     ) -> Admitted: ...
 
     async def connected(self, link: StationLink) -> None:
@@ -48,6 +56,20 @@ class Chargers(Protocol):
     async def data_received(
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
     ) -> bool: ...
+
+    async def certificate_requested(
+        self,
+        station: StationRef,
+        csr: str,
+        *,
+        use: str = "station",
+        request_id: int | None = None,
+    ) -> bool:
+        """Whether the request is taken; the certificate comes as ``GiveCertificate``."""
+
+    async def security_event(
+        self, station: StationRef, kind: str, at: datetime, info: str
+    ) -> None: ...
 
     async def firmware_told(self, station: StationRef, told: str, request_id: int | None) -> None:
         """How far an update is; ``told`` in the words of ``voltyard.firmware.model.Told``."""

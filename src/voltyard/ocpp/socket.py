@@ -23,13 +23,14 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from voltyard.chargers.model import Admission, Admitted
+from voltyard.chargers.model import IN_THE_CLEAR, Admission, Admitted
 from voltyard.clock import Clock
 from voltyard.errors import ChargerOffline
 from voltyard.ocpp.connection import Connection
 from voltyard.ocpp.framing import MESSAGE_MAX_BYTES
 from voltyard.ocpp.gateway import DEFAULTS, Gateway, GatewaySettings
 from voltyard.ocpp.handshake import Choice, basic_of, choose, identity_of, offered_in
+from voltyard.ocpp.peer import peer_of
 from voltyard.ocpp.plain import Splitter, text_frame, text_of
 from voltyard.ocpp.ports import Chargers, Sessions
 
@@ -64,6 +65,7 @@ class OcppServer:
         self.sockets: set[_Socket] = set()
         self._tls = tls
         self._server: asyncio.Server | None = None
+        self._secure: asyncio.Server | None = None
         self._keepalive: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -75,10 +77,19 @@ class OcppServer:
         self._keepalive = self.gateway.spawn(self._keep_alive())
         return int(self._server.sockets[0].getsockname()[1])
 
+    async def also(self, host: str, port: int, tls: ssl.SSLContext) -> int:
+        """Listen on a second port, by TLS, for the same gateway; the port that was bound."""
+        loop = asyncio.get_running_loop()
+        self._secure = await loop.create_server(
+            lambda: _Socket(self), host, port, ssl=tls, backlog=BACKLOG
+        )
+        return int(self._secure.sockets[0].getsockname()[1])
+
     async def close(self, reason: str = "the server stops") -> None:
         """Take no new connection, answer what has arrived, say goodbye, cut what is left."""
-        if self._server is not None:
-            self._server.close()
+        for server in (self._server, self._secure):
+            if server is not None:
+                server.close()
         if self._keepalive is not None:
             self._keepalive.cancel()
         await self.gateway.close(reason)
@@ -151,6 +162,7 @@ class _Socket(asyncio.Protocol):
         self._ended = asyncio.get_running_loop().create_future()
         self._heard = True
         self._closing = False
+        self._peer = IN_THE_CLEAR
         self.remote = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -158,6 +170,7 @@ class _Socket(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         peer = self._transport.get_extra_info("peername")
         self.remote = f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else str(peer or "")
+        self._peer = peer_of(transport)
         self._request = asyncio.get_running_loop().create_future()
         self._server.sockets.add(self)
         self._gateway.spawn(self._shake_hands(self._request))
@@ -252,7 +265,7 @@ class _Socket(asyncio.Protocol):
             self._respond(response)
             return
         admitted = await self._gateway.admit(
-            identity, basic, remote=self.remote, subprotocols=offered
+            identity, basic, remote=self.remote, subprotocols=offered, peer=self._peer
         )
         self._decide(admitted, response, offered)
 

@@ -149,6 +149,7 @@ class StationCertificate:
     key_hash: str
     requested_at: datetime
     use: str = "station"
+    request_id: int | None = None
     chain: str = ""
     serial: str | None = None
     fingerprint: str | None = None
@@ -214,13 +215,17 @@ class CertificateFilter:
 
 @dataclass(frozen=True, slots=True)
 class SecurityView:
-    """A station's security for pages and REST."""
+    """A station's security for pages and REST.
 
+    ``required`` is what its connections must show, the house's lowest profile included.
+    """
+
+    station_id: UUID
     identity: str
     connected: bool
     security: StationSecurity
+    required: Profile
     connected_profile: Profile | None
-    certificate: StationCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,9 @@ async def update_certificate(tx: Tx, row: StationCertificate) -> None:
     await tx.execute(f"UPDATE pki_certificates SET {changes} WHERE id = :id", kept)
 
 
-_LASTING = frozenset({"id", "org_id", "station_id", "csr", "key_hash", "requested_at", "use"})
+_LASTING = frozenset(
+    {"id", "org_id", "station_id", "csr", "key_hash", "requested_at", "use", "request_id"}
+)
 
 
 async def certificate(tx: Tx, certificate_id: UUID) -> StationCertificate | None:
@@ -230,6 +232,16 @@ async def issued_unsent(tx: Tx) -> list[StationCertificate]:
     rows = await tx.all(
         f"SELECT {_CERTIFICATE} FROM pki_certificates WHERE state = 'issued'"
         " ORDER BY requested_at, id"
+    )
+    return [_certificate(row) for row in rows]
+
+
+async def signed(tx: Tx, at: datetime) -> list[StationCertificate]:
+    """Every certificate that may still be shown at ``at``."""
+    rows = await tx.all(
+        f"SELECT {_CERTIFICATE} FROM pki_certificates WHERE fingerprint IS NOT NULL"
+        " AND not_after > :at ORDER BY requested_at, id",
+        {"at": at},
     )
     return [_certificate(row) for row in rows]
 

@@ -127,6 +127,10 @@ def names_of(name: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:
     return [str(attribute.value) for attribute in name.get_attributes_for_oid(oid)]
 
 
+def request_names(csr: Request) -> list[str]:
+    return names_of(csr.subject, NameOID.COMMON_NAME)
+
+
 def common_name(certificate: Certificate) -> str | None:
     """The one CN; None where there is none or more than one: two names are no identity."""
     found = names_of(certificate.subject, NameOID.COMMON_NAME)
@@ -232,6 +236,11 @@ def issuer_hash(certificate: Certificate) -> str:
     return sha256(certificate.issuer.public_bytes()).hexdigest()
 
 
+def name_hash(certificate: Certificate) -> str:
+    """The ``issuer_hash`` of what this certificate has issued."""
+    return sha256(certificate.subject.public_bytes()).hexdigest()
+
+
 def serial(certificate: Certificate) -> str:
     return f"{certificate.serial_number:x}"
 
@@ -270,6 +279,34 @@ def _length(der: bytes, position: int) -> int:
         return first
     count = first & 0x7F
     return int.from_bytes(der[position + 2 : position + 2 + count])
+
+
+def read_revocations(
+    pem: str, issuers: Sequence[Certificate]
+) -> tuple[str, list[tuple[str, datetime]]]:
+    """Of a CRL signed by one of ``issuers``: its issuer's hash, and (serial, since when).
+
+    PEM. Raises Invalid for one that nobody of them signed.
+    """
+    try:
+        crl = x509.load_pem_x509_crl(_lines(pem).strip().encode())
+        known = any(
+            crl.issuer == issuer.subject and crl.is_signature_valid(_signer(issuer))
+            for issuer in issuers
+        )
+    except _BROKEN as error:
+        raise Invalid("the list cannot be read", code="crl", detail=str(error)) from None
+    if not known:
+        raise Invalid("the list is signed by nobody that is trusted here", code="crl")
+    found = [(f"{entry.serial_number:x}", entry.revocation_date_utc) for entry in crl]
+    return sha256(crl.issuer.public_bytes()).hexdigest(), found
+
+
+def _signer(issuer: Certificate) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    key = issuer.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise TypeError("neither RSA nor an elliptic curve")
+    return key
 
 
 def to_pem(certificates: Iterable[Certificate]) -> str:

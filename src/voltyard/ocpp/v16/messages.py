@@ -1,11 +1,10 @@
 """Every message of OCPP 1.6 and its security extension, by profile."""
 
-from voltyard.ocpp.registry import both, later, noted, received, registry, sent
+from voltyard.ocpp.registry import both, later, received, registry, sent
 from voltyard.ocpp.v16 import (
     core,
     firmware,
     local_list,
-    notices,
     operations,
     remote_trigger,
     reservation,
@@ -44,15 +43,15 @@ MESSAGES = registry(
     sent(smart_charging, "ClearChargingProfile"),
     sent(smart_charging, "GetCompositeSchedule"),
     sent(remote_trigger, "TriggerMessage"),
-    noted(security, "SecurityEventNotification", notices.security_event),
-    noted(security, "SignCertificate", notices.sign_certificate),
+    received(security, "SecurityEventNotification", security.security_event),
+    received(security, "SignCertificate", security.sign_certificate),
     received(security, "LogStatusNotification", upkeep.log_status),
     received(security, "SignedFirmwareStatusNotification", upkeep.signed_firmware_status),
-    later(security, "CertificateSigned"),
-    later(security, "InstallCertificate"),
-    later(security, "DeleteCertificate"),
-    later(security, "GetInstalledCertificateIds"),
-    later(security, "ExtendedTriggerMessage"),
+    sent(security, "CertificateSigned"),
+    sent(security, "InstallCertificate"),
+    sent(security, "DeleteCertificate"),
+    sent(security, "GetInstalledCertificateIds"),
+    sent(security, "ExtendedTriggerMessage"),
     sent(security, "GetLog"),
     sent(security, "SignedUpdateFirmware"),
 )

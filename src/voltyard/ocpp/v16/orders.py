@@ -29,7 +29,7 @@ from voltyard.ocpp import limits
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.tokens import id_tag
-from voltyard.ocpp.v16 import core, operations, remote_trigger, smart_charging
+from voltyard.ocpp.v16 import certificate_orders, core, operations, remote_trigger, smart_charging
 from voltyard.ocpp.v16.messages import MESSAGES
 from voltyard.ocpp.v16.smart_charging import (
     ChargingProfile,
@@ -205,6 +205,8 @@ TRIGGERS: dict[str, remote_trigger.MessageTriggerWord] = {
 
 @_express.register
 def _trigger(command: Trigger, now: datetime) -> Expressed:
+    if command.message == "certificate":
+        return certificate_orders.trigger_certificate(command)
     message = TRIGGERS.get(command.message)
     if message is None:
         raise Invalid(f"OCPP 1.6 cannot trigger {command.message}")
@@ -273,5 +275,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
     return single(asked(request, _data))
 
 
+for _order in certificate_orders.ORDERS:
+    _express.register(_order)
 _express.register(update_firmware)
 _express.register(request_log)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
+from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v16.types import TriggerMessageStatusWord
 from voltyard.ocpp.wire import (
     Instant,
@@ -108,12 +109,28 @@ class SecurityEventNotificationResponse(Wire):
     pass
 
 
+async def security_event(
+    exchange: Exchange, request: SecurityEventNotification
+) -> SecurityEventNotificationResponse:
+    """A04: answered once it is kept."""
+    at = exchange.instant(request.timestamp)
+    info = request.tech_info or ""
+    await exchange.chargers.security_event(exchange.station, request.type, at, info)
+    return SecurityEventNotificationResponse()
+
+
 class SignCertificate(Wire):
     csr: Str5500
 
 
 class SignCertificateResponse(Wire):
     status: GenericStatusWord
+
+
+async def sign_certificate(exchange: Exchange, request: SignCertificate) -> SignCertificateResponse:
+    """A02.FR.11, A02.FR.12: the certificate itself follows as CertificateSigned."""
+    taken = await exchange.chargers.certificate_requested(exchange.station, request.csr)
+    return SignCertificateResponse(status="Accepted" if taken else "Rejected")
 
 
 class CertificateSigned(Wire):

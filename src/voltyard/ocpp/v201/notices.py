@@ -16,24 +16,6 @@ from voltyard.ocpp.v201.ev_needs import (
     NotifyEVChargingSchedule,
     NotifyEVChargingScheduleResponse,
 )
-from voltyard.ocpp.v201.security import (
-    SecurityEventNotification,
-    SecurityEventNotificationResponse,
-    SignCertificate,
-    SignCertificateResponse,
-)
-
-
-async def security_event(
-    exchange: Exchange, request: SecurityEventNotification
-) -> SecurityEventNotificationResponse:
-    exchange.flag("security_event", f"{request.type} {request.tech_info or ''}")
-    return SecurityEventNotificationResponse()
-
-
-async def sign_certificate(exchange: Exchange, request: SignCertificate) -> SignCertificateResponse:
-    """A02: there is no certificate authority behind this port."""
-    return SignCertificateResponse(status="Rejected")
 
 
 async def charging_needs(

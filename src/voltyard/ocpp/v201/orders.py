@@ -30,6 +30,7 @@ from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.v201 import (
     availability,
+    certificate_orders,
     data_transfer,
     provisioning,
     remote_control,
@@ -243,7 +244,10 @@ TRIGGERS: dict[str, remote_control.MessageTriggerWord] = {
     "transaction": "TransactionEvent",
     "diagnostics": "LogStatusNotification",
     "firmware": "FirmwareStatusNotification",
+    "certificate": "SignChargingStationCertificate",
 }
+TRIGGERED = {"certificate": "SignCertificate"}
+"""What comes of a trigger, where it has another name."""
 
 
 @_express.register
@@ -257,7 +261,7 @@ def _trigger(command: Trigger, now: datetime) -> Expressed:
         connector = 1 if command.message == "status" else None
         evse = Evse(id=command.evse_number, connector_id=connector)
     request = remote_control.TriggerMessage(requested_message=message, evse=evse)
-    return _simple(request, triggers=message)
+    return _simple(request, triggers=TRIGGERED.get(command.message, message))
 
 
 @_express.register
@@ -323,5 +327,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
     return single(asked(request, _data))
 
 
+for _asks in certificate_orders.ORDERS:
+    _express.register(_asks)
 for _order in (update_firmware, publish_firmware, unpublish_firmware, request_log):
     _express.register(_order)

@@ -2,6 +2,8 @@
 
 from typing import Annotated, ClassVar
 
+from voltyard.ocpp.certifying import use_of
+from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.types import GenericStatusWord, StatusInfo, Wire201
 from voltyard.ocpp.wire import Instant, OneOf, Str50, Str255, Str5500, Str10000, Word
 
@@ -21,6 +23,16 @@ class SecurityEventNotificationResponse(Wire201):
     pass
 
 
+async def security_event(
+    exchange: Exchange, request: SecurityEventNotification
+) -> SecurityEventNotificationResponse:
+    """A04: answered once it is kept."""
+    at = exchange.instant(request.timestamp)
+    info = request.tech_info or ""
+    await exchange.chargers.security_event(exchange.station, request.type, at, info)
+    return SecurityEventNotificationResponse()
+
+
 class SignCertificate(Wire201):
     csr: Str5500
     certificate_type: CertificateSigningUseWord | None = None
@@ -29,6 +41,13 @@ class SignCertificate(Wire201):
 class SignCertificateResponse(Wire201):
     status: GenericStatusWord
     status_info: StatusInfo | None = None
+
+
+async def sign_certificate(exchange: Exchange, request: SignCertificate) -> SignCertificateResponse:
+    """A02.FR.11, A02.FR.12: the certificate itself follows as CertificateSigned."""
+    use = use_of(request.certificate_type)
+    taken = await exchange.chargers.certificate_requested(exchange.station, request.csr, use=use)
+    return SignCertificateResponse(status="Accepted" if taken else "Rejected")
 
 
 class CertificateSigned(Wire201):

@@ -38,19 +38,20 @@ from voltyard.ocpp.v201 import data_transfer as data_transfer_201
 from voltyard.ocpp.v201 import metering as metering_201
 from voltyard.ocpp.v201 import notices as notices_201
 from voltyard.ocpp.v201 import provisioning as provisioning_201
+from voltyard.ocpp.v201 import security as security_201
 from voltyard.ocpp.v201 import transactions as transactions_201
 
 MESSAGES = registry(
-    noted(security, "SecurityEventNotification", notices_201.security_event),
-    noted(security, "SignCertificate", notices_201.sign_certificate),
-    later(security, "CertificateSigned"),
+    received(security, "SecurityEventNotification", security_201.security_event),
+    received(security, "SignCertificate", security.sign_certificate),
+    sent(security, "CertificateSigned"),
     received(provisioning, "BootNotification", provisioning_201.boot),
     received(provisioning, "NotifyReport", provisioning_201.notify_report),
     sent(provisioning, "GetBaseReport"),
     later(provisioning, "GetReport"),
     sent(provisioning, "GetVariables"),
     sent(provisioning, "SetVariables"),
-    later(provisioning, "SetNetworkProfile"),
+    sent(provisioning, "SetNetworkProfile"),
     sent(provisioning, "Reset"),
     received(authorization, "Authorize", authorization_201.authorise),
     later(authorization, "ClearCache"),
@@ -90,9 +91,9 @@ MESSAGES = registry(
     sent(firmware, "UnpublishFirmware"),
     noted(certificates, "Get15118EVCertificate", notices_201.ev_certificate),
     noted(certificates, "GetCertificateStatus", notices_201.certificate_status),
-    later(certificates, "InstallCertificate"),
-    later(certificates, "DeleteCertificate"),
-    later(certificates, "GetInstalledCertificateIds"),
+    sent(certificates, "InstallCertificate"),
+    sent(certificates, "DeleteCertificate"),
+    sent(certificates, "GetInstalledCertificateIds"),
     noted(certificates, "GetCertificateChainStatus", notices.certificate_chain_status),
     received(diagnostics, "LogStatusNotification", upkeep.log_status),
     sent(diagnostics, "GetLog"),

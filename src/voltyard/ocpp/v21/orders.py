@@ -16,11 +16,14 @@ from voltyard.chargers.commands import (
     Command,
     CommandResult,
     CommandStatus,
+    GiveCertificate,
     ReadCompositeSchedule,
     SchedulePeriod,
+    SetNetworkProfile,
 )
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
+from voltyard.ocpp.v21 import provisioning
 from voltyard.ocpp.v21.messages import MESSAGES
 from voltyard.ocpp.v21.smart_charging import GetCompositeSchedule, GetCompositeScheduleResponse
 from voltyard.ocpp.v201 import orders as orders_201
@@ -43,6 +46,26 @@ def _as_21(call: Outgoing) -> Outgoing:
     request = msgspec.convert(msgspec.to_builtins(call.request), kind)
     again = outgoing(MESSAGES, request, call.answer)
     return replace(call, request=request, reader=again.reader)
+
+
+@_express.register
+def _give_certificate(command: GiveCertificate, now: datetime) -> Expressed:
+    (call,), combine = orders_201.express(command, now)
+    given = _as_21(call)
+    request = msgspec.structs.replace(given.request, request_id=command.request_id)
+    return (replace(given, request=request),), combine
+
+
+@_express.register
+def _network(command: SetNetworkProfile, now: datetime) -> Expressed:
+    """The version is not a profile's any more: it is agreed on at each connection."""
+    (call,), combine = orders_201.express(command, now)
+    given = _as_21(call)
+    request = given.request
+    assert isinstance(request, provisioning.SetNetworkProfile)
+    connection = msgspec.structs.replace(request.connection_data, ocpp_version=None)
+    request = msgspec.structs.replace(request, connection_data=connection)
+    return (replace(given, request=request),), combine
 
 
 @_express.register

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
+from voltyard.ocpp.certifying import use_of
+from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v21.types import StatusInfo
 from voltyard.ocpp.v201 import security as security_201
 from voltyard.ocpp.v201.certificates import CertificateHashData
-from voltyard.ocpp.v201.security import CertificateSignedStatusWord
-from voltyard.ocpp.v201.types import GenericStatusWord, Wire201
-from voltyard.ocpp.wire import Integer, OneOf, Str5500, Str10000, Word
+from voltyard.ocpp.v201.types import Wire201
+from voltyard.ocpp.wire import Integer, OneOf, Word
 
 CertificateSigningUseWord = Annotated[
     Word, OneOf("ChargingStationCertificate", "V2GCertificate", "V2G20Certificate")
@@ -22,24 +23,31 @@ class SecurityEventNotificationResponse(Wire201):
     pass
 
 
-class SignCertificate(Wire201):
-    csr: Str5500
+class SignCertificate(security_201.SignCertificate, kw_only=True):
     certificate_type: CertificateSigningUseWord | None = None
     hash_root_certificate: CertificateHashData | None = None
     request_id: Integer | None = None
 
 
-class SignCertificateResponse(Wire201):
-    status: GenericStatusWord
+class SignCertificateResponse(security_201.SignCertificateResponse, kw_only=True):
     status_info: StatusInfo | None = None
 
 
-class CertificateSigned(Wire201):
-    certificate_chain: Str10000
+async def sign_certificate(exchange: Exchange, request: SignCertificate) -> SignCertificateResponse:
+    """As in 2.0.1; what the station calls its request comes back with the certificate."""
+    taken = await exchange.chargers.certificate_requested(
+        exchange.station,
+        request.csr,
+        use=use_of(request.certificate_type),
+        request_id=request.request_id,
+    )
+    return SignCertificateResponse(status="Accepted" if taken else "Rejected")
+
+
+class CertificateSigned(security_201.CertificateSigned, kw_only=True):
     certificate_type: CertificateSigningUseWord | None = None
     request_id: Integer | None = None
 
 
-class CertificateSignedResponse(Wire201):
-    status: CertificateSignedStatusWord
+class CertificateSignedResponse(security_201.CertificateSignedResponse, kw_only=True):
     status_info: StatusInfo | None = None

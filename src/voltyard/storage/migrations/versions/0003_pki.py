@@ -32,7 +32,8 @@ CREATE TABLE pki_stations (
 CREATE TABLE pki_certificates (
   id uuid PRIMARY KEY, org_id uuid NOT NULL,
   station_id uuid NOT NULL REFERENCES stations ON DELETE CASCADE, state text NOT NULL,
-  issuer text NOT NULL, use text NOT NULL, csr text NOT NULL, key_hash text NOT NULL,
+  issuer text NOT NULL, use text NOT NULL, request_id bigint,
+  csr text NOT NULL, key_hash text NOT NULL,
   chain text NOT NULL DEFAULT '', serial text, fingerprint text, issuer_hash text,
   subject text NOT NULL DEFAULT '', not_before timestamptz, not_after timestamptz,
   requested_at timestamptz NOT NULL, issued_at timestamptz, sent_at timestamptz,

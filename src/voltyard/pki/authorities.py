@@ -1,0 +1,131 @@
+"""The built-in authorities as they are kept: made when first needed, their keys sealed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from voltyard.clock import Clock
+from voltyard.pki import authority as make
+from voltyard.pki import store, x509
+from voltyard.pki.authority import Authority, Keyed
+from voltyard.pki.book import Book
+from voltyard.pki.model import Algorithm
+from voltyard.pki.sealing import PrivateKey, Vault
+from voltyard.pki.store import StoredAuthority, StoredServer
+from voltyard.storage.engine import Database
+from voltyard.tenancy import scope
+
+SERVER_LEFT = timedelta(days=30)
+"""The server's own certificate is renewed when less than this is left."""
+
+RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Authorities:
+    """Puts what it loads or makes into the book."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        vault: Vault,
+        book: Book,
+        run_blocking: RunBlocking,
+        name: str = "voltyard",
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._vault = vault
+        self._book = book
+        self._run_blocking = run_blocking
+        self._name = name
+        self._making = asyncio.Lock()
+
+    async def load(self) -> None:
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            found = await store.authorities(tx)
+        for stored in found:
+            self._book.authorities[stored.algorithm] = self._opened(stored)
+
+    async def get(self, algorithm: Algorithm) -> tuple[Authority, bool]:
+        """The authority, and whether it was made just now."""
+        async with self._making:
+            known = self._book.authorities.get(algorithm)
+            if known is not None:
+                return known, False
+            made = await self._make(algorithm)
+            self._book.authorities[algorithm] = made
+            return made, True
+
+    async def _make(self, algorithm: Algorithm) -> Authority:
+        now = self._clock.now()
+        root, issuing = await self._run_blocking(lambda: make.make(algorithm, self._name, now))
+        stored = StoredAuthority(
+            algorithm,
+            x509.to_pem([root.certificate]),
+            self._vault.seal(root.key, _about(algorithm, "root")),
+            x509.to_pem([issuing.certificate]),
+            self._vault.seal(issuing.key, _about(algorithm, "issuing")),
+        )
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            if not await store.insert_authority(tx, stored, now):
+                found = {a.algorithm: a for a in await store.authorities(tx)}
+                stored = found[algorithm]
+        return self._opened(stored)
+
+    def _opened(self, stored: StoredAuthority) -> Authority:
+        """The root's key stays sealed: it is needed only to make another issuing authority."""
+        key = self._vault.open(stored.issuing_key, _about(stored.algorithm, "issuing"))
+        return Authority(
+            stored.algorithm,
+            x509.read_certificates(stored.root)[0],
+            Keyed(x509.read_certificates(stored.issuing)[0], key),
+        )
+
+    async def server(self, names: Sequence[str]) -> list[tuple[str, PrivateKey]]:
+        """Chain (PEM) and key for the OCPP port, per algorithm: one RSA, one EC (A00.FR.317)."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            known = {found.algorithm: found for found in await store.servers(tx)}
+        now = self._clock.now()
+        pairs = []
+        for algorithm in Algorithm:
+            stored = known.get(algorithm)
+            fresh = stored is not None and stored.not_after > now + SERVER_LEFT
+            if stored is None or not fresh or stored.names != ",".join(names):
+                stored = await self._issue_server(algorithm, names)
+            key = self._vault.open(stored.key, _about(algorithm, "server"))
+            pairs.append((stored.chain, key))
+        return pairs
+
+    async def _issue_server(self, algorithm: Algorithm, names: Sequence[str]) -> StoredServer:
+        authority, _ = await self.get(algorithm)
+        now = self._clock.now()
+        made: Keyed = await self._run_blocking(
+            lambda: make.issue_server(authority, names, organisation=self._name, now=now)
+        )
+        stored = StoredServer(
+            algorithm,
+            ",".join(names),
+            x509.to_pem([made.certificate, authority.issuing.certificate]),
+            self._vault.seal(made.key, _about(algorithm, "server")),
+            made.certificate.not_valid_after_utc,
+        )
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await store.save_server(tx, stored)
+        return stored
+
+
+def locked_pem(key: PrivateKey, password: str) -> bytes:
+    """The key as PEM that only ``password`` opens."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(password.encode()),
+    )
+
+
+def _about(algorithm: Algorithm, what: str) -> str:
+    return f"the {what} certificate ({algorithm.value})"

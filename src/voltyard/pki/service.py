@@ -1,0 +1,479 @@
+"""Certificates and security profiles of chargers: what people ask for, and what they may see."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives import serialization
+
+from voltyard.alerts.service import AlertService
+from voltyard.bus import Bus
+from voltyard.chargers.model import Station
+from voltyard.chargers.service import ChargerService
+from voltyard.clock import Clock
+from voltyard.errors import Conflict, Invalid, NotFound
+from voltyard.ids import new_id
+from voltyard.pki import authority as make
+from voltyard.pki import store, x509
+from voltyard.pki.authorities import Authorities, RunBlocking
+from voltyard.pki.book import Book
+from voltyard.pki.desk import Desk
+from voltyard.pki.events import SecurityProfileChanged, TrustChanged
+from voltyard.pki.field import Field
+from voltyard.pki.model import (
+    VALID,
+    Algorithm,
+    Anchor,
+    AnchorUse,
+    AuthorityView,
+    CertificateFilter,
+    CertificateState,
+    EventFilter,
+    Policy,
+    Profile,
+    Revocation,
+    SecurityEvent,
+    SecurityView,
+    StationCertificate,
+    StationSecurity,
+)
+from voltyard.pki.sealing import PrivateKey, Vault
+from voltyard.pki.warnings import Warnings
+from voltyard.storage.engine import Database, Tx
+from voltyard.tenancy import scope
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission, Principal
+
+PAGE_MAX = 1_000
+REASON_MAX = 200
+NO_EVENTS = EventFilter()
+NO_CERTIFICATES = CertificateFilter()
+Audit = Callable[[Tx, Principal, str, str, str, Mapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PkiSettings:
+    """``lowest`` is asked of every station, whatever its own profile.
+
+    ``tls_offered``: chargers can reach us by TLS; ``url`` is where, without an identity.
+    ``keep_events_days``: how long security events are kept.
+    """
+
+    lowest: Profile = Profile.NONE
+    tls_offered: bool = False
+    url: str = ""
+    keep_events_days: int = 730
+
+
+class PkiService(Desk):
+    """All take the organisation whose rows may be seen; another's are not found."""
+
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        stations: ChargerService,
+        alerts: AlertService,
+        *,
+        audit: Audit,
+        vault: Vault,
+        run_blocking: RunBlocking,
+        settings: PkiSettings | None = None,
+    ) -> None:
+        settings = settings or PkiSettings()
+        book = Book()
+        authorities = Authorities(database, clock, vault, book, run_blocking)
+        warnings = Warnings(alerts, stations, clock)
+        super().__init__(
+            database, bus, clock, stations, authorities, book, warnings, settings.lowest
+        )
+        self.audit = audit
+        self.settings = settings
+        self.field = Field(self)
+
+    # What is trusted.
+
+    def trusted_pem(self) -> str:
+        """Everything a client's certificate may lead to, of all organisations: for TLS alone.
+
+        Who may be trusted for which station is judged at the door.
+        """
+        theirs = [c for pairs in self._book.anchors.values() for _, c in pairs]
+        return x509.to_pem([*self._book.built_in(), *theirs])
+
+    async def server_keys(self, names: Sequence[str]) -> list[tuple[str, PrivateKey]]:
+        """Certificates of the OCPP port by the built-in authorities: chain (PEM) and key each."""
+        before = len(self._book.authorities)
+        made = await self._authorities.server(names)
+        if len(self._book.authorities) != before:
+            await self._bus.publish(TrustChanged(self.clock.now()))
+        return made
+
+    async def authorities(self, who: Principal) -> list[AuthorityView]:
+        """The built-in ones; made now if there is none yet."""
+        require(who, Permission.VIEW)
+        if not self._book.authorities:
+            await self._authorities.get(Algorithm.EC)
+            await self._bus.publish(TrustChanged(self.clock.now()))
+        return [
+            AuthorityView(
+                algorithm,
+                x509.to_pem([found.root]),
+                x509.to_pem([found.issuing.certificate]),
+                found.root.subject.rfc4514_string(),
+                found.root.not_valid_after_utc,
+                x509.fingerprint(found.root),
+            )
+            for algorithm, found in sorted(self._book.authorities.items())
+        ]
+
+    async def revocation_list(self, who: Principal, algorithm: Algorithm) -> str:
+        """A CRL (PEM) of the built-in issuing authority: this organisation's revocations."""
+        require(who, Permission.VIEW)
+        authority = self._book.authorities.get(algorithm)
+        if authority is None:
+            raise NotFound("There is no such authority yet.")
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            found = await store.revocations(tx)
+        async with scope.transaction(self.database, scope.SYSTEM) as tx:
+            number = await store.next_crl_number(tx, algorithm)
+        issuer = x509.name_hash(authority.issuing.certificate)
+        mine = [entry for entry in found if entry.issuer_hash == issuer]
+        crl = make.revocation_list(authority, mine, number=number, now=self.clock.now())
+        return crl.public_bytes(serialization.Encoding.PEM).decode()
+
+    def anchors(self, who: Principal) -> list[Anchor]:
+        require(who, Permission.VIEW)
+        return [anchor for anchor, _ in self._book.anchors.get(who.org_id, ())]
+
+    async def trust(self, who: Principal, name: str, use: AnchorUse, pem: str) -> list[Anchor]:
+        """Import every certificate of a PEM text. Raises Invalid for one that is no authority."""
+        require(who, Permission.SECURITY_WRITE)
+        now = self.clock.now()
+        found = x509.read_certificates(pem)
+        for certificate in found:
+            fault = x509.key_fault(certificate.public_key())
+            if not x509.is_authority(certificate):
+                fault = "it is no authority's certificate"
+            if certificate.not_valid_after_utc <= now:
+                fault = "it has ended"
+            if fault is not None:
+                raise Invalid(f"{certificate.subject.rfc4514_string()}: {fault}", code="anchor")
+        made = [_anchor(who, name, use, certificate, now) for certificate in found]
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            added = [anchor for anchor in made if await store.insert_anchor(tx, anchor)]
+            for anchor in added:
+                detail = {"name": name, "use": use.value, "subject": anchor.subject}
+                await self.audit(tx, who, "anchor.create", "anchor", str(anchor.id), detail)
+        if not added:
+            raise Conflict("this is trusted already", code="anchor")
+        for anchor, certificate in zip(made, found, strict=True):
+            if anchor in added:
+                self._book.add_anchor(anchor, certificate)
+        await self._bus.publish(TrustChanged(now))
+        return added
+
+    async def distrust(self, who: Principal, anchor_id: UUID) -> None:
+        """Its certificates open no connection any more; those that stand by it are cut."""
+        require(who, Permission.SECURITY_WRITE)
+        known = next((a for a in self.anchors(who) if a.id == anchor_id), None)
+        if known is None:
+            raise NotFound("There is no such certificate.")
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.delete_anchor(tx, anchor_id)
+            detail = {"name": known.name, "subject": known.subject}
+            await self.audit(tx, who, "anchor.delete", "anchor", str(anchor_id), detail)
+        self._book.drop_anchor(who.org_id, anchor_id)
+        certificate = x509.read_certificates(known.certificate)[0]
+        theirs = x509.name_hash(certificate)
+        await self._cut(who.org_id, lambda pairs: any(issuer == theirs for issuer, _ in pairs))
+
+    def policy(self, who: Principal) -> Policy:
+        require(who, Permission.VIEW)
+        return self._book.policy(who.org_id)
+
+    async def set_policy(self, who: Principal, policy: Policy) -> Policy:
+        require(who, Permission.SECURITY_WRITE)
+        wrong = {}
+        if not 1 <= policy.valid_days <= 3_650:
+            wrong["valid_days"] = "1 to 3650"
+        if not 0 <= policy.renew_days < policy.valid_days:
+            wrong["renew_days"] = "less than valid_days"
+        if len(policy.organisation) > make.COMMON_NAME_MAX:
+            wrong["organisation"] = f"at most {make.COMMON_NAME_MAX} characters"
+        if wrong:
+            raise Invalid("these values cannot be", fields=wrong)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.save_policy(tx, who.org_id, policy)
+            detail = {"issuer": policy.issuer.value, "organisation": policy.organisation}
+            await self.audit(tx, who, "pki.policy", "policy", str(who.org_id), detail)
+        self._book.policies[who.org_id] = policy
+        return policy
+
+    # Certificates of stations.
+
+    async def certificates(
+        self,
+        who: Principal,
+        wanted: CertificateFilter = NO_CERTIFICATES,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[StationCertificate]:
+        """Newest request first; ask for one more than a page to know whether there is a next."""
+        require(who, Permission.VIEW)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            return await store.certificates(tx, wanted, limit=min(limit, PAGE_MAX), offset=offset)
+
+    async def certificate(self, who: Principal, certificate_id: UUID) -> StationCertificate:
+        require(who, Permission.VIEW)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            found = await store.certificate(tx, certificate_id)
+        if found is None:
+            raise NotFound("There is no such certificate.")
+        return found
+
+    async def renew(self, who: Principal, station_id: UUID) -> str:
+        """Ask the station for a new request (A02); its word. Raises as a command does."""
+        require(who, Permission.CHARGERS_COMMAND)
+        station = self.station_of(who, station_id)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await self.audit(tx, who, "certificate.renew", "station", str(station_id), {})
+        return await self.ask_for_request(station, who.name)
+
+    async def upload(self, who: Principal, certificate_id: UUID, pem: str) -> StationCertificate:
+        """The chain that an authority elsewhere has signed for a waiting request."""
+        require(who, Permission.CHARGERS_WRITE)
+        row = await self.certificate(who, certificate_id)
+        if row.state is not CertificateState.WAITING:
+            raise Conflict("this request does not wait for a certificate", code="certificate")
+        await self.learn_organisation(who.org_id)
+        issued = await self._issuing.upload(row, pem)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            detail = {"serial": issued.serial, "subject": issued.subject}
+            await self.audit(
+                tx, who, "certificate.upload", "certificate", str(certificate_id), detail
+            )
+        return issued
+
+    async def revoke(self, who: Principal, certificate_id: UUID, reason: str) -> StationCertificate:
+        """No connection by it any more; one that stands by it is cut at once."""
+        require(who, Permission.CHARGERS_WRITE)
+        row = await self.certificate(who, certificate_id)
+        revocable = VALID | {CertificateState.ISSUED, CertificateState.REJECTED}
+        if row.state not in revocable or row.issuer_hash is None or row.serial is None:
+            raise Conflict("this certificate cannot be revoked", code="certificate")
+        now = self.clock.now()
+        entry = Revocation(
+            who.org_id, row.issuer_hash, row.serial, now, reason[:REASON_MAX], "operator"
+        )
+        changed = replace(
+            row, state=CertificateState.REVOKED, revoked_at=now, reason=reason[:REASON_MAX]
+        )
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.insert_revocations(tx, [entry])
+            await store.update_certificate(tx, changed)
+            detail = {"serial": row.serial, "reason": reason[:REASON_MAX]}
+            await self.audit(tx, who, "certificate.revoke", "certificate", str(row.id), detail)
+        self._book.revoke(entry)
+        await self._forget_end(row)
+        await self._issuing.told(changed)
+        await self._cut_revoked(who.org_id)
+        return changed
+
+    async def revoke_shown(self, who: Principal, station_id: UUID, reason: str) -> None:
+        """Revoke the certificate a station has connected with, whoever issued it."""
+        require(who, Permission.CHARGERS_WRITE)
+        station = self.station_of(who, station_id)
+        shown = self._book.presented.get(station_id)
+        if shown is None or shown.issuer_hash is None or shown.serial is None:
+            raise Conflict("this station has shown no certificate", code="certificate")
+        fingerprint = shown.fingerprint or ""
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            row = await store.by_fingerprint(tx, station.id, fingerprint)
+        if row is not None and row.state is not CertificateState.REVOKED:
+            await self.revoke(who, row.id, reason)
+            return
+        entry = Revocation(
+            who.org_id,
+            shown.issuer_hash,
+            shown.serial,
+            self.clock.now(),
+            reason[:REASON_MAX],
+            "operator",
+        )
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.insert_revocations(tx, [entry])
+            detail = {"serial": shown.serial, "reason": reason[:REASON_MAX]}
+            await self.audit(tx, who, "certificate.revoke", "station", str(station_id), detail)
+        self._book.revoke(entry)
+        await self._cut_revoked(who.org_id)
+
+    async def import_revocations(self, who: Principal, pem: str) -> int:
+        """A CRL of an imported authority; how many certificates it names."""
+        require(who, Permission.SECURITY_WRITE)
+        issuers = [found for _, found in self._book.anchors.get(who.org_id, ())]
+        issuer_hash, found = x509.read_revocations(pem, issuers)
+        entries = [
+            Revocation(who.org_id, issuer_hash, number, at, "listed by its authority", "crl")
+            for number, at in found
+        ]
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.insert_revocations(tx, entries)
+            detail = {"count": len(entries)}
+            await self.audit(tx, who, "pki.revocations", "crl", issuer_hash, detail)
+        for entry in entries:
+            self._book.revoke(entry)
+        await self._cut_revoked(who.org_id)
+        return len(entries)
+
+    async def revocations(self, who: Principal) -> list[Revocation]:
+        require(who, Permission.VIEW)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            return await store.revocations(tx)
+
+    # Security profiles and events.
+
+    def security(self, who: Principal, station_id: UUID) -> SecurityView:
+        require(who, Permission.VIEW)
+        return self._view(self.station_of(who, station_id))
+
+    def securities(self, who: Principal) -> list[SecurityView]:
+        """Of every station, by identity."""
+        require(who, Permission.VIEW)
+        return [self._view(view.station) for view in self.stations.list_stations(who.org_id)]
+
+    async def set_required(
+        self, who: Principal, station_id: UUID, profile: Profile, reason: str
+    ) -> SecurityView:
+        """By a person's word alone; the one way down (A00.FR.005), for a charger that was reset.
+
+        A connection below the new profile is cut.
+        """
+        require(who, Permission.SECURITY_WRITE)
+        station = self.station_of(who, station_id)
+        if not reason.strip():
+            raise Invalid("say why", fields={"reason": "is needed"})
+        before = self._book.security(station_id, who.org_id)
+        after = replace(before, required=profile, target=None, target_at=None)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.save_station(tx, after)
+            detail = {
+                "from": int(before.required),
+                "to": int(profile),
+                "reason": reason[:REASON_MAX],
+            }
+            await self.audit(tx, who, "station.profile", "station", str(station_id), detail)
+        await self._required_now(station, after)
+        shown = self._book.presented.get(station_id)
+        link = self.stations.link(station_id)
+        if link is not None and (shown.profile if shown else Profile.NONE) < profile:
+            await link.close("its security profile is too low")
+        return self._view(station)
+
+    async def _required_now(self, station: Station, after: StationSecurity) -> None:
+        self._book.securities[station.id] = after
+        await self._bus.publish(
+            SecurityProfileChanged(
+                station.org_id, station.site_id, station.id, after.required, self.clock.now()
+            )
+        )
+
+    async def set_certificate_name(
+        self, who: Principal, station_id: UUID, name: str | None
+    ) -> SecurityView:
+        """The CN besides the identity that is this station's: its serial number, as a rule."""
+        require(who, Permission.CHARGERS_WRITE)
+        station = self.station_of(who, station_id)
+        if name is not None and not 1 <= len(name) <= make.COMMON_NAME_MAX:
+            why = f"1 to {make.COMMON_NAME_MAX} characters"
+            raise Invalid("this cannot be a name", fields={"certificate_name": why})
+        async with scope.transaction(self.database, scope.SYSTEM) as tx:
+            taken = name is not None and await store.name_is_taken(tx, name, station_id)
+        if taken:
+            raise Conflict("this is another station's name", fields={"certificate_name": "taken"})
+        after = replace(self._book.security(station_id, who.org_id), certificate_name=name)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            await store.save_station(tx, after)
+            detail = {"certificate_name": name}
+            await self.audit(tx, who, "station.name", "station", str(station_id), detail)
+        self._book.securities[station_id] = after
+        return self._view(station)
+
+    async def events(
+        self,
+        who: Principal,
+        wanted: EventFilter = NO_EVENTS,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[SecurityEvent]:
+        """Newest first; ask for one more than a page to know whether there is a next."""
+        require(who, Permission.VIEW)
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            return await store.events(tx, wanted, limit=min(limit, PAGE_MAX), offset=offset)
+
+    def security_of(self, station: Station) -> StationSecurity:
+        return self._book.security(station.id, station.org_id)
+
+    async def drop_old_events(self) -> None:
+        before = self.clock.now() - timedelta(days=self.settings.keep_events_days)
+        async with scope.transaction(self.database, scope.SYSTEM) as tx:
+            await store.drop_events_before(tx, before)
+
+    def _view(self, station: Station) -> SecurityView:
+        shown = self._book.presented.get(station.id)
+        return SecurityView(
+            station.id,
+            station.identity,
+            station.connected,
+            self._book.security(station.id, station.org_id),
+            max(self._book.security(station.id, station.org_id).required, self.settings.lowest),
+            shown.profile if shown is not None and station.connected else None,
+        )
+
+    def station_of(self, who: Principal, station_id: UUID) -> Station:
+        """Raises NotFound."""
+        return self.stations.station_view(who.org_id, station_id).station
+
+    async def _forget_end(self, row: StationCertificate) -> None:
+        """What is left of a station's certificates decides when it has none."""
+        self._book.ends.pop(row.station_id, None)
+        async with scope.transaction(self.database, scope.of(row.org_id)) as tx:
+            wanted = CertificateFilter(station_id=row.station_id)
+            for other in await store.certificates(tx, wanted, limit=50):
+                if other.state in VALID:
+                    self._book.ends_at(other)
+
+    async def _cut_revoked(self, org_id: UUID) -> None:
+        revoked = self._book.revoked
+        await self._cut(org_id, lambda pairs: any((org_id, *pair) in revoked for pair in pairs))
+
+    async def _cut(self, org_id: UUID, by: Callable[[Sequence[tuple[str, str]]], bool]) -> None:
+        for station_id, shown in tuple(self._book.presented.items()):
+            station = self.stations.station(station_id)
+            if station is None or station.org_id != org_id or not by(shown.revocable):
+                continue
+            link = self.stations.link(station_id)
+            if link is not None:
+                await link.close("its certificate is not trusted any more")
+
+
+def _anchor(
+    who: Principal, name: str, use: AnchorUse, certificate: x509.Certificate, now: datetime
+) -> Anchor:
+    return Anchor(
+        id=new_id(),
+        org_id=who.org_id,
+        name=name,
+        use=use,
+        certificate=x509.to_pem([certificate]),
+        fingerprint=x509.fingerprint(certificate),
+        subject=certificate.subject.rfc4514_string(),
+        not_after=certificate.not_valid_after_utc,
+        created_at=now,
+        created_by=who.name,
+    )
