@@ -4,7 +4,7 @@ A charger in Pending may be given limits and may not begin transactions (OCPP 1.
 B02). None waits for ever: one that takes no fail-safe is accepted once the others made room.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,10 +72,10 @@ class Holds:
         return not again
 
     def verdict(
-        self, station_id: UUID, outlets: Sequence[Outlet], now: datetime, *, fits: bool
+        self, station_id: UUID, outlets: Sequence[Outlet], now: datetime, fits: Callable[[], bool]
     ) -> Verdict:
-        """``outlets``: those of the station that the tree knows. ``fits``: no node above them is
-        over its limit, with them at what they may draw."""
+        """``outlets``: those of the station that the tree knows. ``fits`` tells whether no node
+        above them is over its limit, with them at what they may draw; seldom asked."""
         hold = self._holds.get(station_id)
         without = [outlet for outlet in outlets if outlet.reinstall]
         if hold is None or not without:
@@ -85,7 +85,7 @@ class Holds:
         if not refused and now < hold.since + timedelta(seconds=rules.install_s):
             return Verdict.WAIT
         hold.room_since = hold.room_since or now
-        if fits or now >= hold.room_since + timedelta(seconds=rules.room_s):
+        if fits() or now >= hold.room_since + timedelta(seconds=rules.room_s):
             return Verdict.UNLIMITED
         return Verdict.WAIT
 

@@ -230,8 +230,12 @@ class SiteController:
     def _verdict(self, station_id: UUID, now: datetime) -> Verdict:
         leaves = self.board.setup.tree.leaf_of_evse
         outlets = [o for o in self.board.of_station(station_id) if o.evse.id in leaves]
-        fits = self.board.fits(outlets, self._setup(now).tree, now)
-        return self._holds.verdict(station_id, outlets, now, fits=fits)
+        return self._holds.verdict(
+            station_id,
+            outlets,
+            now,
+            lambda: self.board.fits(outlets, self._setup(now).tree, now),
+        )
 
     async def tick(self) -> None:
         """One look at the site; cheap unless something happened or is due."""
