@@ -24,6 +24,7 @@ class Permission(StrEnum):
     CHARGERS_WRITE = "chargers:write"
     ALERTS_WRITE = "alerts:write"
     SITES_WRITE = "sites:write"
+    SECURITY_WRITE = "security:write"
     PEOPLE_WRITE = "people:write"
     AUDIT_VIEW = "audit:view"
 

@@ -22,6 +22,11 @@ TITLES: Mapping[str, str] = {
     "duty_at_risk": N_("Departure at risk"),
     "duty_not_plugged_in": N_("Vehicle is not plugged in"),
     "session_stopped_early": N_("Charging stopped early"),
+    "security_event": N_("Charger reports a security event"),
+    "connection_refused": N_("Charger was refused"),
+    "certificate_refused": N_("Certificate failed"),
+    "certificate_waiting": N_("Certificate waits to be signed"),
+    "certificate_ends": N_("Certificate ends soon"),
 }
 DETAILS: Mapping[str, str] = {
     "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
@@ -37,6 +42,11 @@ DETAILS: Mapping[str, str] = {
     "duty_at_risk": N_("%(duty)s will be %(shortfall_kwh)s kWh short at %(departure)s."),
     "duty_not_plugged_in": N_("%(duty)s departs at %(departure)s and is not plugged in."),
     "session_stopped_early": N_("%(duty)s stopped charging before it was ready: %(reason)s."),
+    "security_event": N_("%(station)s reports %(event)s. %(info)s"),
+    "connection_refused": N_("%(station)s was not let in (%(reason)s): %(detail)s."),
+    "certificate_refused": N_("%(station)s has no new certificate: %(reason)s."),
+    "certificate_waiting": N_("The request of %(station)s waits for your certificate authority."),
+    "certificate_ends": N_("The certificate of %(station)s ends on %(ends)s."),
 }
 
 
@@ -59,6 +69,9 @@ class _Facts(dict[str, str]):
             for unit in ("wh", "w"):
                 if isinstance(value, int | float) and key.endswith(f"_{unit}"):
                     self[f"{key.removesuffix(unit)}k{unit}"] = f"{value / 1000:.0f}"
+        if "ends_at" in params:
+            ends_at = datetime.fromisoformat(params["ends_at"])
+            self["ends"] = f"{ends_at.astimezone(zone):%Y-%m-%d}"
         if "departure_at" in params:
             departure_at = datetime.fromisoformat(params["departure_at"])
             self["departure"] = f"{departure_at.astimezone(zone):%H:%M}"

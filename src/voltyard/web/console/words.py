@@ -87,6 +87,7 @@ OTHER_WORDS: dict[str, str] = {
     "chargers:write": N_("Approve and configure chargers"),
     "alerts:write": N_("Acknowledge alerts"),
     "sites:write": N_("Change sites and limits"),
+    "security:write": N_("Change certificates and what is trusted"),
     "people:write": N_("Manage people and keys"),
     "audit:view": N_("Read the audit log"),
 }
