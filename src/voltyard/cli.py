@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VoltyardError as error:
         print(f"voltyard: {error.message}", file=sys.stderr)
         for name, reason in error.fields.items():
-            print(f"  {name}: {reason}", file=sys.stderr)
+            if reason not in error.message:
+                print(f"  {name}: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from voltyard.config import Settings
-from voltyard.errors import Conflict
+from voltyard.errors import Conflict, VoltyardError
 from voltyard.ids import new_id
 
 
@@ -15,10 +16,10 @@ from voltyard.ids import new_id
 def folder_held(data_dir: Path) -> Iterator[None]:
     """Nobody else uses this data folder while the block runs, nor after until a process ends.
 
-    The lock goes with the process, however it dies. Raises Conflict that names who holds it.
+    The lock goes with the process, however it dies. Raises Conflict that names who holds
+    it, VoltyardError for a folder that cannot be made or written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "instance.lock").open("a+") as file:
+    with _lock_file(data_dir) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,6 +33,16 @@ def folder_held(data_dir: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "instance.lock").open("a+")
+    except OSError as error:
+        raise VoltyardError(
+            f"the data folder {data_dir} cannot be used: {error.strerror}", code="data_folder"
+        ) from error
 
 
 def lease_holder(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from getpass import getpass
 from voltyard.clock import SystemClock
 from voltyard.config import Settings
 from voltyard.errors import Invalid, NotFound
-from voltyard.serving import database_of, say
+from voltyard.serving import console_url, database_of, say
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.model import Principal, Role
@@ -25,7 +25,7 @@ def new_setup_link(settings: Settings) -> str:
             token = await tenancy.login.make_setup_link()
         finally:
             await database.close()
-        return f"http://127.0.0.1:{settings.http_port}/setup?token={token}"
+        return f"{console_url(settings, settings.http_port)}/setup?token={token}"
 
     with database_of(settings) as url:
         return asyncio.run(make(url))
@@ -51,9 +51,12 @@ def manage_user(settings: Settings, arguments: Namespace) -> int:
 
 
 async def _organisation(tenancy: TenancyService, slug: str | None) -> Principal:
-    found = [o for o in await tenancy.organisations() if slug in (None, o.slug)]
+    known = await tenancy.organisations()
+    if not known:
+        raise Invalid("nobody is there yet: open what `voltyard setup-link` prints, once it runs")
+    found = [o for o in known if slug in (None, o.slug)]
     if len(found) != 1:
-        slugs = ", ".join(o.slug for o in await tenancy.organisations()) or "none yet"
+        slugs = ", ".join(o.slug for o in known)
         raise Invalid(f"name the organisation with --organisation; there are: {slugs}")
     return system_principal(found[0].id)
 

@@ -151,6 +151,7 @@ def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> As
         max_overflow=0,
         pool_pre_ping=False,
         json_serializer=_no_json,
+        hide_parameters=True,  # an error is logged: no password's hash, no card in it
     )
 
 

@@ -62,3 +62,21 @@ def test_the_fastest_demo_still_controls_five_times_a_second() -> None:
 
     assert checked_speed(SPEED_MAX) == SPEED_MAX
     assert tick_s(SPEED_MAX) / SPEED_MAX <= 0.2
+
+
+def test_a_database_that_is_not_there_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOLTYARD_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("VOLTYARD_DATA_DIR", str(tmp_path))
+    assert cli.main(["migrate"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "VOLTYARD_DATABASE_URL cannot be used" in line
+
+
+def test_a_wrong_setting_is_named_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOLTYARD_HTTP_TLS_CERT", "cert.pem")
+    assert cli.main(["config"]) == 1
+    assert capsys.readouterr().err.count("belong together") == 1

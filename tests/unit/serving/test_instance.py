@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voltyard.config import Settings
-from voltyard.errors import Conflict
+from voltyard.errors import Conflict, VoltyardError
 from voltyard.serving.instance import folder_held, lease_holder
 
 HOLD_AND_DIE = """
@@ -24,6 +24,12 @@ def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
     with folder_held(tmp_path), refused, folder_held(tmp_path):
         pass
     with folder_held(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(VoltyardError, match="file cannot be used"), folder_held(tmp_path / "file"):
         pass
 
 
