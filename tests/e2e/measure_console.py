@@ -1,6 +1,7 @@
 """What the live board costs over a real server whose every outlet has a new reading each second.
 
-    python -m tests.e2e.measure_console [--evses 80 1000] [--seconds 30] [--rounds 3] [--axe]
+    python -m tests.e2e.measure_console [--evses 80 1000] [--seconds 30] [--rounds 3]
+        [--axe [--pictures DIR]]
 
 Processes of their own: the whole server with its PostgreSQL (``serve_depot``), the chargers on
 real OCPP sockets (``swarm``), Chromium. "reading to DOM" is from the moment a charger sent a
@@ -275,14 +276,16 @@ def _descends(pid: int, from_pid: int, used: Mapping[int, tuple[int, str, float]
     return False
 
 
-def check_access(browser: Browser, depot: Depot) -> None:
-    """What axe finds on the live board and its table, in both themes; says so either way."""
+def check_access(browser: Browser, depot: Depot, pictures: Path | None) -> None:
+    """What axe finds on the views of the live board, in both themes; says so either way."""
     for theme in ("light", "dark"):
         page = signed_in(browser, depot.place, theme)
-        for view in ("tiles", "table"):
+        for view in ("tiles", "compact", "table"):
             page.goto(f"{depot.place['url']}/sites/{depot.place['site']}/board?view={view}")
             found = axe_violations(page)
             print(f"axe {view} {theme}: {len(found)} violations", *found, sep="\n  ")
+            if pictures:
+                page.screenshot(path=pictures / f"{len(depot.place['outlets'])}-{view}-{theme}.png")
         page.context.close()
 
 
@@ -292,6 +295,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--axe", action="store_true", help="also check access at each size")
+    parser.add_argument("--pictures", type=Path, help="with --axe: a folder for screenshots")
     asked = parser.parse_args()
     with launched() as browser:
         for evses in asked.evses:
@@ -303,7 +307,7 @@ def main() -> None:
                 print(f"\n{evses} outlets; load average {load:.1f} on {os.cpu_count()} cores")
                 _print(rounds)
                 if asked.axe:
-                    check_access(browser, depot)
+                    check_access(browser, depot, asked.pictures)
 
 
 def _print(rounds: Sequence[Result]) -> None:

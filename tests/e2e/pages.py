@@ -7,6 +7,7 @@ from tests.e2e.fake_data import SITE_ID, SPACE, duty_id, station_id
 SITE = f"/sites/{SITE_ID}"
 PAGES: dict[str, str] = {
     "board": f"{SITE}/board",
+    "board-compact": f"{SITE}/board?view=compact",
     "board-table": f"{SITE}/board?view=table",
     "load": f"{SITE}/load",
     "timetable": f"{SITE}/timetable",

@@ -129,6 +129,35 @@ def test_chips_filter_the_board_in_place(page: Page, depot: Served) -> None:
     assert page.url.endswith("/board")
 
 
+def test_an_area_is_picked_closed_and_sums_up_its_outlets(page: Page, depot: Served) -> None:
+    page.goto(depot.url + PAGES["board"])
+    area = page.locator('.tile[data-k="e1"]').get_attribute("data-area")
+    page.locator("[data-area]").first.select_option(area)
+    areas = page.locator(".tile:visible").evaluate_all("all => all.map(t => t.dataset.area)")
+    assert set(areas) == {area}
+    lane = page.locator("details.lane:visible")
+    power = lane.locator('[data-n="p"]')
+    before = power.inner_text()
+    depot.console.depot.overrides["e1"] = {
+        "power_w": 222_000.0,
+        "state": v.TileState.CHARGING,
+        "outlook": v.Outlook.MISSED,
+    }
+    expect(power).not_to_have_text(before)
+    expect(lane.locator('[data-n="risk"]')).to_be_visible()
+    lane.locator("summary").click()
+    expect(page.locator(".tile:visible")).to_have_count(0)
+
+
+def test_a_search_that_finds_nothing_says_so(page: Page, depot: Served) -> None:
+    page.goto(depot.url + PAGES["board-compact"])
+    page.locator("[data-board]").fill("no such bus")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    page.locator("[data-board]").fill("")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_hidden()
+    expect(page.locator(".tile:visible")).to_have_count(80)
+
+
 def test_a_dangerous_command_asks_first(page: Page, depot: Served) -> None:
     page.goto(depot.url + PAGES["charger"])
     page.get_by_text("Restart", exact=True).first.click()

@@ -30,7 +30,10 @@ Key = tuple[UUID, str, str]
 
 FLUSH_S = 1.0
 QUICK_FLUSH_S = 0.5
+SLOW_FLUSH_S = 5.0
 QUICK_TOPICS = frozenset({"station", "log"})
+SLOW_TOPICS = frozenset({"load"})
+"""Topics that are read from the database and move by the minute."""
 WORDED_TOPICS = frozenset({"alerts"})
 """Topics that carry sentences, so that each language has its own state."""
 QUEUE_FRAMES = 32
@@ -165,7 +168,7 @@ class LiveHub:
 
     async def _flush(self, key: Key, topic: Topic) -> None:
         """Until the last one leaves: read, find what changed, encode once, offer to all."""
-        every_s = QUICK_FLUSH_S if key[2].split(":")[0] in QUICK_TOPICS else self._flush_s
+        every_s = self._every_s(key[2].partition(":")[0])
         while True:
             started_s = self._clock.monotonic_s()
             try:
@@ -176,6 +179,11 @@ class LiveHub:
                 log.exception("live topic %s failed; it goes on", topic.name)
             spent_s = self._clock.monotonic_s() - started_s
             await self._clock.sleep(max(every_s - spent_s, every_s / 4))
+
+    def _every_s(self, kind: str) -> float:
+        if kind in QUICK_TOPICS:
+            return QUICK_FLUSH_S
+        return SLOW_FLUSH_S if kind in SLOW_TOPICS else self._flush_s
 
     async def _advance(self, topic: Topic) -> None:
         who = next(iter(topic.clients)).who
