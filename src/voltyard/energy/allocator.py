@@ -32,10 +32,13 @@ MAX_AHEAD = 5
 class Candidate:
     """A connected vehicle. ``want_w`` is what it can take now, ``plan_w`` its plan for this slot.
 
+    The plan says how much all draw together and who matters when; among those who still wait for
+    energy the order of laxity decides, so that few charge at full power rather than many a little.
+
     ``plan_w`` None means no plan knows it: it gets what the planned ones leave. ``laxity_s`` is
-    the time left beyond what its *allotted* energy takes at full power; ``late`` says the plan
-    cannot make it ready. ``current_w`` is its present grant, ``since_at`` when it last went from
-    paused to charging or back. ``whole_amps`` is for AC.
+    the time left beyond what its *allotted* energy takes at full power (infinite when it has
+    that already); ``late`` says the plan gave it up. ``current_w`` is its present grant,
+    ``since_at`` when it last went from paused to charging or back. ``whole_amps`` is for AC.
     """
 
     evse_id: UUID
@@ -57,7 +60,8 @@ class AllocationInput:
     """The site now. ``node_load_w`` is load that is not ours, margin included, by node.
 
     ``reservations`` count at every node above their EVSE and are never given away.
-    ``budget_w`` is the plan's total for planned vehicles (default: the sum of their plans); with
+    ``budget_w`` is the plan's total for planned vehicles (default: the sum of their plans) and
+    ``node_budget_w`` its total at nodes below the root that have no power to waste; with
     ``opportunistic`` the limits alone bound them. An increase under ``dead_band_w`` waits; a
     charging vehicle keeps its turn for ``sticky_s`` of laxity and at least ``min_on_s``. Below
     ``urgent_s`` of laxity a vehicle gets more than its plan, from those above ``protect_s``, and
@@ -71,6 +75,7 @@ class AllocationInput:
     node_load_w: Mapping[UUID, float] = field(default_factory=dict)
     reservations: tuple[Reservation, ...] = ()
     budget_w: float | None = None
+    node_budget_w: Mapping[UUID, float] = field(default_factory=dict)
     opportunistic: bool = False
     dead_band_w: float = 2000.0
     sticky_s: float = 3600.0
@@ -134,7 +139,8 @@ class _Tier(IntEnum):
     HELD = 1
     PLANNED = 2
     LATE = 3
-    UNPLANNED = 4
+    DONE = 4
+    UNPLANNED = 5
 
 
 def allocate(given: AllocationInput) -> Allocation:
@@ -184,6 +190,7 @@ class _Sharing:
         self.calmed: set[UUID] = set()
         planned = sum(c.plan_w or 0.0 for c in candidates)
         self.budget_w = planned if given.budget_w is None else given.budget_w
+        self.node_budget_w = dict(given.node_budget_w)
 
     def serve(self) -> None:
         """The plan's shares first; where somebody is urgent, those with time to spare give way."""
@@ -197,8 +204,13 @@ class _Sharing:
             critical = candidate.laxity_s < self.given.critical_s
             self._raise(candidate, candidate.want_w, bounded=not critical)
         for candidate in planned:
-            held = self.tier[candidate.evse_id] is _Tier.HELD
-            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=not held)
+            if self.tier[candidate.evse_id] is _Tier.HELD:
+                self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=False)
+        for candidate in planned:
+            if self.tier[candidate.evse_id] in (_Tier.HELD, _Tier.PLANNED):
+                self._raise(candidate, self._within_nodes(candidate), bounded=True)
+        for candidate in planned:
+            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=True)
         self._use_up(planned)
         for candidate in self.order:
             if self.tier[candidate.evse_id] is _Tier.UNPLANNED:
@@ -206,6 +218,12 @@ class _Sharing:
         if self.given.opportunistic:
             for candidate in planned:
                 self._raise(candidate, candidate.want_w, bounded=False)
+
+    def _within_nodes(self, candidate: Candidate) -> float:
+        """All it can take, as far as the plan leaves it at the nodes that it fills."""
+        path = self.room.path(candidate.evse_id)
+        left_w = min((self.node_budget_w.get(node_id, inf) for node_id in path), default=inf)
+        return min(candidate.want_w, self.granted_w[candidate.evse_id] + max(0.0, left_w))
 
     def _use_up(self, planned: Sequence[Candidate]) -> None:
         """Power others left of the planned total: running vehicles first, then paused ones."""
@@ -237,6 +255,9 @@ class _Sharing:
         held_w = self.granted_w[candidate.evse_id]
         self.room.take(candidate.evse_id, power_w - held_w, candidate.wiring)
         self.granted_w[candidate.evse_id] = power_w
+        for node_id in self.room.path(candidate.evse_id):
+            if node_id in self.node_budget_w:
+                self.node_budget_w[node_id] -= power_w - held_w
 
     def grant(self, candidate: Candidate) -> Grant:
         power_w = self.granted_w[candidate.evse_id]
@@ -273,6 +294,8 @@ class _Sharing:
         tie = candidate.evse_id.int
         if tier is _Tier.UNPLANNED:
             return tier, priority, self._turn(candidate), tie
+        if tier is _Tier.DONE:
+            return tier, priority, 0.0 if charging else 1.0, tie
         if tier in (_Tier.URGENT, _Tier.LATE):
             return tier, priority, candidate.laxity_s - sticky_s, tie
         return tier, candidate.laxity_s - sticky_s, priority, tie
@@ -292,6 +315,8 @@ def _tier(given: AllocationInput, candidate: Candidate) -> _Tier:
         return _Tier.UNPLANNED
     if candidate.late:
         return _Tier.LATE
+    if candidate.laxity_s == inf:
+        return _Tier.DONE
     if candidate.laxity_s < given.urgent_s:
         return _Tier.URGENT
     if candidate.current_w > 0.0 and candidate.since_at is not None:

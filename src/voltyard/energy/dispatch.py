@@ -35,7 +35,7 @@ def share(
     need: Ints,
     sticky_s: float,
 ) -> None:
-    """Fill the empty network slot by slot, least laxity first; ``need`` is reduced in place.
+    """Fill the network slot by slot, least laxity first; ``need`` is reduced in place.
 
     Laxity is the time left beyond what the need takes at full power. A slot's total is bounded by
     the root's capacity, so the caller sets that to the planned profile. No vehicle is given more
@@ -44,14 +44,16 @@ def share(
     stays, slots = present_s.shape
     ahead = np.zeros(stays, dtype=np.int64)
     for stay in range(stays):
-        ahead[stay] = net.stay_cap[stay].sum()
+        ahead[stay] = net.stay_cap[stay].sum() - net.taken[stay].sum()
     running = wishes.running.copy()
     key = np.empty(stays)
     given_wh = np.zeros(stays)
     for slot in range(slots):
         for stay in range(stays):
             key[stay] = np.inf
-            if need[stay] > 0 and net.stay_cap[stay, slot] > 0:
+            given_wh[stay] += net.taken[stay, slot]
+            free = net.stay_cap[stay, slot] - net.taken[stay, slot]
+            if need[stay] > 0 and free > 0:
                 slack_wh = float(ahead[stay] - need[stay])
                 key[stay] = slack_wh * 3600.0 / max(wishes.max_w[stay], 1.0) + wishes.priority[stay]
                 if wishes.first[stay] or key[stay] < _URGENT_S:
@@ -60,20 +62,21 @@ def share(
                     key[stay] -= sticky_s
                 if wishes.late[stay]:
                     key[stay] += 2.0 * _LATE_S
-            ahead[stay] -= net.stay_cap[stay, slot]
+            ahead[stay] -= free
         for stay in np.argsort(key):
             if key[stay] == np.inf:
                 break
-            able_wh = able(cars, stay, given_wh[stay], present_s[stay, slot])
-            amount = min(need[stay], net.stay_cap[stay, slot], np.int64(able_wh))
+            before = net.taken[stay, slot]
+            able_wh = able(cars, stay, given_wh[stay] - before, present_s[stay, slot]) - before
+            amount = min(need[stay], net.stay_cap[stay, slot] - before, np.int64(able_wh))
             node = net.node_of_stay[stay]
             while node >= 0:
                 amount = min(amount, net.cap[node, slot] - net.used[node, slot])
                 node = net.parent[node]
             least = wishes.min_w[stay] * present_s[stay, slot] / 3600.0
-            running[stay] = amount > 0 and (amount >= least or amount == need[stay])
+            running[stay] = amount > 0 and (amount + before >= least or amount == need[stay])
             if running[stay]:
-                net.taken[stay, slot] = amount
+                net.taken[stay, slot] += amount
                 need[stay] -= amount
                 given_wh[stay] += amount
                 node = net.node_of_stay[stay]

@@ -19,6 +19,7 @@ from voltyard.energy.watch import Step
 from voltyard.sites.model import ElectricalTree
 
 MAX_ROUNDS = 4
+TAPER_STEP_W = 1000.0
 _NOTHING = FailsafeLevel(0.0, 0.0)
 
 
@@ -100,7 +101,10 @@ def _share(
                 if evse_id in given.tree.leaf_of_evse
             ),
             budget_w=None if given.plan is None else given.plan.root_power_at(given.now),
-            opportunistic=False,
+            node_budget_w={}
+            if given.plan is None
+            else {n: given.plan.node_power_at(n, given.now) for n in sorted(given.plan.tight)},
+            opportunistic=given.plan is not None and given.plan.stats.overload,
             dead_band_w=given.dead_band_w,
         )
     )
@@ -115,7 +119,7 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         return None
     done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
     whole_amps = in_amps(outlet.evse, outlet.station.quirks)
-    want_w = 0.0 if done else outlet.settable_w(present.takes_w)
+    want_w = 0.0 if done else outlet.settable_w(_takes_w(present, outlet))
     least_w = max(present.min_power_w, least_power_w(outlet))
     made = Candidate(
         evse_id=evse_id,
@@ -130,16 +134,19 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
     return _as_planned(made, present, given)
 
 
+def _takes_w(present: Present, outlet: Outlet) -> float:
+    """What it takes; as it tapers, its limit follows in steps, not with every reading."""
+    takes_w, held_w = present.takes_w, outlet.granted_w
+    close = takes_w < held_w <= min(takes_w + TAPER_STEP_W, present.max_power_w)
+    return held_w if close else takes_w
+
+
 def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Candidate:
     stay, plan = present.stay, given.plan
     if stay is None or plan is None or stay.id not in plan.power_w:
         return candidate
-    forecast = plan.forecasts.get(stay.id)
     left_s = (stay.departure_at - given.now).total_seconds()
-    allotted_wh = min(
-        stay.energy_needed_wh,
-        max(0.0, plan.allotted_wh.get(stay.id, 0.0)),
-    )
+    allotted_wh = max(0.0, stay.energy_needed_wh - plan.withheld_wh.get(stay.id, 0.0))
     needs_s = allotted_wh * 3600.0 / stay.max_power_w if stay.max_power_w > 0.0 else inf
     if stay.curve is not None and stay.soc_pct is not None and stay.battery_wh:
         reached = stay.soc_pct + allotted_wh * stay.efficiency / stay.battery_wh * 100.0
@@ -150,8 +157,8 @@ def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Ca
         candidate,
         stay_id=stay.id,
         plan_w=plan.power_at(stay.id, given.now),
-        laxity_s=left_s - needs_s,
-        late=forecast is not None and forecast.will_miss,
+        laxity_s=left_s - needs_s if allotted_wh > 0.0 else inf,
+        late=stay.id in plan.given_up,
     )
 
 

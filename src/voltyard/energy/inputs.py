@@ -21,6 +21,8 @@ STUCK_SOC_PCT = 8.0
 LATE_ARRIVAL_S = 900.0
 """A vehicle that should be here and is not is expected this much later, again and again."""
 LEAST_STAY_S = 60.0
+READING_AGE_S = 120.0
+"""What a reading says about power is carried on for at most this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,25 @@ class Present:
     min_power_w: float
     curve: ChargeCurve | None
     soc_pct: float | None
+    now: datetime | None = None
 
     @property
     def takes_w(self) -> float:
         """The most it can take at its present state of charge, with a little to spare."""
         if self.curve is None or self.soc_pct is None:
             return self.max_power_w
-        return min(
-            self.max_power_w, self.curve.power_at(self.soc_pct, self.max_power_w) * 1.05 + 500.0
-        )
+        soc_pct = self.soc_pct + self._gained_pct()
+        return min(self.max_power_w, self.curve.power_at(soc_pct, self.max_power_w) * 1.01 + 300.0)
+
+    def _gained_pct(self) -> float:
+        """What it gained since the last reading: a tapering vehicle soon takes less than then."""
+        read_at, power_w = self.session.reading_at, self.session.power_w
+        if self.vehicle is None or not self.vehicle.battery_wh or self.now is None:
+            return 0.0
+        if read_at is None or power_w is None:
+            return 0.0
+        age_s = min(READING_AGE_S, max(0.0, (self.now - read_at).total_seconds()))
+        return _soc_gain(self.vehicle, power_w * age_s / 3600.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,7 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
         min_power_w=min(min_power_w, max_power_w),
         curve=curve_of(vehicle),
         soc_pct=soc_pct,
+        now=situation.now,
     )
     return replace(made, stay=_present_stay(situation, made))
 
@@ -316,6 +329,7 @@ def plan_input(
     slot_s: int,
     mode: PlanMode = PlanMode.PEAK,
     peak_so_far_w: float = 0.0,
+    given_up: frozenset[UUID] = frozenset(),
 ) -> PlanInput:
     """The planner's input: horizon up to the last departure, at most ``horizon_s``."""
     last = max((stay.departure_at for stay in found.stays.values()), default=situation.now)
@@ -330,4 +344,5 @@ def plan_input(
         other_load_w=situation.other_load_w,
         peak_so_far_w=peak_so_far_w,
         mode=mode,
+        given_up=given_up,
     )

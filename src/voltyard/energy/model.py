@@ -1,7 +1,7 @@
 """What the planner and the allocator speak about: stays, plans and forecasts. Pure, no I/O."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -112,6 +112,8 @@ class PlanInput:
     mode: PlanMode = PlanMode.PEAK
     ready_before_s: int = 2700
     """How long before departure vehicles should be done, where that costs nobody's readiness."""
+    given_up: frozenset[UUID] = frozenset()
+    """Stays that the plan before this one left short: they stay so unless there is real room."""
 
 
 class WaitsFor(StrEnum):
@@ -158,6 +160,7 @@ class PlanStats:
 
     ``triaged`` stays cannot be ready; ``triage_proven`` says no plan could make more ready.
     ``gentle`` says all are done ``ready_before_s`` early (where their stay is long enough).
+    ``overload`` says that not all can have all they need: nothing is left unused then.
     """
 
     slots: int
@@ -166,6 +169,7 @@ class PlanStats:
     triaged: int
     triage_proven: bool
     gentle: bool
+    overload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,10 @@ class Plan:
 
     Powers are means over the slot, in W, of charging alone (other load left out), except
     ``peak_w``, which is the highest planned power of the grid connection, other load included.
+    ``allotted_wh`` is promised; what else ``power_w`` holds is given only because nobody needs it
+    then. ``withheld_wh`` is what lacks to the target after all that is promised. ``given_up``
+    are the stays that are left short so that others can be ready. ``tight`` are nodes below the
+    root of whose power most is needed while vehicles are there.
     """
 
     site_id: UUID
@@ -186,6 +194,9 @@ class Plan:
     peak_w: float
     root_id: UUID
     stats: PlanStats
+    withheld_wh: Mapping[UUID, float] = field(default_factory=dict)
+    given_up: frozenset[UUID] = frozenset()
+    tight: frozenset[UUID] = frozenset()
 
     def slot_at(self, at: datetime) -> int | None:
         """Index of the slot that holds ``at``; None outside the horizon."""
@@ -219,10 +230,17 @@ class Plan:
         return total_wh
 
 
-def slot_bounds(now: datetime, horizon_end: datetime, slot_s: int) -> tuple[datetime, ...]:
+_LEAST_PIECE_S = 180.0
+"""Slots are not cut into pieces shorter than this."""
+
+
+def slot_bounds(
+    now: datetime, horizon_end: datetime, slot_s: int, cuts: Iterable[datetime] = ()
+) -> tuple[datetime, ...]:
     """Slot borders from ``now``, on whole multiples of ``slot_s`` UTC, to at least the end.
 
-    The first slot is the rest of the running one. There is always at least one slot.
+    The first slot is the rest of the running one. There is always at least one slot. Slots are
+    cut at ``cuts`` too, where that leaves no tiny pieces.
     """
     epoch_s = int(now.timestamp() // slot_s + 1) * slot_s
     borders = [now.astimezone(UTC)]
@@ -230,5 +248,15 @@ def slot_bounds(now: datetime, horizon_end: datetime, slot_s: int) -> tuple[date
     while True:
         borders.append(border)
         if border >= horizon_end:
-            return tuple(borders)
+            return _cut(borders, sorted(set(cuts)))
         border += timedelta(seconds=slot_s)
+
+
+def _cut(borders: list[datetime], cuts: Iterable[datetime]) -> tuple[datetime, ...]:
+    least = timedelta(seconds=_LEAST_PIECE_S)
+    found = list(borders)
+    for at in cuts:
+        place = bisect_right(found, at)
+        if 0 < place < len(found) and found[place] - at >= least and at - found[place - 1] >= least:
+            found.insert(place, at.astimezone(UTC))
+    return tuple(found)

@@ -4,7 +4,7 @@ Pure: time and all facts come in with ``PlanInput``. Each aim is settled before 
 at, and no later step takes back what an earlier one reached.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -23,15 +23,21 @@ from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 _MAX_PEAK_STEPS = 60
 _COST_SEARCH_STEPS = 9
 _MAX_SHARE_ROUNDS = 5
+LOSS_SHARE = 0.02
+"""Of the energy that vehicles under overload need to be ready, this share more is kept free."""
+TIGHT_SHARE = 0.8
+"""A node is tight when more of what it could carry than this is planned."""
+DOUBT_SHARE = 0.06
+"""How far the need of one expected vehicle may be off, as a share of it."""
 
 
 def plan(given: PlanInput) -> Plan:
     """Raises ``Invalid`` when a stay names an EVSE or node that the site's tree does not have."""
     problem = compile_problem(given)
-    readiness = _readiness(problem)
+    readiness = _readiness(problem, given.given_up)
     prices = step_values(given.prices, problem.bounds, highest=False)
     if problem.stays:
-        profile = _profile(given, problem, readiness.allotted, prices)
+        profile = _profile(given, problem, readiness, prices)
         _share_truly(problem, readiness, profile)
     _check(problem)
     return _finished(given, problem, readiness)
@@ -46,12 +52,13 @@ class Readiness:
     shortages: dict[int, Shortage]
     proven: bool
     gentle: bool
+    overload: bool = False
 
 
 # (A) who is ready
 
 
-def _readiness(problem: Problem) -> Readiness:
+def _readiness(problem: Problem, given_up: Set[UUID]) -> Readiness:
     nobody = np.zeros(len(problem.stays), dtype=np.bool_)
     for cap, gentle in ((problem.gentle_cap, True), (problem.full_cap, False)):
         problem.net.stay_cap[:] = cap
@@ -62,13 +69,16 @@ def _readiness(problem: Problem) -> Readiness:
             physical = problem.need < problem.ready
             shortages = _shortages(problem, physical)
             return Readiness(problem.need.copy(), physical | nobody, shortages, True, gentle)
-    return _overload(problem)
+    return _overload(problem, given_up)
 
 
-def _overload(problem: Problem) -> Readiness:
-    """Group by group, the most important first; each keeps what it got."""
-    flow.clear(problem.net)
-    problem.net.stay_cap[:] = ready_cap(problem)
+def _overload(problem: Problem, given_up: Set[UUID]) -> Readiness:
+    """Group by group, the most important first; just ready is enough while somebody is short."""
+    net, work = problem.net, problem.work
+    flow.clear(net)
+    net.stay_cap[:] = ready_cap(problem)
+    wanted = np.minimum(problem.ready, problem.need)
+    before = np.array([stay.id in given_up for stay in problem.stays], dtype=np.bool_)
     proven = True
     for priority in sorted({stay.priority for stay in problem.stays}):
         members = np.array(
@@ -76,34 +86,67 @@ def _overload(problem: Problem) -> Readiness:
             dtype=np.int64,
         )
         need = np.zeros_like(problem.need)
-        need[members] = problem.need[members]
-        flow.augment(problem.net, problem.work, need)
+        need[members] = wanted[members]
+        flow.augment(net, work, need)
         if need.any():
-            proven &= _triage(problem, members)
-    allotted = problem.net.taken.sum(axis=1)
+            proven &= _triage(problem, members, wanted, before)
+            # From here on who cannot be ready anyway has to wait for what is left over.
+            wanted = np.where(problem.need < problem.ready, 0, wanted)
+    allotted = _hand_out(problem)
     short = allotted < problem.ready
-    return Readiness(allotted, short, _shortages(problem, short), proven, False)
+    return Readiness(allotted, short, _shortages(problem, short), proven, False, overload=True)
 
 
-def _triage(problem: Problem, members: Ints) -> bool:
-    """As many of the group ready as possible, then the group's energy, nearest to ready first."""
+def _triage(problem: Problem, members: Ints, wanted: Ints, given_up: Bools) -> bool:
+    """As many of the group ready as possible; the others of it get nothing yet.
+
+    The same as before while no more are possible with some room to spare.
+    """
     net, work = problem.net, problem.work
     for stay in members:
         flow.withdraw(net, int(stay))
-    wanted = np.minimum(problem.ready, problem.need)
-    choice = triage.choose(net, work, members, problem.ready)
-    rest = problem.need.copy()
+    kept = triage.keep(net, work, members[~given_up[members]], problem.ready)
+    roomy = np.ceil(problem.ready * (1.0 + LOSS_SHARE)).astype(np.int64)
+    choice = triage.choose(net, work, members, roomy if kept is not None else problem.ready)
+    if kept is not None and int(choice.served.sum()) <= int(kept.sum()):
+        choice = triage.Choice(kept, choice.proven)
     first = np.where(choice.served, wanted, 0)
-    rest -= first
     flow.augment(net, work, first)
     assert not first.any(), "stays chosen together must fit together"
-    more = np.where(choice.served, rest, 0)
-    rest -= more
-    flow.augment(net, work, more)
-    others = members[~choice.served[members]]
-    order = others[np.argsort(problem.need[others], kind="stable")]
-    flow.serve_in_order(net, work, order, rest)
     return choice.proven
+
+
+def _hand_out(problem: Problem) -> Ints:
+    """What is allotted once it is settled who is ready: that, and for the short ones the rest.
+
+    Of the short ones the most important comes first, then the nearest to ready. Before them, a
+    slack is kept for those who are to be ready: what goes wrong later is made good from it.
+    """
+    net, work = problem.net, problem.work
+    firm = net.taken.sum(axis=1)
+    net.stay_cap[:] = np.maximum(net.stay_cap, problem.full_cap)
+    flow.augment(net, work, _slack(problem, firm))
+    kept = net.taken.sum(axis=1) - firm
+    gap = problem.ready - firm
+    rows = [int(row) for row in np.flatnonzero(gap > 0)]
+    rows.sort(key=lambda row: (problem.stays[row].priority, gap[row], row))
+    rest = np.maximum(problem.need - firm, 0)
+    flow.serve_in_order(net, work, np.array(rows, dtype=np.int64), rest)
+    allotted: Ints = net.taken.sum(axis=1) - kept
+    return allotted
+
+
+def _slack(problem: Problem, firm: Ints) -> Ints:
+    """Energy kept free, by stay: some for what charging loses, more for who is still to come.
+
+    What expected vehicles will lack is not known; errors of many partly cancel out.
+    """
+    sure = np.where(firm >= problem.ready, firm, 0).astype(np.float64)
+    expected = np.where([stay.plugged for stay in problem.stays], 0.0, sure)
+    doubt = DOUBT_SHARE * float(np.sqrt((expected**2).sum()))
+    share = expected / max(1.0, float(expected.sum()))
+    slack: Ints = np.ceil(LOSS_SHARE * sure + doubt * share).astype(np.int64)
+    return slack
 
 
 def _shortages(problem: Problem, short: Bools) -> dict[int, Shortage]:
@@ -113,10 +156,11 @@ def _shortages(problem: Problem, short: Bools) -> dict[int, Shortage]:
 # (B) the least peak, the least cost
 
 
-def _profile(given: PlanInput, problem: Problem, allotted: Ints, prices: Floats) -> Ints:
-    """Planned energy of the whole site by slot; all of ``allotted`` fits under it."""
+def _profile(given: PlanInput, problem: Problem, readiness: Readiness, prices: Floats) -> Ints:
+    """Planned energy of the whole site by slot; all that is allotted fits under it."""
+    allotted = readiness.allotted
     order = np.lexsort((np.arange(len(prices)), prices))
-    if given.mode is PlanMode.EARLY:
+    if given.mode is PlanMode.EARLY or readiness.overload:
         return _opened(problem, allotted, np.arange(len(prices), dtype=np.int64))
     if given.mode is PlanMode.COST:
         if given.demand_price_per_kw <= 0.0:
@@ -249,6 +293,9 @@ def _share(problem: Problem, readiness: Readiness, profile: Ints, first: Bools) 
     flow.augment(net, problem.work, need)
     assert not need.any(), "a profile that carried every need once carries it again"
     net.cap[0] = problem.root_cap
+    if readiness.overload:
+        rest = np.maximum(0, problem.need - readiness.allotted)
+        dispatch.share(net, problem.cars, wishes, problem.present_s, rest, dispatch.STICKY_S)
 
 
 # what comes out
@@ -279,6 +326,10 @@ def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
         allotted_wh={
             s.id: float(a) for s, a in zip(problem.stays, readiness.allotted, strict=True)
         },
+        withheld_wh={
+            s.id: max(0.0, s.energy_needed_wh - float(a))
+            for s, a in zip(problem.stays, readiness.allotted, strict=True)
+        },
         node_power_w=_by_id([node.id for node in problem.nodes], node_power),
         forecasts=found,
         peak_w=float(root_w.max()),
@@ -290,8 +341,25 @@ def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
             triaged=int(readiness.short.sum()),
             triage_proven=readiness.proven,
             gentle=readiness.gentle,
+            overload=readiness.overload,
         ),
+        tight=frozenset(problem.nodes[index].id for index in _tight(problem)),
+        given_up=frozenset(ids[row] for row in np.flatnonzero(readiness.short)),
     )
+
+
+def _tight(problem: Problem) -> Sequence[int]:
+    """Nodes below the root that are planned to be used most of the time vehicles are there."""
+    net = problem.net
+    present = np.zeros(net.cap.shape, dtype=np.bool_)
+    for row, node in enumerate(net.node_of_stay.tolist()):
+        while node > 0:
+            present[node] |= net.stay_cap[row] > 0
+            node = int(net.parent[node])
+    carried = np.where(present, net.cap, 0).sum(axis=1).astype(np.float64)
+    used = net.used.sum(axis=1)
+    found = np.flatnonzero((carried > 0.0) & (used >= TIGHT_SHARE * carried))
+    return [int(index) for index in found if index > 0]
 
 
 def _by_id(ids: Sequence[UUID], rows: Floats) -> Mapping[UUID, tuple[float, ...]]:

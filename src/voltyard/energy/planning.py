@@ -123,6 +123,7 @@ class Planning:
                 slot_s=self.settings.slot_s,
                 mode=self.settings.mode,
                 peak_so_far_w=max(self.peak_w, self._free_w(setup, now)),
+                given_up=frozenset() if self.plan is None else self.plan.given_up,
             )
             self._duty_of_session = {
                 present.session.session_id: present.duty.id

@@ -48,7 +48,8 @@ class Problem:
 
 def compile_problem(given: PlanInput) -> Problem:
     """Raises ``Invalid`` when a stay names an EVSE or node that the tree does not have."""
-    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s)
+    leaving = (stay.departure_at for stay in _in_need(given.stays))
+    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, leaving)
     # Served in order of departure, few vehicles have to be moved again.
     stays = tuple(sorted(_in_need(given.stays), key=lambda s: (s.departure_at, s.id.int)))
     places = [_place(given.tree, stay) for stay in stays]
@@ -95,11 +96,22 @@ def compile_problem(given: PlanInput) -> Problem:
 
 
 def ready_cap(problem: Problem) -> Ints:
-    """The stays' capacity when just ready is enough: tapering then bites later."""
+    """The stays' capacity when just ready is enough, some minutes before they leave.
+
+    Tapering then bites later. Who needs the last minutes, too, may use them.
+    """
     ready_wh = problem.ready.astype(np.float64)
-    return _stay_cap(problem.cars, problem.present_s, ready_wh, problem.own_w)
+    most = _stay_cap(problem.cars, problem.present_s, ready_wh, problem.own_w)
+    early_s = _present(problem.stays, problem.bounds, _SPARE_S)
+    early = _stay_cap(problem.cars, early_s, ready_wh, problem.own_w)
+    affords = (early.sum(axis=1) >= problem.ready * 1.02).reshape(-1, 1)
+    cap: Ints = np.minimum(most, np.where(affords, early, most))
+    return cap
 
 
+_OVERDUE_S = 1800.0
+_SPARE_S = 420
+"""Who has time enough is planned to be ready this long before departure, even under overload."""
 _TOLERANCE_USED = 0.9
 """Share of the readiness tolerance that a plan under overload uses up; the rest is for error."""
 
@@ -227,7 +239,7 @@ def _present(stays: Sequence[Stay], bounds: Sequence[datetime], early_s: int) ->
 def departure_s_of(stay: Stay, now: datetime, bounds: Sequence[datetime]) -> float:
     """Seconds until the stay ends; an overdue vehicle that is still plugged may go on charging."""
     if stay.plugged and stay.departure_at <= now:
-        return (bounds[min(2, len(bounds) - 1)] - now).total_seconds()
+        return min(_OVERDUE_S, (bounds[-1] - now).total_seconds())
     return (stay.departure_at - now).total_seconds()
 
 

@@ -60,6 +60,19 @@ def choose(net: flow.Network, work: flow.Scratch, members: Ints, ready: Ints) ->
     return Choice(best, proven=len(order) == int(best.sum()))
 
 
+def keep(net: flow.Network, work: flow.Scratch, chosen: Ints, ready: Ints) -> Bools | None:
+    """``chosen`` as a mask if they can be ready together still, else None; no flow is left."""
+    need = np.zeros(len(ready), dtype=np.int64)
+    need[chosen] = ready[chosen]
+    flow.augment(net, work, need)
+    _clear(net, chosen)
+    if need.any():
+        return None
+    served = np.zeros(len(ready), dtype=np.bool_)
+    served[chosen] = True
+    return served
+
+
 def _first(preferred: Ints, order: Ints) -> Ints:
     others = order[~np.isin(order, preferred)]
     return np.concatenate([order[np.isin(order, preferred)], others])

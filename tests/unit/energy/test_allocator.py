@@ -276,6 +276,7 @@ def test_opportunistic_fills_to_the_limit() -> None:
 
 def test_a_vehicle_that_has_just_started_is_not_stopped_for_the_plan() -> None:
     started = bus(0, plan_w=0.0, current_w=50e3, since_at=EVENING - timedelta(seconds=60))
+    started = replace(started, laxity_s=20e3)
     other = bus(1, plan_w=50e3, want_w=50e3)
     made = allocate(share(flat_tree(500e3, 2), started, other))
     assert made.power_w(evse(0)) >= 10e3
