@@ -214,15 +214,9 @@ def build_core(
         passwords=Passwords(station_in_place if inline else station_in_thread),
     )
     sessions = SessionService(
-        database,
-        commits,
-        bus,
-        clock,
-        outlets=chargers,
-        tokens=fleets,
-        policies=sites,
-        audit=note,
-    )
+        database, commits, bus, clock,
+        outlets=chargers, tokens=fleets, policies=sites, audit=note,
+    )  # fmt: skip
     timetable.sessions = sessions
     timetable.listen()
     alerts = AlertService(database, bus, clock)

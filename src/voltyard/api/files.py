@@ -49,7 +49,7 @@ class Answer:
 def make_files(firmware: FirmwareService, diagnostics: DiagnosticsService) -> ASGIRouteHandler:
     """``/files/firmware/<key>/<name>`` and ``/files/logs/<key>/<name>``."""
 
-    @asgi(PATH, is_mount=True)
+    @asgi(PATH, is_mount=True, copy_scope=False)
     async def files(scope: Scope, receive: Receive, send: Send) -> None:
         request: AnyRequest = Request(scope, receive, send)
         try:
