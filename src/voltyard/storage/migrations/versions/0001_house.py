@@ -202,11 +202,8 @@ CREATE INDEX alerts_org_opened ON alerts (org_id, opened_at DESC);
 LOG = """
 CREATE TABLE event_log (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, org_id uuid NOT NULL,
-  at timestamptz NOT NULL, kind text NOT NULL, payload jsonb NOT NULL, key uuid NOT NULL,
-  told boolean NOT NULL DEFAULT false);
+  at timestamptz NOT NULL, kind text NOT NULL, payload jsonb NOT NULL);
 CREATE INDEX event_log_org ON event_log (org_id, id);
-CREATE UNIQUE INDEX event_log_key ON event_log (key);
-CREATE INDEX event_log_untold ON event_log (id) WHERE NOT told;
 CREATE TABLE event_retries (
   event_key uuid NOT NULL, org_id uuid NOT NULL, handler text NOT NULL, kind text NOT NULL,
   payload jsonb NOT NULL, attempts int NOT NULL, next_at timestamptz NOT NULL, error text NOT NULL,
