@@ -32,6 +32,9 @@ from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
+from voltyard.pki.model import Profile
+from voltyard.pki.sealing import Vault
+from voltyard.pki.service import PkiService, PkiSettings
 from voltyard.sessions.model import Session
 from voltyard.sessions.service import SessionService
 from voltyard.simulator import furnish
@@ -78,6 +81,7 @@ class Core:
     sampling: Sampling
     firmware: FirmwareService
     diagnostics: DiagnosticsService
+    pki: PkiService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -90,6 +94,7 @@ class Core:
         await self.sessions.load()
         await self.alerts.load()
         await self.firmware.load()
+        await self.pki.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
@@ -113,6 +118,7 @@ class Core:
         """Finish: what waits for its commit is committed."""
         await self.firmware.close()
         await self.diagnostics.close()
+        await self.pki.close()
         await self.chargers.close()
         await self.sessions.close()
         await self.commits.close()
@@ -144,6 +150,8 @@ class Core:
             Periodic("firmware", 5.0, self.firmware.tick),
             Periodic("logs", 15.0, self.diagnostics.tick),
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
+            Periodic("certificates", 60.0, self.pki.sweep),
+            Periodic("old security events", 24 * 3600.0, self.pki.drop_old_events),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
         )
 
@@ -206,11 +214,7 @@ def build_core(
         clock,
         audit=note,
         home=_home(tenancy, sites),
-        settings=ChargerSettings(
-            allow_no_password=settings.allow_no_password,
-            auto_approve=settings.auto_approve,
-            heartbeat_s=settings.heartbeat_s,
-        ),
+        settings=_charger_settings(settings),
         passwords=Passwords(station_in_place if inline else station_in_thread),
     )
     sessions = SessionService(
@@ -233,13 +237,22 @@ def build_core(
     firmware, diagnostics = _upkeep(
         settings, database, bus, clock, sites, chargers, sessions, timetable, alerts
     )
+    pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pace,
+        firmware, diagnostics, pki, pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _charger_settings(settings: Settings) -> ChargerSettings:
+    return ChargerSettings(
+        allow_no_password=settings.allow_no_password,
+        auto_approve=settings.auto_approve,
+        heartbeat_s=settings.heartbeat_s,
+    )
 
 
 def _upkeep(
@@ -265,6 +278,38 @@ def _upkeep(
     )
     diagnostics.listen()
     return firmware, diagnostics
+
+
+def _pki(
+    settings: Settings,
+    database: Database,
+    bus: Bus,
+    clock: Clock,
+    chargers: ChargerService,
+    alerts: AlertService,
+    note: audit.Auditor,
+    *,
+    inline: bool,
+) -> PkiService:
+    """Certificates; the key that seals private keys lies in the data folder, or is a setting."""
+    pki = PkiService(
+        database,
+        bus,
+        clock,
+        chargers,
+        alerts,
+        audit=note,
+        vault=Vault(settings.data_dir / "pki.key", settings.pki_key),
+        run_blocking=_inline if inline else asyncio.to_thread,
+        settings=PkiSettings(
+            lowest=Profile(settings.min_security_profile),
+            tls_offered=settings.charger_tls,
+            url=settings.ocpp_url,
+        ),
+    )
+    pki.listen()
+    chargers.guarded_by(pki)
+    return pki
 
 
 def _energy(

@@ -1,6 +1,7 @@
 """Settings: file, then environment; validated at start, each wrong one with its own message."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -42,6 +43,11 @@ class Settings:
     cookie_secure: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    tls_names: str = ""
+    wss_port: int = -1
+    ocpp_url: str = ""
+    min_security_profile: int = 0
+    pki_key: str = ""
     http_tls_cert: str = ""
     http_tls_key: str = ""
 
@@ -51,12 +57,19 @@ class Settings:
             lines = "\n".join(f"  {PREFIX}{name.upper()}: {why}" for name, why in wrong.items())
             raise Invalid(f"settings are wrong:\n{lines}", code="settings", fields=wrong)
 
+    @property
+    def charger_tls(self) -> bool:
+        """Whether chargers can reach us by TLS."""
+        return bool(self.tls_cert or self.tls_names)
+
     def shown(self) -> dict[str, str]:
         """For ``voltyard config``: no secret leaves."""
         values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
         if values["database_url"]:
             parts = urlsplit(values["database_url"])
             values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
+        if values["pki_key"]:
+            values["pki_key"] = "(hidden)"
         return values
 
 
@@ -145,6 +158,7 @@ def _problems(settings: Settings) -> Mapping[str, str]:
         certificate, key = f"{prefix}tls_cert", f"{prefix}tls_key"
         if bool(getattr(settings, certificate)) != bool(getattr(settings, key)):
             wrong[key] = f"{certificate} and {key} belong together"
+    wrong |= _pki_problems(settings)
     if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
@@ -158,6 +172,25 @@ def _is_web_address(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.path in {"", "/"}
+
+
+def _pki_problems(settings: Settings) -> Mapping[str, str]:
+    wrong: dict[str, str] = {}
+    if not -1 <= settings.wss_port <= 65535:
+        wrong["wss_port"] = "a port is 0 to 65535, -1 is none"
+    if settings.tls_names and settings.tls_cert:
+        wrong["tls_names"] = "tls_cert names the certificate already"
+    if settings.wss_port >= 0 and not settings.charger_tls:
+        wrong["wss_port"] = "needs tls_cert, or tls_names for a certificate of voltyard's own"
+    if settings.min_security_profile not in (0, 1, 2, 3):
+        wrong["min_security_profile"] = "0, 1, 2 or 3"
+    if settings.min_security_profile >= 2 and not settings.charger_tls:
+        wrong["min_security_profile"] = "2 and 3 need tls_cert or tls_names"
+    if settings.ocpp_url and not settings.ocpp_url.startswith(("ws://", "wss://")):
+        wrong["ocpp_url"] = "must begin with ws:// or wss://"
+    if settings.pki_key and not re.fullmatch("[0-9a-fA-F]{64}", settings.pki_key):
+        wrong["pki_key"] = "32 bytes in hexadecimal"
+    return wrong
 
 
 _RANGES: tuple[tuple[str, float, float], ...] = (

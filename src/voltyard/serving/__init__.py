@@ -22,6 +22,8 @@ from voltyard.energy import planner
 from voltyard.energy.control import ControlSettings
 from voltyard.errors import VoltyardError
 from voltyard.ocpp.socket import OcppServer
+from voltyard.pki.events import TrustChanged
+from voltyard.serving.charger_tls import ChargerTls
 from voltyard.serving.http import form_secret, make_http
 from voltyard.serving.instance import folder_held, lease_holder
 from voltyard.serving.tls import BROWSER_SUITES, CHARGER_SUITES, tls_context
@@ -33,12 +35,13 @@ from voltyard.tenancy.login import LoginSettings
 
 @dataclass(slots=True)
 class Server:
-    """A running server. ``http_port`` and ``ocpp_port`` are the ones that were bound."""
+    """A running server. The ports are the ones that were bound; ``wss_port`` if there is one."""
 
     core: Core
     ocpp: OcppServer
     http_port: int
     ocpp_port: int
+    wss_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -47,8 +50,15 @@ class Server:
     @property
     def ocpp_url(self) -> str:
         settings = self.core.settings
-        scheme = "wss" if settings.tls_cert else "ws"
+        scheme = "wss" if settings.charger_tls and settings.wss_port < 0 else "ws"
         return f"{scheme}://{_to_call(settings.ocpp_host)}:{self.ocpp_port}/ocpp"
+
+    @property
+    def wss_url(self) -> str | None:
+        """Of the second port, which speaks TLS."""
+        if self.wss_port is None:
+            return None
+        return f"wss://{_to_call(self.core.settings.ocpp_host)}:{self.wss_port}/ocpp"
 
 
 def console_url(settings: Settings, port: int) -> str:
@@ -82,7 +92,7 @@ async def running(
     control: ControlSettings | None = None,
 ) -> AsyncIterator[Server]:
     """A whole server until the block ends; chargers are let go in order."""
-    charger_tls = tls_context(settings.tls_cert, settings.tls_key, CHARGER_SUITES)
+    tls_context(settings.tls_cert, settings.tls_key, CHARGER_SUITES)
     http_tls = tls_context(settings.http_tls_cert, settings.http_tls_key, BROWSER_SUITES)
     database = PostgresDatabase(database_url, pool_size=settings.pool_size)
     await database.check()
@@ -97,16 +107,20 @@ async def running(
     await asyncio.to_thread(planner.warm_up)
     try:
         await core.start()
-        ocpp = OcppServer(core.chargers, core.sessions, clock, tls=charger_tls)
-        async with _listening(core, ocpp, http_tls) as server:
+        charger_tls = await _charger_tls(core)
+        alone = settings.wss_port < 0
+        ocpp = OcppServer(core.chargers, core.sessions, clock, tls=charger_tls if alone else None)
+        async with _listening(core, ocpp, http_tls, None if alone else charger_tls) as server:
             yield server
     finally:
         await core.close()
 
 
 @asynccontextmanager
-async def _listening(core: Core, ocpp: OcppServer, tls: SSLContext | None) -> AsyncIterator[Server]:
-    """Both ports, until the block ends: first HTTP, then the chargers, whose last words count."""
+async def _listening(
+    core: Core, ocpp: OcppServer, tls: SSLContext | None, wss: SSLContext | None
+) -> AsyncIterator[Server]:
+    """Every port, until the block ends: first HTTP, then the chargers, whose last words count."""
     settings = core.settings
     app = make_http(core, form_secret(settings.data_dir), settings)
     with closing(_listen(settings.http_host, settings.http_port)) as listener:
@@ -114,6 +128,8 @@ async def _listening(core: Core, ocpp: OcppServer, tls: SSLContext | None) -> As
         http = _Http(_http_config(app, tls))
         serving = asyncio.create_task(http.serve(sockets=[listener]), name="http")
         server = Server(core, ocpp, listener.getsockname()[1], ocpp_port)
+        if wss is not None:
+            server.wss_port = await _bound_too(ocpp, settings.ocpp_host, settings.wss_port, wss)
         core.reached_at(settings.public_url or server.url)
         try:
             yield server
@@ -128,6 +144,24 @@ async def _bound(ocpp: OcppServer, host: str, port: int) -> int:
         return await ocpp.start(host, port)
     except OSError as error:
         raise _not_free(host, port, error) from error
+
+
+async def _bound_too(ocpp: OcppServer, host: str, port: int, tls: SSLContext) -> int:
+    try:
+        return await ocpp.also(host, port, tls)
+    except OSError as error:
+        raise _not_free(host, port, error) from error
+
+
+async def _charger_tls(core: Core) -> SSLContext | None:
+    """TLS of the OCPP port, if there is any; it follows what is trusted and renewed."""
+    if not core.settings.charger_tls:
+        return None
+    tls = ChargerTls(core.settings, core.pki, core.clock)
+    await tls.load()
+    core.bus.subscribe(TrustChanged, tls.on_trust, name="serving.trust")
+    core.spawn(tls.watch(), "TLS of the OCPP port")
+    return tls.context
 
 
 def _http_config(app: Litestar, tls: SSLContext | None) -> uvicorn.Config:
@@ -189,6 +223,8 @@ async def _serve(settings: Settings, url: str) -> int:
     async with running(settings, url, SystemClock()) as server:
         say(f"console   {server.url}")
         say(f"chargers  {server.ocpp_url}/<identity>")
+        if server.wss_url is not None:
+            say(f"by TLS    {server.wss_url}/<identity>")
         say(f"data      {settings.data_dir.resolve()}")
         if await server.core.tenancy.login.needs_setup():
             say(f"first run: open {await _setup_link(server)} (valid for 24 hours, once)")

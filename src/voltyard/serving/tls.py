@@ -28,14 +28,20 @@ def tls_context(certificate: str, key: str, suites: str) -> ssl.SSLContext | Non
     for path in (certificate, key):
         if not Path(path).is_file():
             raise TlsError(f"the TLS file {path} does not exist")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(suites)
-    context.options |= ssl.OP_NO_RENEGOTIATION
+    context = bare_context(suites)
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ValueError) as error:
         raise TlsError(f"{certificate} with {key} cannot be used for TLS: {error}") from error
+    return context
+
+
+def bare_context(suites: str) -> ssl.SSLContext:
+    """For a server, without a certificate yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(suites)
+    context.options |= ssl.OP_NO_RENEGOTIATION
     return context
 
 
