@@ -12,8 +12,8 @@ from voltyard.storage.engine import make_engine
 _LOCK_KEY = 0x766F6C74
 
 
-async def migrate(url: str, *, app_password: str | None = None) -> str:
-    """Upgrade to the newest revision and return it; two processes at once wait for each other.
+async def migrate(url: str, *, app_password: str | None = None, to: str = "head") -> str:
+    """Upgrade to the newest revision, or up to one, and return it; two processes at once wait for each other.
 
     ``url`` belongs to the owner of the tables. ``app_password`` lets the application role log in
     by itself (the embedded server); on other servers voltyard connects as the owner and takes
@@ -24,7 +24,7 @@ async def migrate(url: str, *, app_password: str | None = None) -> str:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             await connection.run_sync(_ensure_role, app_password)
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, to)
             row = (await connection.execute(text("SELECT version_num FROM alembic_version"))).one()
         return str(row.version_num)
     finally:
@@ -44,9 +44,9 @@ def _ensure_role(connection: Connection, app_password: str | None) -> None:
     connection.execute(text(f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}"))
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
