@@ -84,7 +84,7 @@ async def _answer(
 
 def _address(request: AnyRequest) -> tuple[str, str, str]:
     """(room, key, file name). A key sent as HTTP Basic password leaves more of the path a name."""
-    path = str(request.scope["path"]).partition(PATH)[2]
+    path = str(request.scope["path"]).removeprefix(PATH)
     parts = [unquote(part) for part in path.split("/") if part]
     room, rest = (parts[0], parts[1:]) if parts else ("", [])
     password = _password(request.headers.get("authorization", ""))

@@ -199,9 +199,10 @@ class Running(Campaigns):
     async def _begin(self, update: Update, campaign: Campaign, image: FirmwareImage) -> bool:
         """Ask one charger, unless it has the version already; whether it was asked."""
         station = self._stations.station(update.station_id)
-        now = self._clock.now()
-        if station is not None and image.is_version(station.firmware) and update.attempt > 0:
-            done = finished(update, UpdateState.DONE, now)
+        forced = image.is_version(update.from_version)
+        if station is not None and image.is_version(station.firmware) and not forced:
+            state = UpdateState.DONE if update.attempt else UpdateState.SKIPPED
+            done = finished(update, state, self._clock.now())
             await self._step(update.org_id, update.id, lambda u, _, __: _unless_final(u, done))
             return False
         order = await self._sender.prepare(update, campaign, image)

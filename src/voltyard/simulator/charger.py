@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from voltyard.clock import Clock, seeded
 from voltyard.errors import Conflict, NotFound
 from voltyard.simulator import ordeals
+from voltyard.simulator.courier import Courier
 from voltyard.simulator.evse import Evse, Sample, StationSpec, StopReason, Token, Transaction
 from voltyard.simulator.faults import FaultPlan, Mischief
 from voltyard.simulator.link import Link
@@ -20,6 +21,7 @@ from voltyard.simulator.profiles import Profile, ProfileStore
 from voltyard.simulator.rpc import CallFailed, CallTimeout, Payload, Reply
 from voltyard.simulator.serving import Serving
 from voltyard.simulator.settings import ChargerSettings
+from voltyard.simulator.upkeep import Upkeep
 from voltyard.simulator.uplink import Offline, Uplink
 from voltyard.simulator.vehicle import Battery
 
@@ -67,8 +69,10 @@ class Charger:
         plan: FaultPlan | None = None,
         settings: ChargerSettings | None = None,
         observe: Callable[[str, str, str], None] | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self.spec = spec
+        self.firmware = spec.firmware
         self.clock = clock
         self.plan = plan or FaultPlan()
         self.settings = settings or ChargerSettings()
@@ -80,6 +84,7 @@ class Charger:
             spec, self.evses, self.profiles, clock, self.mischief, self.report_all, self.spawn
         )
         self.serving = Serving(self)
+        self.upkeep = Upkeep(self, courier)
         self.dialect = dialect(self)
         self.uplink = Uplink(
             spec.identity,

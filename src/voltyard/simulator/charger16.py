@@ -13,6 +13,7 @@ from voltyard.simulator.profiles import PURPOSES
 from voltyard.simulator.rpc import Payload, Refusal, Reply
 from voltyard.simulator.serving import Availability
 from voltyard.simulator.settings import read, write
+from voltyard.simulator.upkeep16 import Upkeep16
 from voltyard.simulator.uplink import Kept
 from voltyard.units import iso_z
 
@@ -38,6 +39,7 @@ class Dialect16:
     def __init__(self, charger: Charger) -> None:
         self._charger = charger
         self._station_told: str | None = None
+        self._upkeep = Upkeep16(charger)
         self._handlers: Mapping[str, Callable[[Payload], Reply]] = {
             "RemoteStartTransaction": self._remote_start,
             "RemoteStopTransaction": self._remote_stop,
@@ -54,6 +56,7 @@ class Dialect16:
             "ClearCache": lambda _: Reply({"status": "Accepted"}),
             "GetLocalListVersion": lambda _: Reply({"listVersion": -1}),
             "SendLocalList": lambda _: Reply({"status": "NotSupported"}),
+            **self._upkeep.handlers,
         }
 
     def boot_payload(self, reason: str) -> Payload:
@@ -61,7 +64,7 @@ class Dialect16:
         payload = {
             "chargePointVendor": spec.vendor[:20],
             "chargePointModel": spec.model[:20],
-            "firmwareVersion": spec.firmware,
+            "firmwareVersion": self._charger.firmware,
         }
         if spec.serial:
             payload["chargePointSerialNumber"] = spec.serial[:25]
@@ -216,6 +219,7 @@ class Dialect16:
             "Heartbeat": lambda: self._charger.uplink.notify("Heartbeat", {}),
             "StatusNotification": lambda: self._trigger_status(number, evses),
             "MeterValues": lambda: self._trigger_meter(evses),
+            **self._upkeep.triggers,
         }
         if wanted not in actions:
             return Reply({"status": "NotImplemented"})

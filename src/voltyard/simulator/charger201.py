@@ -13,6 +13,7 @@ from voltyard.simulator.profiles import PURPOSES
 from voltyard.simulator.reports201 import Reports201
 from voltyard.simulator.rpc import Payload, Refusal, Reply
 from voltyard.simulator.serving import Availability
+from voltyard.simulator.upkeep201 import Upkeep201
 from voltyard.simulator.uplink import Kept
 from voltyard.simulator.variables201 import Row
 from voltyard.units import iso_z
@@ -39,7 +40,7 @@ _CONNECTOR_STATUS: Mapping[Status, str] = {
     Status.FAULTED: "Faulted",
 }
 _CHARGING_STATES = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
-_BOOT_REASONS = {"PowerUp", "Triggered", "RemoteReset", "ScheduledReset"}
+_BOOT_REASONS = {"PowerUp", "Triggered", "RemoteReset", "ScheduledReset", "FirmwareUpdate"}
 
 
 class Dialect201:
@@ -50,6 +51,7 @@ class Dialect201:
     def __init__(self, charger: Charger) -> None:
         self._charger = charger
         self.reports = Reports201(charger)
+        self._upkeep = Upkeep201(charger)
         self._reset_when_idle = False
         self._handlers: Mapping[str, Callable[[Payload], Reply]] = {
             "RequestStartTransaction": self._request_start,
@@ -68,12 +70,13 @@ class Dialect201:
             "GetBaseReport": self.reports.base,
             "DataTransfer": self._data_transfer,
             "ClearCache": lambda _: Reply({"status": "Accepted"}),
+            **self._upkeep.handlers,
         }
 
     def boot_payload(self, reason: str) -> Payload:
         spec = self._charger.spec
         station = {"model": spec.model[:20], "vendorName": spec.vendor[:50]}
-        station["firmwareVersion"] = spec.firmware
+        station["firmwareVersion"] = self._charger.firmware
         if spec.serial:
             station["serialNumber"] = spec.serial[:25]
         known = reason if reason in _BOOT_REASONS else "RemoteReset"
@@ -273,6 +276,7 @@ class Dialect201:
             "StatusNotification": lambda: self._trigger_status(evses),
             "MeterValues": lambda: self._trigger_meter(evses),
             "TransactionEvent": lambda: self._trigger_transactions(evses),
+            **self._upkeep.triggers,
         }
         if wanted not in actions:
             return Reply({"status": "NotImplemented"})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from voltyard.simulator.serving import MOST_PERIODS, MOST_STACK_LEVEL
 from voltyard.simulator.settings import Setting
 
-PROFILES = "Core,SmartCharging,RemoteTrigger"
+PROFILES = "Core,FirmwareManagement,SmartCharging,RemoteTrigger"
 
 
 def _fixed(value: str, kind: str = "integer") -> Setting:

@@ -7,6 +7,7 @@ from voltyard.errors import Invalid
 from voltyard.simulator.charger import Charger, Dialect
 from voltyard.simulator.charger16 import Dialect16
 from voltyard.simulator.charger201 import Dialect21, Dialect201
+from voltyard.simulator.courier import Courier
 from voltyard.simulator.evse import StationSpec
 from voltyard.simulator.faults import FaultPlan
 from voltyard.simulator.link import Link
@@ -28,11 +29,20 @@ def make_charger(
     plan: FaultPlan | None = None,
     settings: ChargerSettings | None = None,
     observe: Callable[[str, str, str], None] | None = None,
+    courier: Courier | None = None,
 ) -> Charger:
     """Raises ``Invalid`` for a protocol that is not simulated."""
     dialect = _DIALECTS.get(spec.protocol)
     if dialect is None:
         raise Invalid(f"no simulated charger speaks {spec.protocol!r}")
     return Charger(
-        spec, dialect, link, clock, seed=seed, plan=plan, settings=settings, observe=observe
+        spec,
+        dialect,
+        link,
+        clock,
+        seed=seed,
+        plan=plan,
+        settings=settings,
+        observe=observe,
+        courier=courier,
     )

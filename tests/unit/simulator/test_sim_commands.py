@@ -211,7 +211,7 @@ def test_trigger_message(protocol: str, message: str) -> None:
 def test_trigger_message_that_it_cannot_send(protocol: str) -> None:
     async def scene(world: World) -> None:
         await ready(world, protocol)
-        wanted = "FirmwareStatusNotification"
+        wanted = "PublishFirmwareStatusNotification"
         answer = await world.csms.command("C1", "TriggerMessage", {"requestedMessage": wanted})
         assert answer["status"] == "NotImplemented"
 
