@@ -207,10 +207,9 @@ def test_trigger_message(protocol: str, message: str) -> None:
     play(scene)
 
 
-@BOTH
-def test_trigger_message_that_it_cannot_send(protocol: str) -> None:
+def test_trigger_message_that_it_cannot_send() -> None:
     async def scene(world: World) -> None:
-        await ready(world, protocol)
+        await ready(world, V201)
         wanted = "PublishFirmwareStatusNotification"
         answer = await world.csms.command("C1", "TriggerMessage", {"requestedMessage": wanted})
         assert answer["status"] == "NotImplemented"
