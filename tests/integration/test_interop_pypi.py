@@ -11,7 +11,7 @@ from tests.interop.tale import charges_under_our_limit
 from voltyard.storage.engine import PostgresDatabase
 
 
-@pytest.mark.parametrize("version", ["16", "201"])
+@pytest.mark.parametrize("version", ["16", "201", "21"])
 async def test_the_library_charges_under_our_limit(
     database: PostgresDatabase, version: str
 ) -> None:
@@ -24,7 +24,7 @@ async def test_the_library_charges_under_our_limit(
             await charges_under_our_limit(here, point, station)
 
 
-@pytest.mark.parametrize("version", ["16", "201"])
+@pytest.mark.parametrize("version", ["16", "201", "21"])
 async def test_the_library_waits_for_its_fail_safe_limit_and_keeps_the_sites(
     database_url: str, version: str
 ) -> None:

@@ -171,9 +171,16 @@ def _sample(meter: Meter) -> list[dict[str, Any]]:
     ]
 
 
-async def main(url: str, identity: str, password: str, token: str) -> None:
-    async with connected(url, identity, password, "ocpp2.0.1") as connection:
-        station = Station(identity, connection)
+async def main(
+    url: str,
+    identity: str,
+    password: str,
+    token: str,
+    kind: type[Station] = Station,
+    subprotocol: str = "ocpp2.0.1",
+) -> None:
+    async with connected(url, identity, password, subprotocol) as connection:
+        station = kind(identity, connection)
         await run(station, station.stop, station.boot, lambda: station.charge(token))
 
 
