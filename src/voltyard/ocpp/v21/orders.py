@@ -21,6 +21,7 @@ from voltyard.chargers.commands import (
     SchedulePeriod,
     SetNetworkProfile,
 )
+from voltyard.errors import Invalid
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
 from voltyard.ocpp.v21 import provisioning
@@ -43,7 +44,10 @@ def _express(command: Any, now: datetime) -> Expressed:
 
 def _as_21(call: Outgoing) -> Outgoing:
     kind = MESSAGES[call.action].request
-    request = msgspec.convert(msgspec.to_builtins(call.request), kind)
+    try:
+        request = msgspec.convert(msgspec.to_builtins(call.request), kind)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"OCPP 2.1 cannot say this in {call.action}", detail=str(error)) from None
     again = outgoing(MESSAGES, request, call.answer)
     return replace(call, request=request, reader=again.reader)
 
