@@ -11,12 +11,16 @@ from litestar.types import ControllerRouterHandler
 from voltyard.api import (
     alerts,
     commanding,
+    diagnostics,
     duties,
     energy,
+    firmware,
     fleet,
     operations,
     people,
+    pki,
     problems,
+    security,
     sessions,
     sites,
     stations,
@@ -37,6 +41,10 @@ ROUTERS: tuple[Router, ...] = (
     duties.ROUTER,
     energy.ROUTER,
     alerts.ROUTER,
+    firmware.ROUTER,
+    diagnostics.ROUTER,
+    pki.ROUTER,
+    security.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024
 

@@ -9,8 +9,11 @@ from litestar import Request
 from voltyard.alerts.service import AlertService
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
+from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.service import EnergyService
+from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
+from voltyard.pki.service import PkiService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
 from voltyard.sites.service import SiteService
@@ -73,6 +76,9 @@ class ApiDeps:
     live: LiveBoard
     energy: EnergyService
     alerts: AlertService
+    firmware: FirmwareService
+    diagnostics: DiagnosticsService
+    pki: PkiService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

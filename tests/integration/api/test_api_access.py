@@ -137,6 +137,7 @@ FIELDS = (
     "live",
     "energy",
     "alerts",
+    "pki",
     "clock",
     "health",
     "meters",

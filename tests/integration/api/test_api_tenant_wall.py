@@ -23,6 +23,13 @@ BODIES: dict[str, object] = {
     "/evses/1": {"name": "X"},
     "/commands": {"command": "reset"},
     "/approve": {},
+    "/chain": {"chain": "PEM"},
+    "/revoke": {"reason": "lost"},
+    "/revoke-certificate": {"reason": "lost"},
+    "/security-profile": {"profile": 2},
+    "/required-profile": {"profile": 1, "reason": "reset"},
+    "/certificate-name": {"certificate_name": "SN-1"},
+    "/installed-certificates/delete": {"algorithm": "SHA256", "serial": "1", "issuer_key_hash": ""},
     "/vehicle": {"vehicle_id": None},
 }
 DUTY = {
