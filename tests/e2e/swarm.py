@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
-AT_ONCE = 20
+AT_ONCE = 100
 NO_LIMIT_W = 75_000.0
 VOLTAGE_V = 400.0 * 3**0.5
 
@@ -86,6 +86,9 @@ class Charger:
         self._listener = asyncio.create_task(self._listen())
         boot = {"chargePointVendor": "Voltyard Tests", "chargePointModel": "Swarm"}
         answer = await self._call("BootNotification", boot)
+        while answer["status"] != "Accepted":
+            await asyncio.sleep(answer["interval"])
+            answer = await self._call("BootNotification", boot)
         self._skew_s = _epoch_s(answer["currentTime"]) - time.time()
         await self._start()
 
