@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from voltyard.bench.replies import reply
 from voltyard.bench.traffic import Traffic, masked
 
 _TEXT, _CLOSE, _PING = 0x81, 0x88, 0x89
@@ -195,13 +196,13 @@ class Charger(asyncio.Protocol):
     def _other(self, payload: bytes) -> None:
         """An answer written differently, a call of the server's, or what should not be."""
         try:
-            kind, message_id = msgspec.json.decode(payload)[:2]
+            kind, message_id, *rest = msgspec.json.decode(payload)
         except (msgspec.MsgspecError, ValueError, TypeError):
             self.on_fault(self, "unreadable")
             return
         if kind == 2 and self.transport is not None:
-            reply = msgspec.json.encode([4, message_id, "NotSupported", "", {}])
-            self.transport.write(masked(reply))
+            answer = msgspec.json.encode([3, message_id, reply(*rest)])
+            self.transport.write(masked(answer))
         elif kind == 3 and message_id == str(self._calls):
             self._answered(payload)
         elif self._waiting is not None and not self._waiting.done():

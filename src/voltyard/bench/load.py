@@ -16,9 +16,10 @@ from typing import Any
 
 from voltyard.bench import processes
 from voltyard.bench.charger import Charger, Refused
-from voltyard.bench.loops import fast_loop, raise_file_limit
+from voltyard.bench.loops import fast_loop
 from voltyard.bench.traffic import Instants, Traffic
 from voltyard.clock import SystemClock
+from voltyard.process import raise_file_limit
 
 IN_FLIGHT = 500
 ADDRESSES = 8

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import count
 from uuid import UUID
 
-from voltyard.bench.loops import fast_loop, raise_file_limit
+from voltyard.bench.loops import fast_loop
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
@@ -30,6 +30,7 @@ from voltyard.chargers.model import (
 )
 from voltyard.clock import Clock, SystemClock
 from voltyard.ocpp.socket import OcppServer
+from voltyard.process import raise_file_limit, settle_memory
 from voltyard.sessions.model import (
     Authorisation,
     AuthorisationStatus,
@@ -153,6 +154,7 @@ async def main() -> None:
     clock = SystemClock()
     server = OcppServer(MemoryChargers(clock), MemorySessions(), clock)
     print(f"ready {await server.start('127.0.0.1', 0)}", flush=True)
+    settle_memory()
     await asyncio.get_running_loop().create_future()
 
 

@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 from voltyard.bench import durable, processes, report, subjects
-from voltyard.bench.loops import raise_file_limit
 from voltyard.bench.subjects import SUBJECTS, Server, Subject
 from voltyard.errors import Invalid, VoltyardError
+from voltyard.process import raise_file_limit
 
 WARMING = 50
 SPARE_FILES = 200

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 
@@ -204,8 +204,7 @@ class Admitted:
     retry_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One OCPP frame for the message log. ``direction`` is "in" (from charger) or "out"."""
 
     at: datetime

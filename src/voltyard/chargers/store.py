@@ -329,6 +329,8 @@ def flags_json(flags: Mapping[str, FlagCount]) -> dict[str, Any]:
 
 def storable(text: str) -> str:
     """Without what PostgreSQL's text cannot hold: NUL characters and lone surrogates."""
+    if text.isascii():
+        return text.replace("\x00", "") if "\x00" in text else text
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 

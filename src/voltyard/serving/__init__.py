@@ -23,6 +23,7 @@ from voltyard.energy.control import ControlSettings
 from voltyard.errors import VoltyardError
 from voltyard.ocpp.socket import OcppServer
 from voltyard.pki.events import TrustChanged
+from voltyard.process import raise_file_limit, settle_memory
 from voltyard.serving.charger_tls import ChargerTls
 from voltyard.serving.http import form_secret, make_http
 from voltyard.serving.instance import folder_held, lease_holder
@@ -213,6 +214,7 @@ def _embedded(settings: Settings, *, anew: bool = False) -> Iterator[EmbeddedPos
 
 def serve(settings: Settings) -> int:
     """Run until told to stop."""
+    raise_file_limit()
     with database_of(settings) as url, asyncio.Runner(loop_factory=fast_loop) as runner:
         return runner.run(_serve(settings, url))
 
@@ -228,6 +230,7 @@ async def _serve(settings: Settings, url: str) -> int:
         say(f"data      {settings.data_dir.resolve()}")
         if await server.core.tenancy.login.needs_setup():
             say(f"first run: open {await _setup_link(server)} (valid for 24 hours, once)")
+        settle_memory()
         await stop.wait()
         say("stopping: chargers are let go, what waits is committed")
     return 0

@@ -6,10 +6,11 @@ the earliest token and the newest state hold, energy is a function of the set of
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from voltyard.records import replace
 from voltyard.sessions.model import (
     Flag,
     MeterReading,
@@ -51,7 +52,8 @@ class Tracked:
     """A session in memory with what is needed to fold the next message into it.
 
     ``stop_seen`` tells a stop that the charger reported from an end that was assumed.
-    ``in_flight`` counts commits under way: a repeated message waits for them too.
+    ``in_flight`` counts commits under way: a repeated message waits for them too. ``keys`` is
+    what the index has it under while it is open.
     """
 
     session: Session
@@ -70,6 +72,7 @@ class Tracked:
     noted: tuple[Note, ...] = ()
     unsaved: bool = True
     in_flight: int = 0
+    keys: tuple[str | None, ...] | None = None
 
     def repair(self, flag: Flag, at: datetime, was: object = None, now: object = None) -> None:
         """Note a correction once; the newest ``REPAIRS_MAX`` are kept."""
@@ -191,14 +194,14 @@ def trusted(at: datetime, now: datetime) -> tuple[datetime, bool]:
 def finite(reading: MeterReading) -> MeterReading:
     """Without numbers that are none (a charger may well send the text NaN) or absurd."""
     values = (
-        reading.energy_wh,
-        reading.power_w,
-        reading.soc_pct,
-        reading.voltage_v,
-        reading.offered_w,
-        *(reading.current_a or ()),
+        reading.energy_wh or 0.0,
+        reading.power_w or 0.0,
+        reading.soc_pct or 0.0,
+        reading.voltage_v or 0.0,
+        reading.offered_w or 0.0,
+        *[value or 0.0 for value in reading.current_a or ()],
     )
-    if all(value is None or abs(value) <= ABSURD for value in values):
+    if max(values) <= ABSURD and min(values) >= -ABSURD:
         return reading
     current = reading.current_a and tuple(map(_sane, reading.current_a))
     return replace(
@@ -208,7 +211,7 @@ def finite(reading: MeterReading) -> MeterReading:
         soc_pct=_sane(reading.soc_pct),
         voltage_v=_sane(reading.voltage_v),
         offered_w=_sane(reading.offered_w),
-        current_a=current,  # type: ignore[arg-type]
+        current_a=current,
     )
 
 
@@ -299,10 +302,9 @@ def _sequence(tracked: Tracked, report: TransactionReport) -> None:
         return
     tracked.sequence.add(number)
     last = tracked.session.last_seq_no
-    tracked.session = replace(
-        tracked.session, last_seq_no=number if last is None else max(last, number)
-    )
-    highest = max(tracked.sequence)
+    highest = number if last is None else max(last, number)
+    if highest != last:
+        tracked.session = replace(tracked.session, last_seq_no=highest)
     missing = highest + 1 - len(tracked.sequence)
     if missing and tracked.stop_seen:
         tracked.session = tracked.session.flagged(Flag.SEQUENCE_GAP.value)

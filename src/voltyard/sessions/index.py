@@ -30,6 +30,11 @@ class Index:
     def put(self, tracked: Tracked) -> None:
         """Add it, or bring its keys up to date after a change."""
         session = tracked.session
+        keys = (session.transaction_ref, session.start_key, session.start_message, session.id_token)
+        if session.open and tracked.keys == keys:
+            self._put_current(tracked)
+            return
+        tracked.keys = keys if session.open else None
         self._by_id[session.id] = tracked
         self._by_ref[(session.station_id, session.transaction_ref)] = tracked
         self._by_start[(session.station_id, session.start_key)] = tracked
@@ -52,6 +57,7 @@ class Index:
     def drop(self, tracked: Tracked) -> None:
         """Forget it; the next message about it is answered from the database."""
         session = tracked.session
+        tracked.keys = None
         self._by_id.pop(session.id, None)
         for table, text in (
             (self._by_ref, session.transaction_ref),

@@ -5,13 +5,13 @@ messages never work on two copies of one session.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid5
 
 from voltyard.bus import Bus
 from voltyard.chargers.model import Evse, StationRef
 from voltyard.clock import Clock
+from voltyard.records import replace
 from voltyard.sessions import fold, store
 from voltyard.sessions.authorisation import Authoriser, Place
 from voltyard.sessions.book import Book, Change

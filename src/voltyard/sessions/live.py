@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from voltyard.chargers.events import (
     StationDisconnected,
 )
 from voltyard.chargers.model import PLUGGED, Evse, EvseStatus
+from voltyard.records import replace
 from voltyard.sessions.model import MeterReading, Session
 from voltyard.sessions.ports import Outlets
 
@@ -231,7 +232,7 @@ class LiveBoard:
 
     def _put(self, live: EvseLive) -> EvseLive:
         known = self._live.get(live.evse_id)
-        if known == live:
+        if known is not None and known.session is live.session and known == live:
             return live
         if known is None or known.site_id != live.site_id:
             if known is not None:

@@ -1,8 +1,8 @@
 """Whether two messages mean the same: repeated starts, stops without an id, tokens asked before."""
 
-from dataclasses import replace
 from datetime import timedelta
 
+from voltyard.records import replace
 from voltyard.sessions.fold import Tracked
 from voltyard.sessions.model import (
     Authorisation,

@@ -1,9 +1,11 @@
 """Sessions, id tokens and meter readings as the domain sees them, whatever OCPP version spoke."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from voltyard.records import replace
 
 
 class TokenKind(StrEnum):

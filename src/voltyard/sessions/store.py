@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ _COLUMNS = (
     " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
     " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs"
 )
+_NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
+_whole = attrgetter(*_NAMES)
 
 
 async def open_sessions(tx: Tx) -> list[Session]:
@@ -155,7 +158,7 @@ async def registers(
 
 def full_write(session: Session) -> Write:
     """The whole row: right whatever of it was written before."""
-    row = {name: getattr(session, name) for name in _COLUMNS.replace(" ", "").split(",")}
+    row = dict(zip(_NAMES, _whole(session), strict=True))
     row["state"] = session.state.value
     return Write("sessions", row, ("id",))
 
@@ -169,12 +172,16 @@ PROGRESS = (
     "power_w",
     "last_reading_at",
     "started_at",
+    "last_seq_no",
+    "charging_state",
 )
+_progress = attrgetter(*PROGRESS)
 
 
 def progress_write(session: Session) -> Write:
-    """What a meter reading changes."""
-    row = {"id": session.id, **{name: getattr(session, name) for name in PROGRESS}}
+    """What a message with readings changes."""
+    row = dict(zip(PROGRESS, _progress(session), strict=True))
+    row["id"] = session.id
     return Write("sessions", row, ("id",), update=True)
 
 

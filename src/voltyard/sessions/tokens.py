@@ -15,6 +15,8 @@ def clean(token: IdToken) -> IdToken:
 
 def storable(text: str) -> str:
     """Without what PostgreSQL's text cannot hold: NUL characters and lone surrogates."""
+    if text.isascii():
+        return text.replace("\x00", "") if "\x00" in text else text
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

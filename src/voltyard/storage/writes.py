@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,33 @@ def merge(writes: Iterable[Write]) -> dict[Group, list[Mapping[str, Any]]]:
     Of one key, a full write and later updates become one full write.
     """
     rows: dict[tuple[str, tuple[str, ...]], dict[Any, tuple[dict[str, Any], bool]]] = {}
-    for count, write in enumerate(writes):
-        by_key = rows.setdefault((write.table, write.key), {})
-        identity = tuple(write.row[name] for name in write.key) if write.key else count
-        row, update = by_key.get(identity, ({}, write.update))
-        by_key[identity] = ({**row, **write.row}, update and write.update)
+    plain: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
+    for write in writes:
+        row, key = write.row, write.key
+        if not key:
+            plain.setdefault((write.table, tuple(row)), []).append(row)
+            continue
+        by_key = rows.setdefault((write.table, key), {})
+        identity = tuple([row[name] for name in key])
+        known = by_key.get(identity)
+        if known is None:
+            by_key[identity] = (dict(row), write.update)
+        else:
+            known[0].update(row)
+            by_key[identity] = (known[0], known[1] and write.update)
     groups: dict[Group, list[Mapping[str, Any]]] = {}
-    for table, key in sorted(rows, key=lambda group: TABLE_ORDER.index(group[0])):
-        for row, update in rows[(table, key)].values():
-            groups.setdefault(Group(table, tuple(sorted(row)), key, update), []).append(row)
-    return groups
+    for (table, columns), found in plain.items():
+        groups.setdefault(_group(table, columns, (), False), []).extend(found)
+    for (table, key), merged in rows.items():
+        for row, update in merged.values():
+            groups.setdefault(_group(table, tuple(row), key, update), []).append(row)
+    ordered = sorted(groups, key=lambda group: TABLE_ORDER.index(group.table))
+    return {group: groups[group] for group in ordered}
+
+
+@lru_cache(maxsize=1024)
+def _group(table: str, columns: tuple[str, ...], key: tuple[str, ...], update: bool) -> Group:
+    return Group(table, tuple(sorted(columns)), key, update)
 
 
 def together(groups: Sequence[Group]) -> bool:
@@ -132,22 +151,23 @@ def arrays(
 ) -> list[list[Any]]:
     """One array per column of every group, in the order of ``statement``'s parameters."""
     return [
-        [_value(row[name], types[group.table][name]) for row in rows]
+        _column([row[name] for row in rows], types[group.table][name])
         for group, rows in groups.items()
         for name in group.columns
     ]
 
 
-def _value(value: Any, type_name: str) -> Any:
-    if value is None:
-        return None
+def _column(values: list[Any], type_name: str) -> list[Any]:
+    """Nearly every type goes to the driver as it is."""
     if type_name == "jsonb":
-        return msgspec.json.encode(value).decode()
+        return [None if value is None else _encode(value).decode() for value in values]
     if type_name.startswith("_"):
-        return "{" + ",".join(_array_element(str(part)) for part in value) + "}"
-    if type_name == "uuid" and not isinstance(value, UUID):
-        return UUID(str(value))
-    return value
+        return [None if value is None else _array_text(value) for value in values]
+    return values
+
+
+def _array_text(values: Sequence[Any]) -> str:
+    return "{" + ",".join([_array_element(str(part)) for part in values]) + "}" if values else "{}"
 
 
 def _array_element(text: str) -> str:
