@@ -30,6 +30,8 @@ TAGS = {
     "Timetable": "Duties: who must leave when, with how much.",
     "Energy": "Power now, planned, forecast and past.",
     "Alerts": "What a person must know.",
+    "Firmware": "Images, campaigns over many chargers, and how far each charger is.",
+    "Logs": "Diagnostics and security logs of chargers.",
     "People": "Organisation, users, API keys and the audit.",
 }
 _METHODS = ("get", "post", "put", "patch", "delete")

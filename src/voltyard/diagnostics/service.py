@@ -250,7 +250,7 @@ class DiagnosticsService:
             org_id=request.org_id,
             log_request_id=request.id,
             station_id=request.station_id,
-            name=safe_name(name or request.announced or f"{request.kind.value}.log"),
+            name=safe_name(name or request.announced or _unnamed(request)),
             size_bytes=blob.size_bytes,
             sha256=blob.sha256,
             received_at=now,
@@ -314,6 +314,9 @@ class DiagnosticsService:
             request.id,
             lambda r: answered(r, announced, plain=command.plain, now=now),
         )
+        if announced:  # the file may have been here before the answer that names it
+            async with transaction(self._database, of(request.org_id)) as tx:
+                await store.name_files(tx, request.id, _unnamed(request), announced)
         return None, ""
 
     async def _on_told(self, event: LogReported) -> None:
@@ -383,6 +386,11 @@ class DiagnosticsService:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _unnamed(request: LogRequest) -> str:
+    """What a file is called whose name nobody has told yet."""
+    return f"{request.kind.value}.log"
 
 
 def safe_name(name: str, fallback: str = "log") -> str:

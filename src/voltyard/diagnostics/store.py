@@ -101,6 +101,13 @@ async def insert_file(tx: Tx, file: LogFile) -> None:
     )
 
 
+async def name_files(tx: Tx, request_id: UUID, former: str, name: str) -> None:
+    await tx.execute(
+        "UPDATE log_files SET name = :name WHERE log_request_id = :id AND name = :former",
+        {"id": request_id, "former": former, "name": name},
+    )
+
+
 async def files(tx: Tx, request_ids: Sequence[UUID]) -> list[LogFile]:
     rows = await tx.all(
         "SELECT * FROM log_files WHERE log_request_id = ANY(:ids) ORDER BY received_at, id",
