@@ -25,6 +25,8 @@ _COST_SEARCH_STEPS = 9
 _MAX_SHARE_ROUNDS = 5
 LOSS_SHARE = 0.02
 """Of the energy that vehicles under overload need to be ready, this share more is kept free."""
+ROOM_SHARE = 0.003
+"""Who was given up comes back when so much more than all need, as a share of it, would fit."""
 TIGHT_SHARE = 0.8
 """A node is tight when more of what it could carry than this is planned."""
 DOUBT_SHARE = 0.06
@@ -78,7 +80,8 @@ def _overload(problem: Problem, given_up: Set[UUID]) -> Readiness:
     flow.clear(net)
     net.stay_cap[:] = ready_cap(problem)
     wanted = np.minimum(problem.ready, problem.need)
-    before = np.array([stay.id in given_up for stay in problem.stays], dtype=np.bool_)
+    possible = problem.need >= problem.ready
+    before = possible & np.array([stay.id in given_up for stay in problem.stays], dtype=np.bool_)
     proven = True
     for priority in sorted({stay.priority for stay in problem.stays}):
         members = np.array(
@@ -88,10 +91,11 @@ def _overload(problem: Problem, given_up: Set[UUID]) -> Readiness:
         need = np.zeros_like(problem.need)
         need[members] = wanted[members]
         flow.augment(net, work, need)
-        if need.any():
+        if need.any() or before[members].any():
             proven &= _triage(problem, members, wanted, before)
+        if need.any():
             # From here on who cannot be ready anyway has to wait for what is left over.
-            wanted = np.where(problem.need < problem.ready, 0, wanted)
+            wanted = np.where(possible, wanted, 0)
     allotted = _hand_out(problem)
     short = allotted < problem.ready
     return Readiness(allotted, short, _shortages(problem, short), proven, False, overload=True)
@@ -105,8 +109,9 @@ def _triage(problem: Problem, members: Ints, wanted: Ints, given_up: Bools) -> b
     net, work = problem.net, problem.work
     for stay in members:
         flow.withdraw(net, int(stay))
-    kept = triage.keep(net, work, members[~given_up[members]], problem.ready)
-    roomy = np.ceil(problem.ready * (1.0 + LOSS_SHARE)).astype(np.int64)
+    going_on = ~given_up[members] & (problem.need[members] >= problem.ready[members])
+    kept = triage.keep(net, work, members[going_on], problem.ready)
+    roomy = np.ceil(problem.ready * (1.0 + ROOM_SHARE)).astype(np.int64)
     choice = triage.choose(net, work, members, roomy if kept is not None else problem.ready)
     if kept is not None and int(choice.served.sum()) <= int(kept.sum()):
         choice = triage.Choice(kept, choice.proven)

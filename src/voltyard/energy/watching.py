@@ -1,7 +1,7 @@
 """What a controller leaves behind: power samples, and alerts for what a person must know."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -194,13 +194,22 @@ def _sample(node: NodePower, now: datetime) -> PowerSample:
 
 
 def _progressed(known: _Progress | None, present: Present, now: datetime) -> _Progress:
-    """When the state of charge (or the meter, without one) last went up."""
+    """When the state of charge (or the meter, without one) last went up.
+
+    As long as too little energy has flowed to show in the state of charge, nothing is amiss.
+    """
     session = present.session
     latest = _Progress(session.session_id, session.soc_pct, session.energy_wh, now)
     if known is None or known.session_id != session.session_id:
         return latest
     if session.soc_pct is not None and known.soc_pct is not None:
-        return latest if session.soc_pct >= known.soc_pct + PROGRESS_SOC_PCT else known
+        if session.soc_pct >= known.soc_pct + PROGRESS_SOC_PCT:
+            return latest
+        vehicle = present.vehicle
+        if vehicle is None or not vehicle.battery_wh:
+            return known
+        flowed_pct = (session.energy_wh - known.energy_wh) / vehicle.battery_wh * 100.0
+        return replace(known, at=now) if flowed_pct < 2.0 * PROGRESS_SOC_PCT else known
     return latest if session.energy_wh >= known.energy_wh + PROGRESS_WH else known
 
 

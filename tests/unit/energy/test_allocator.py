@@ -261,7 +261,7 @@ def test_whole_amps_are_floored_and_six_amps_is_the_least() -> None:
 
 
 def test_a_late_vehicle_ranks_behind_those_that_can_still_be_ready() -> None:
-    late = bus(0, laxity_s=-5000.0, late=True)
+    late = bus(0, laxity_s=-5000.0, late=True, plan_w=0.0)
     made = allocate(share(flat_tree(105e3, 2), late, bus(1)))
     assert made.power_w(evse(1)) == 100e3
     assert made.power_w(evse(0)) == 0.0
@@ -282,3 +282,49 @@ def test_a_vehicle_that_has_just_started_is_not_stopped_for_the_plan() -> None:
     assert made.power_w(evse(0)) >= 10e3
     old = replace(started, since_at=EVENING - timedelta(hours=1))
     assert allocate(share(flat_tree(500e3, 2), old, other)).power_w(evse(0)) == 0.0
+
+
+@often
+@given(seed=st.integers(0, 100_000))
+def test_nothing_changes_when_nothing_changed(seed: int) -> None:
+    asked = random_round(seed)
+    long_ago = asked.at - timedelta(hours=1)
+    planned = (replace(c, plan_w=c.plan_w or 0.0, since_at=long_ago) for c in asked.candidates)
+    asked = replace(asked, candidates=tuple(planned))
+    for _ in range(3):
+        made = allocate(asked)
+        held = tuple(replace(c, current_w=made.power_w(c.evse_id)) for c in asked.candidates)
+        asked = replace(asked, candidates=held)
+    again = allocate(asked)
+    for candidate in asked.candidates:
+        assert again.power_w(candidate.evse_id) == pytest.approx(candidate.current_w, abs=1e-6)
+
+
+def test_few_charge_fully_rather_than_many_a_little() -> None:
+    half = [bus(i, plan_w=50e3) for i in range(4)]
+    made = allocate(share(flat_tree(500e3, 4), *half))
+    assert [made.power_w(evse(i)) for i in range(4)] == [100e3, 100e3, 0.0, 0.0]
+
+
+def test_a_node_without_power_to_waste_keeps_its_part_of_the_plan() -> None:
+    root = Node(UUID(int=1), NodeKind.GRID, "grid", None, (watts(500e3),))
+    feeders = [
+        Node(UUID(int=2 + i), NodeKind.FEEDER, "f", root.id, (watts(300e3),)) for i in (0, 1)
+    ]
+    leaves = [
+        Node(UUID(int=10 + i), NodeKind.EVSE, "E", feeders[i // 2].id, (), evse_id=evse(i))
+        for i in range(4)
+    ]
+    tree = build([root, *feeders, *leaves], BERLIN)
+    buses = [bus(i, plan_w=50e3) for i in range(4)]
+    asked = share(tree, *buses, node_budget_w={feeders[1].id: 100e3, feeders[0].id: 100e3})
+    made = allocate(asked)
+    assert [made.power_w(evse(i)) for i in range(4)] == [100e3, 0.0, 100e3, 0.0]
+
+
+def test_who_has_all_it_was_promised_comes_after_those_who_go_short() -> None:
+    done = bus(0, laxity_s=float("inf"), plan_w=0.0)
+    short = bus(1, late=True, plan_w=40e3)
+    made = allocate(share(flat_tree(105e3, 2), done, short, budget_w=100e3))
+    assert made.power_w(evse(1)) == 100e3
+    assert made.power_w(evse(0)) == 0.0

@@ -289,3 +289,58 @@ def test_vehicle_that_needs_nothing_is_ready_at_once() -> None:
 def test_the_same_question_gives_the_same_plan() -> None:
     tree, stays = depot(40, 500e3, seed=3)
     assert plan(asking(tree, *stays)) == plan(asking(tree, *reversed(stays)))
+
+
+def test_slots_end_where_vehicles_leave() -> None:
+    leaves_at = EVENING + timedelta(hours=5, minutes=8)
+    made = plan(asking(flat_tree(100e3, 1), stay(0, departure_at=leaves_at)))
+    assert leaves_at in made.bounds
+    tiny = plan(asking(flat_tree(100e3, 1), stay(0, departure_at=leaves_at + timedelta(minutes=6))))
+    assert min(hours_of(tiny)) >= 180.0 / 3600.0
+
+
+def test_who_was_given_up_stays_so_while_no_more_can_be_ready() -> None:
+    tree = flat_tree(25e3, 2)
+    one, other = stay(0, energy_needed_wh=210e3), stay(1, energy_needed_wh=200e3)
+    fresh = plan(asking(tree, one, other))
+    assert fresh.given_up == {one.id}
+    again = plan(asking(tree, one, other, given_up=frozenset({other.id})))
+    assert again.given_up == {other.id}
+
+
+def test_who_was_given_up_comes_back_when_there_is_real_room() -> None:
+    one, other = stay(0), stay(1)
+    barely = asking(flat_tree(33.06e3, 2), one, other, given_up=frozenset({one.id}))
+    assert plan(barely).given_up == {one.id}
+    assert plan(replace(barely, given_up=frozenset())).given_up == frozenset()
+    assert plan(replace(barely, tree=flat_tree(34.2e3, 2))).given_up == frozenset()
+
+
+@quickly
+@given(seed=SEEDS)
+def test_what_the_short_ones_get_leaves_the_others_ready_with_slack(seed: int) -> None:
+    asked = random_input(seed)
+    made = plan(asked)
+    for one in asked.stays:
+        if one.id not in made.given_up and one.energy_needed_wh > 0.0:
+            lacks_wh = one.energy_needed_wh - made.allotted_wh[one.id]
+            assert lacks_wh <= one.tolerance_wh + 1.0
+
+
+def test_an_impossible_vehicle_of_low_priority_does_not_take_from_a_higher_one() -> None:
+    tree = flat_tree(30e3, 3)
+    first, short = stay(0, priority=1, energy_needed_wh=300e3), stay(1, priority=2)
+    hopeless = stay(
+        2, priority=3, departure_at=EVENING + timedelta(hours=3), energy_needed_wh=500e3
+    )
+    made = plan(asking(tree, first, short, hopeless, ready_before_s=0))
+    alone = plan(asking(tree, first, short, ready_before_s=0))
+    assert made.allotted_wh[short.id] >= alone.allotted_wh[short.id] - 1e3
+
+
+def test_a_plan_made_again_with_nothing_changed_is_the_same() -> None:
+    tree, stays = depot(40, 500e3, seed=3)
+    first = plan(asking(tree, *stays))
+    again = plan(asking(tree, *stays, given_up=first.given_up))
+    assert again.given_up == first.given_up
+    assert again.power_w == first.power_w
