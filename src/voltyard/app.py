@@ -151,7 +151,7 @@ class Core:
             Periodic("logs", 15.0, self.diagnostics.tick),
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
             Periodic("certificates", 60.0, self.pki.sweep),
-            Periodic("old security events", 24 * 3600.0, self.pki.drop_old_events),
+            Periodic("old security events", 24 * 3600.0, self.pki.drop_old),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
         )
 

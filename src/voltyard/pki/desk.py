@@ -15,7 +15,7 @@ from voltyard.chargers.events import StationBooted, StationConnected
 from voltyard.chargers.model import Peer, Station, StationRef, StationState
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
-from voltyard.errors import VoltyardError
+from voltyard.errors import ChargerRefused, VoltyardError
 from voltyard.pki import store, x509
 from voltyard.pki.authorities import Authorities
 from voltyard.pki.book import Book
@@ -76,6 +76,7 @@ class Desk:
         self._issuing = Issuing(
             database, bus, clock, stations, authorities, book, self._door, self.spawn
         )
+        self._warned: set[UUID] = set()
         self._told: dict[tuple[UUID, str], datetime] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -90,6 +91,7 @@ class Desk:
         async with scope.transaction(self.database, scope.SYSTEM) as tx:
             for security in await store.stations(tx):
                 self._book.securities[security.station_id] = security
+            self._warned = await store.organisations_with_events(tx)
             self._book.policies = await store.policies(tx)
             for anchor in await store.anchors(tx):
                 self._book.add_anchor(anchor, x509.read_certificates(anchor.certificate)[0])
@@ -180,6 +182,7 @@ class Desk:
         async with scope.transaction(self.database, scope.of(station.org_id)) as tx:
             new = await store.insert_event(tx, event)
         if new:
+            self._warned.add(station.org_id)
             await self._bus.publish(
                 SecurityEventReported(
                     event.org_id,
@@ -199,6 +202,8 @@ class Desk:
         shown = self._book.presented.get(event.station_id)
         if shown is None or not self._book.needs_row(event.station_id, shown):
             return
+        if await self._ended_meanwhile(event, shown):
+            return
         before = self._book.security(event.station_id, event.org_id)
         after = _having_shown(before, shown, event.at)
         if after != replace(before, used_at=after.used_at):
@@ -211,6 +216,14 @@ class Desk:
             )
         if shown.fingerprint is not None and shown.fingerprint != before.used_fingerprint:
             await self._now_in_use(event, shown.fingerprint)
+
+    async def _ended_meanwhile(self, event: StationConnected, shown: Presented) -> bool:
+        """Between the door and here its certificate may have been revoked."""
+        link = self.stations.link(event.station_id)
+        if link is None or not self._book.is_revoked(event.org_id, shown):
+            return False
+        await link.close("its certificate is not trusted any more")
+        return True
 
     async def _now_in_use(self, event: StationConnected, fingerprint: str) -> None:
         async with scope.transaction(self.database, scope.of(event.org_id)) as tx:
@@ -238,7 +251,7 @@ class Desk:
         if self._book.ends:
             await self._renew_ending()
             await self._warnings.ends(dict(self._book.ends))
-        for org_id in {security.org_id for security in self._book.securities.values()}:
+        for org_id in tuple(self._warned):
             await self._warnings.tidy(org_id)
 
     async def _renew_ending(self) -> None:
@@ -272,10 +285,8 @@ class Desk:
             await self._name_operator(station, name, by)
         result = await self.stations.command(station.id, Trigger("certificate"), by)
         if not result.accepted:
-            raise VoltyardError(
-                f"the charger answered {result.word or result.status.value}",
-                code="charger_refused",
-            )
+            word = result.word or result.status.value
+            raise ChargerRefused(f"the charger answered {word}", detail=word)
         return result.word
 
     async def _name_operator(self, station: Station, name: str, by: str) -> None:

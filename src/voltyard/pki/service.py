@@ -48,6 +48,7 @@ from voltyard.tenancy.model import Permission, Principal
 
 PAGE_MAX = 1_000
 REASON_MAX = 200
+REFUSED_KEPT_DAYS = 90
 NO_EVENTS = EventFilter()
 NO_CERTIFICATES = CertificateFilter()
 Audit = Callable[[Tx, Principal, str, str, str, Mapping[str, Any]], Awaitable[None]]
@@ -419,10 +420,13 @@ class PkiService(Desk):
     def security_of(self, station: Station) -> StationSecurity:
         return self._book.security(station.id, station.org_id)
 
-    async def drop_old_events(self) -> None:
-        before = self.clock.now() - timedelta(days=self.settings.keep_events_days)
+    async def drop_old(self) -> None:
+        """Security events, and requests that were refused, once they are old."""
+        now = self.clock.now()
         async with scope.transaction(self.database, scope.SYSTEM) as tx:
-            await store.drop_events_before(tx, before)
+            kept = timedelta(days=self.settings.keep_events_days)
+            await store.drop_events_before(tx, now - kept)
+            await store.drop_refused_before(tx, now - timedelta(days=REFUSED_KEPT_DAYS))
 
     def _view(self, station: Station) -> SecurityView:
         shown = self._book.presented.get(station.id)

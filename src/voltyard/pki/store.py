@@ -356,6 +356,17 @@ def _event_conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(["true", *used]), dict(used.values())
 
 
+async def organisations_with_events(tx: Tx) -> set[UUID]:
+    return {row["org_id"] for row in await tx.all("SELECT DISTINCT org_id FROM security_events")}
+
+
+async def drop_refused_before(tx: Tx, at: datetime) -> int:
+    """Requests that never became a certificate."""
+    return await tx.execute(
+        "DELETE FROM pki_certificates WHERE state = 'refused' AND requested_at < :at", {"at": at}
+    )
+
+
 async def drop_events_before(tx: Tx, at: datetime) -> int:
     return await tx.execute("DELETE FROM security_events WHERE received_at < :at", {"at": at})
 
