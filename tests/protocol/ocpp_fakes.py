@@ -157,6 +157,9 @@ class FakeChargers:
     async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
         self.upkeep.append(("log", told, request_id))
 
+    async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
+        self.upkeep.append(("reservation", told, number))
+
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags.append((flag, detail))
 

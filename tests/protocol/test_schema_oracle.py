@@ -12,6 +12,8 @@ import pytest
 from tests.protocol.ocpp_fakes import FakeChargers, FakeSessions
 from tests.protocol.schemas import complaints, instances, schema, spoilt
 from voltyard.chargers.commands import (
+    CancelReservation,
+    ClearCache,
     ClearLimits,
     Command,
     CommandResult,
@@ -20,16 +22,20 @@ from voltyard.chargers.commands import (
     GiveCertificate,
     InstallRoot,
     LimitPurpose,
+    ListEntry,
     LogKind,
     PublishFirmware,
     ReadCertificates,
     ReadCompositeSchedule,
     ReadConfiguration,
+    ReadLocalListVersion,
     RemoteStart,
     RemoteStop,
     RequestLog,
+    ReserveNow,
     Reset,
     SendData,
+    SendLocalList,
     SetAvailability,
     SetLimit,
     SetNetworkProfile,
@@ -51,7 +57,12 @@ from voltyard.ocpp.v21.messages import MESSAGES as MESSAGES_21
 from voltyard.ocpp.v21.routes import DIALECT as V21
 from voltyard.ocpp.v201.messages import MESSAGES as MESSAGES_201
 from voltyard.ocpp.v201.routes import DIALECT as V201
-from voltyard.sessions.model import IdToken, TokenKind
+from voltyard.sessions.model import (
+    Authorisation,
+    AuthorisationStatus,
+    IdToken,
+    TokenKind,
+)
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=UTC)
 DIALECTS: dict[str, Dialect] = {"1.6": V16, "2.0.1": V201, "2.1": V21}
@@ -154,6 +165,10 @@ def _struct_in(hint: Any) -> Any:
 
 
 TOKEN = IdToken("04A1B2C3", TokenKind.RFID)
+LIST = tuple(
+    ListEntry(IdToken(f"04{status}"), Authorisation(status, group="FLEET", until_at=NOW))
+    for status in AuthorisationStatus
+)
 COMMANDS: list[Command] = [
     RemoteStart(1, TOKEN, 7),
     RemoteStart(None, IdToken("AABBCCDDEEFF", TokenKind.MAC), 8),
@@ -194,6 +209,14 @@ COMMANDS: list[Command] = [
     ReadCertificates(("csms_root",)),
     DeleteCertificate("SHA256", "0a" * 32, "0b" * 32, "0c"),
     SetNetworkProfile(2, "wss://csms.example/ocpp", 3),
+    ReserveNow(7, TOKEN, NOW, 1, "FLEET"),
+    ReserveNow(8, TOKEN, NOW),
+    CancelReservation(7),
+    SendLocalList(4, LIST, full=True),
+    SendLocalList(5, (*LIST, ListEntry(TOKEN, None)), full=False),
+    SendLocalList(6, (), full=True),
+    ReadLocalListVersion(),
+    ClearCache(),
 ]
 NEWER = (PublishFirmware, UnpublishFirmware, SetNetworkProfile)
 """What OCPP 1.6 cannot say."""

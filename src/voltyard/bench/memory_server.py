@@ -112,6 +112,9 @@ class MemoryChargers:
     async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
         return
 
+    async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
+        return
+
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags += 1
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from voltyard.chargers.model import StationRef
-from voltyard.sessions.model import IdToken
+from voltyard.sessions.model import Authorisation, IdToken
 
 
 class LimitPurpose(StrEnum):
@@ -231,6 +231,53 @@ class RequestLog:
     plain: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ReserveNow:
+    """Keep an EVSE (None: any of the station) for a token, or one of its group, until then.
+
+    ``connector_type``: a word of the 2.0.1 or 2.1 enumeration; 1.6 has none.
+    """
+
+    reservation_id: int
+    token: IdToken
+    until_at: datetime
+    evse_number: int | None = None
+    group: str = ""
+    connector_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReservation:
+    reservation_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One token of a local list; ``authorisation`` None takes it off the list."""
+
+    token: IdToken
+    authorisation: Authorisation | None
+
+
+@dataclass(frozen=True, slots=True)
+class SendLocalList:
+    """Replace a charger's list (``full``), or change the entries given."""
+
+    version: int
+    entries: tuple[ListEntry, ...]
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLocalListVersion:
+    """``detail`` of the result holds ``version``: 0 is an empty list, -1 none (1.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearCache:
+    """Forget every answer about tokens that the charger has kept."""
+
+
 Command = (
     RemoteStart
     | RemoteStop
@@ -253,6 +300,11 @@ Command = (
     | PublishFirmware
     | UnpublishFirmware
     | RequestLog
+    | ReserveNow
+    | CancelReservation
+    | SendLocalList
+    | ReadLocalListVersion
+    | ClearCache
 )
 
 

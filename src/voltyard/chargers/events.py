@@ -97,6 +97,18 @@ class FirmwareReported:
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationReported:
+    """A charger tells that a reservation ended: ``expired``, ``removed`` or ``no_transaction``."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    number: int
+    told: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LogReported:
     """A charger tells how far the upload of its log is, in the union of the versions' words."""
 

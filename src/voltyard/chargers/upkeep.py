@@ -1,7 +1,7 @@
-"""What chargers tell of firmware updates and log uploads, handed on to whoever asked for them."""
+"""What chargers tell of updates, uploads and reservations, handed on to whoever asked for them."""
 
 from voltyard.chargers.core import ChargerCore
-from voltyard.chargers.events import FirmwareReported, LogReported
+from voltyard.chargers.events import FirmwareReported, LogReported, ReservationReported
 from voltyard.chargers.model import StationRef
 
 
@@ -14,6 +14,14 @@ class StationUpkeep(ChargerCore):
         now = self._clock.now()
         await self._bus.publish(
             FirmwareReported(known.org_id, known.site_id, known.id, told, request_id, now)
+        )
+
+    async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
+        """``told``: ``expired``, ``removed`` or ``no_transaction``."""
+        known = self._entry(station.id).station
+        now = self._clock.now()
+        await self._bus.publish(
+            ReservationReported(known.org_id, known.site_id, known.id, number, told, now)
         )
 
     async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:

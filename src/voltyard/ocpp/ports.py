@@ -77,6 +77,9 @@ class Chargers(Protocol):
     async def log_told(self, station: StationRef, told: str, request_id: int | None) -> None:
         """How far an upload is; ``told`` in the words of ``voltyard.diagnostics.model.Told``."""
 
+    async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
+        """A reservation ended there: ``expired``, ``removed`` or ``no_transaction``."""
+
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         """Note an oddity of this charger's messages; counted and shown, never blocking."""
 

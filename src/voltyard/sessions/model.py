@@ -28,21 +28,34 @@ class IdToken:
 
 
 class AuthorisationStatus(StrEnum):
+    """The union of what the OCPP versions can say, and why where they say it less well."""
+
     ACCEPTED = "accepted"
     BLOCKED = "blocked"
     EXPIRED = "expired"
     INVALID = "invalid"
+    UNKNOWN = "unknown"
     CONCURRENT = "concurrent"
+    NOT_HERE = "not_here"
+    NOT_NOW = "not_now"
+    RESERVED = "reserved"
 
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """Whether a token may charge, and whose it is. ``known`` is False where policy let it in."""
+    """Whether a token may charge, and whose it is. ``known`` is False where policy let it in.
+
+    ``group``: tokens of one group may stop what one of them started. ``until_at``: how long the
+    answer holds. ``evse_numbers``: where at the station it holds, empty for everywhere.
+    """
 
     status: AuthorisationStatus
     vehicle_id: UUID | None = None
     known: bool = True
     reason: str = ""
+    group: str = ""
+    until_at: datetime | None = None
+    evse_numbers: tuple[int, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -100,6 +113,7 @@ class TransactionReport:
     charging_state: ChargingState | None = None
     remote_start_id: int | None = None
     trigger: str | None = None
+    reservation_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,7 @@ class Flag(StrEnum):
     START_PLACEHOLDER = "start_placeholder"
     SESSION_RELATIVE = "session_relative"
     VEHICLE_ASSIGNED = "vehicle_assigned"
+    STOPPED_BY_OTHER = "stopped_by_other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Every message of OCPP 1.6 and its security extension, by profile."""
 
-from voltyard.ocpp.registry import both, later, received, registry, sent
+from voltyard.ocpp.registry import both, received, registry, sent
 from voltyard.ocpp.v16 import (
     core,
     firmware,
@@ -26,7 +26,7 @@ MESSAGES = registry(
     sent(operations, "ChangeAvailability"),
     sent(operations, "ChangeConfiguration"),
     sent(operations, "GetConfiguration"),
-    later(operations, "ClearCache"),
+    sent(operations, "ClearCache"),
     sent(operations, "RemoteStartTransaction"),
     sent(operations, "RemoteStopTransaction"),
     sent(operations, "Reset"),
@@ -35,10 +35,10 @@ MESSAGES = registry(
     received(firmware, "FirmwareStatusNotification", upkeep.firmware_status),
     sent(firmware, "GetDiagnostics"),
     sent(firmware, "UpdateFirmware"),
-    later(local_list, "GetLocalListVersion"),
-    later(local_list, "SendLocalList"),
-    later(reservation, "ReserveNow"),
-    later(reservation, "CancelReservation"),
+    sent(local_list, "GetLocalListVersion"),
+    sent(local_list, "SendLocalList"),
+    sent(reservation, "ReserveNow"),
+    sent(reservation, "CancelReservation"),
     sent(smart_charging, "SetChargingProfile"),
     sent(smart_charging, "ClearChargingProfile"),
     sent(smart_charging, "GetCompositeSchedule"),

@@ -29,7 +29,14 @@ from voltyard.ocpp import limits
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.tokens import id_tag
-from voltyard.ocpp.v16 import certificate_orders, core, operations, remote_trigger, smart_charging
+from voltyard.ocpp.v16 import (
+    certificate_orders,
+    core,
+    operations,
+    remote_trigger,
+    smart_charging,
+    token_orders,
+)
 from voltyard.ocpp.v16.messages import MESSAGES
 from voltyard.ocpp.v16.smart_charging import (
     ChargingProfile,
@@ -277,5 +284,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
 
 for _order in certificate_orders.ORDERS:
     _express.register(_order)
+for _token_order in token_orders.ORDERS:
+    _express.register(_token_order)
 _express.register(update_firmware)
 _express.register(request_log)

@@ -164,6 +164,7 @@ async def start(exchange: Exchange, request: StartTransaction) -> StartTransacti
             connector_number=1,
             id_token=token,
             readings=_register(exchange, request.meter_start, at, "begin"),
+            reservation_number=request.reservation_id,
         ),
     )
     authorisation = ack.authorisation or Authorisation(AuthorisationStatus.ACCEPTED)

@@ -35,6 +35,7 @@ from voltyard.ocpp.v201 import (
     provisioning,
     remote_control,
     smart_charging,
+    token_orders,
 )
 from voltyard.ocpp.v201.device_model import read_variables, write_variable
 from voltyard.ocpp.v201.messages import MESSAGES
@@ -329,5 +330,7 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
 
 for _asks in certificate_orders.ORDERS:
     _express.register(_asks)
+for _token_order in token_orders.ORDERS:
+    _express.register(_token_order)
 for _order in (update_firmware, publish_firmware, unpublish_firmware, request_log):
     _express.register(_order)

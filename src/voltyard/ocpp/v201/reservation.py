@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.types import IdTokenWire, StatusInfo, Wire201
 from voltyard.ocpp.wire import Instant, Integer, OneOf, Word
 
@@ -43,6 +44,18 @@ class ReservationStatusUpdate(Wire201):
 
 class ReservationStatusUpdateResponse(Wire201):
     pass
+
+
+TOLD = {"Expired": "expired", "Removed": "removed", "NoTransaction": "no_transaction"}
+
+
+async def status_update(
+    exchange: Exchange, request: ReservationStatusUpdate
+) -> ReservationStatusUpdateResponse:
+    """H03, H04. NoTransaction is a word of 2.1: nobody came."""
+    told = TOLD.get(request.reservation_update_status, "removed")
+    await exchange.chargers.reservation_told(exchange.station, request.reservation_id, told)
+    return ReservationStatusUpdateResponse()
 
 
 class ReserveNow(Wire201):

@@ -155,6 +155,7 @@ def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
         charging_state=CHARGING_STATE.get(info.charging_state or ""),
         remote_start_id=info.remote_start_id,
         trigger=request.trigger_reason,
+        reservation_number=request.reservation_id,
     )
 
 

@@ -21,6 +21,7 @@ from voltyard.ocpp.wire import (
     Word,
 )
 from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken, TokenKind
+from voltyard.units import iso_z
 
 GenericStatusWord = Annotated[Word, OneOf("Accepted", "Rejected")]
 GenericDeviceModelStatusWord = Annotated[
@@ -120,12 +121,30 @@ AUTHORISATION_STATUS: dict[AuthorisationStatus, AuthorizationStatusWord] = {
     AuthorisationStatus.BLOCKED: "Blocked",
     AuthorisationStatus.EXPIRED: "Expired",
     AuthorisationStatus.INVALID: "Invalid",
+    AuthorisationStatus.UNKNOWN: "Unknown",
     AuthorisationStatus.CONCURRENT: "ConcurrentTx",
+    AuthorisationStatus.NOT_HERE: "NotAtThisLocation",
+    AuthorisationStatus.NOT_NOW: "NotAtThisTime",
+    AuthorisationStatus.RESERVED: "NotAtThisTime",
 }
+ID_TOKEN_MAX = 36
 
 
 def id_token_info(authorisation: Authorisation) -> IdTokenInfo:
-    return IdTokenInfo(status=AUTHORISATION_STATUS[authorisation.status])
+    """C10: the answer is kept until its expiry; a group whose name does not fit is left out."""
+    until_at = authorisation.until_at
+    return IdTokenInfo(
+        status=AUTHORISATION_STATUS[authorisation.status],
+        cache_expiry_date_time=None if until_at is None else iso_z(until_at),
+        evse_id=list(authorisation.evse_numbers) or None,
+        group_id_token=write_group(authorisation.group),
+    )
+
+
+def write_group(group: str) -> IdTokenWire | None:
+    """A group is named by whoever runs the site, not by a card."""
+    fits = 0 < len(group) <= ID_TOKEN_MAX
+    return IdTokenWire(id_token=group, type="Central") if fits else None
 
 
 def read_token(exchange: Exchange, wire: IdTokenWire) -> IdToken:

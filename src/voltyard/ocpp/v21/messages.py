@@ -38,6 +38,7 @@ from voltyard.ocpp.v201 import data_transfer as data_transfer_201
 from voltyard.ocpp.v201 import metering as metering_201
 from voltyard.ocpp.v201 import notices as notices_201
 from voltyard.ocpp.v201 import provisioning as provisioning_201
+from voltyard.ocpp.v201 import reservation as reservation_201
 from voltyard.ocpp.v201 import security as security_201
 from voltyard.ocpp.v201 import transactions as transactions_201
 
@@ -54,9 +55,9 @@ MESSAGES = registry(
     sent(provisioning, "SetNetworkProfile"),
     sent(provisioning, "Reset"),
     received(authorization, "Authorize", authorization_201.authorise),
-    later(authorization, "ClearCache"),
-    later(local_list, "SendLocalList"),
-    later(local_list, "GetLocalListVersion"),
+    sent(authorization, "ClearCache"),
+    sent(local_list, "SendLocalList"),
+    sent(local_list, "GetLocalListVersion"),
     received(transactions, "TransactionEvent", transactions_201.transaction_event),
     later(transactions, "GetTransactionStatus"),
     sent(remote_control, "RequestStartTransaction"),
@@ -66,9 +67,9 @@ MESSAGES = registry(
     received(availability, "Heartbeat", availability_201.heartbeat),
     received(availability, "StatusNotification", availability_201.status),
     sent(availability, "ChangeAvailability"),
-    noted(reservation, "ReservationStatusUpdate"),
-    later(reservation, "ReserveNow"),
-    later(reservation, "CancelReservation"),
+    received(reservation, "ReservationStatusUpdate", reservation_201.status_update),
+    sent(reservation, "ReserveNow"),
+    sent(reservation, "CancelReservation"),
     later(tariff_cost, "CostUpdated"),
     later(tariff_cost, "SetDefaultTariff"),
     later(tariff_cost, "GetTariffs"),
