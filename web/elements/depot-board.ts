@@ -237,7 +237,7 @@ class DepotBoard extends HTMLElement {
     for (const node of this.querySelectorAll<HTMLElement>("[data-count]")) {
       const state = node.dataset["count"]!;
       const count = state ? (counts.get(state) ?? 0) : this.#tiles.size;
-      setText(node, String(count));
+      setText(node, number(count));
       node.closest("li")?.classList.toggle("zero", count === 0);
     }
     if (this.#state || this.#search?.value || this.#area?.value) this.#filter();
