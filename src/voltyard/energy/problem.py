@@ -112,7 +112,7 @@ def ready_cap(problem: Problem) -> Ints:
 _OVERDUE_S = 1800.0
 _SPARE_S = 420
 """Who has time enough is planned to be ready this long before departure, even under overload."""
-_TOLERANCE_USED = 0.9
+_TOLERANCE_USED = 0.85
 """Share of the readiness tolerance that a plan under overload uses up; the rest is for error."""
 
 
