@@ -48,6 +48,8 @@ class Settings:
     ocpp_url: str = ""
     min_security_profile: int = 0
     pki_key: str = ""
+    ocpp_strict: bool = False
+    ocpp_clean_close: bool = True
     http_tls_cert: str = ""
     http_tls_key: str = ""
 

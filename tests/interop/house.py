@@ -16,6 +16,7 @@ from voltyard.clock import SystemClock
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
+from voltyard.ocpp.gateway import DEFAULTS, GatewaySettings
 from voltyard.ocpp.socket import OcppServer
 from voltyard.sessions.events import (
     MeterReported,
@@ -76,10 +77,10 @@ class House:
     def seen(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def add(self, identity: str) -> Station:
+    async def add(self, identity: str, password: str | None = PASSWORD) -> Station:
         """A known station with one EVSE."""
         station = await self.chargers.create_station(
-            self.who, identity, site_id=self.site_id, password=PASSWORD
+            self.who, identity, site_id=self.site_id, password=password
         )
         await self.chargers.save_evse(self.who, station.id, 1, max_power_w=22_000.0)
         return station
@@ -92,7 +93,11 @@ class House:
 
 
 @asynccontextmanager
-async def house(database: PostgresDatabase) -> AsyncIterator[House]:
+async def house(
+    database: PostgresDatabase,
+    gateway: GatewaySettings = DEFAULTS,
+    settings: ChargerSettings = ChargerSettings(),
+) -> AsyncIterator[House]:
     clock, bus = SystemClock(), Bus()
     await partitions.make_ahead(database, clock.now().date())
     org_id, site_id = uuid4(), uuid4()
@@ -107,7 +112,7 @@ async def house(database: PostgresDatabase) -> AsyncIterator[House]:
     commits = GroupCommit(database, clock)
     committing = asyncio.create_task(commits.run())
     chargers = ChargerService(
-        database, commits, bus, clock, audit=_audit, home=_no_home, settings=ChargerSettings()
+        database, commits, bus, clock, audit=_audit, home=_no_home, settings=settings
     )
     fleets = FleetService(database, bus, clock)
     sessions = SessionService(
@@ -123,7 +128,7 @@ async def house(database: PostgresDatabase) -> AsyncIterator[House]:
     vehicle = await _vehicle(fleets, who)
     await chargers.load()
     await sessions.load()
-    server = OcppServer(chargers, sessions, clock)
+    server = OcppServer(chargers, sessions, clock, gateway)
     port = await server.start("127.0.0.1", 0)
     made = House(who, site_id, chargers, sessions, port, vehicle)
     for kind in EVENTS:

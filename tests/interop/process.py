@@ -41,21 +41,22 @@ class Program:
     async def until(self, event: str, **facts: Any) -> dict[str, Any]:
         """The first thing it told with that event and facts."""
         wanted = {"event": event, **facts}.items()
-        await self._until(lambda: any(wanted <= fact.items() for fact in self.told))
+        await self.comes_to(lambda: any(wanted <= fact.items() for fact in self.told))
         return next(fact for fact in self.told if wanted <= fact.items())
 
     async def shows(self, text: str) -> None:
         """Until it has written ``text`` somewhere."""
-        await self._until(lambda: text in self.shown)
+        await self.comes_to(lambda: text in self.shown)
 
     async def press(self, keys: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(keys.encode())
         await self.process.stdin.drain()
 
-    async def _until(self, true: Callable[[], bool]) -> None:
+    async def comes_to(self, true: Callable[[], bool], wait_s: float = WAIT_S) -> None:
+        """Until it has written something that makes ``true`` hold."""
         try:
-            async with asyncio.timeout(WAIT_S), self._grown:
+            async with asyncio.timeout(wait_s), self._grown:
                 await self._grown.wait_for(true)
         except TimeoutError:
             raise AssertionError(f"it did not come to that: …{self.shown[-2000:]}") from None

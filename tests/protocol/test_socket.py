@@ -150,7 +150,7 @@ async def test_unknown_stations_are_not_found_and_busy_says_when_to_come_back() 
             async with there.plug("CP1"):
                 pass
         assert caught.value.response.status_code == 503
-        assert caught.value.response.headers["Retry-After"] == "17"
+        assert 17 <= int(caught.value.response.headers["Retry-After"]) <= 34
 
 
 async def test_a_storm_of_handshakes_is_bounded() -> None:
@@ -159,7 +159,7 @@ async def test_a_storm_of_handshakes_is_bounded() -> None:
         with pytest.raises(InvalidStatus) as caught:
             async with there.plug():
                 pass
-        assert caught.value.response.headers["Retry-After"] == "9"
+        assert 9 <= int(caught.value.response.headers["Retry-After"]) <= 18
 
 
 async def test_many_stations_boot_at_once() -> None:

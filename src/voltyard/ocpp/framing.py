@@ -35,6 +35,7 @@ class ErrorWords:
     security: str = "SecurityError"
     internal: str = "InternalError"
     generic: str = "GenericError"
+    envelope: str = "ProtocolError"
     sends: bool = False
 
 
@@ -181,6 +182,23 @@ def _call(parts: list[msgspec.Raw], words: ErrorWords, flags: tuple[str, ...]) -
     if bytes(payload) == b"null":
         payload = _EMPTY
     return Call(message_id, id_json, action, payload, flags)
+
+
+_FAULTS = {
+    "message_id_long": f"the message id is longer than {MESSAGE_ID_SPEC} characters",
+    "message_id_not_text": "the message id is no text",
+    "message_type_not_number": "the message type is no number",
+    "call_elements": "a call has four elements",
+    "nul_character": "a NUL character",
+}
+
+
+def fault(call: Call) -> str | None:
+    """What the letter of OCPP-J §4.2.1 has against the envelope of a call that can be read."""
+    for flag in call.flags:
+        if flag in _FAULTS:
+            return _FAULTS[flag]
+    return None if bytes(call.payload).lstrip()[:1] == b"{" else "the payload is no object"
 
 
 def _send(parts: list[msgspec.Raw], words: ErrorWords, flags: tuple[str, ...]) -> Inbound:

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from voltyard.chargers.model import IN_THE_CLEAR, Admission, Admitted, Peer, Station
-from voltyard.clock import Clock
+from voltyard.clock import Clock, seeded
 from voltyard.ocpp.connection import Connection, Transport
 from voltyard.ocpp.handshake import Basic, Choice, Credentials
 from voltyard.ocpp.ports import Chargers, Sessions
@@ -26,9 +26,11 @@ DIALECTS: Mapping[str, Dialect] = {"ocpp1.6": V16, "ocpp2.0.1": V201, "ocpp2.1":
 class GatewaySettings:
     """Bounds of the OCPP port; times are of the Clock.
 
-    ``handshakes_max`` connections may be in admission at once, later ones are told to retry.
+    ``handshakes_max`` connections may be in admission at once, later ones are told to retry
+    after ``retry_after_s`` to twice that: each another time, so that a storm thins out.
     ``clean_close`` False cuts TCP at shutdown instead of sending a close frame, for chargers
-    that take a clean close as final.
+    that take a clean close as final. ``strict`` refuses what OCPP-J forbids of connections and
+    frames instead of serving and flagging it.
     """
 
     ping_s: float = 60.0
@@ -39,6 +41,7 @@ class GatewaySettings:
     drain_s: float = 5.0
     deflate: bool = True
     clean_close: bool = True
+    strict: bool = False
 
 
 DEFAULTS = GatewaySettings()
@@ -61,6 +64,7 @@ class Gateway:
         self._connections: dict[UUID, Connection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitting = 0
+        self._chance = seeded(int(clock.now().timestamp()), "retry")
         self._closing = False
 
     @property
@@ -78,17 +82,23 @@ class Gateway:
     ) -> Admitted:
         """Ask the domain; BUSY when too many ask at once or the server is closing."""
         if self._closing or self._admitting >= self.settings.handshakes_max:
-            return Admitted(Admission.BUSY, retry_after_s=self.settings.retry_after_s)
+            return self._later(Admitted(Admission.BUSY, retry_after_s=self.settings.retry_after_s))
         if basic.state is Credentials.WRONG:
             log.info("%s from %s: credentials unreadable or of another station", identity, remote)
             return Admitted(Admission.UNAUTHORISED)
         self._admitting += 1
         try:
-            return await self._chargers.admit(
+            admitted = await self._chargers.admit(
                 identity, basic.password, remote=remote, subprotocols=subprotocols, peer=peer
             )
         finally:
             self._admitting -= 1
+        return self._later(admitted) if admitted.admission is Admission.BUSY else admitted
+
+    def _later(self, busy: Admitted) -> Admitted:
+        """Told to come back no sooner than was named, and not with all the others."""
+        least_s = busy.retry_after_s or self.settings.retry_after_s
+        return replace(busy, retry_after_s=self._chance.randint(least_s, 2 * least_s))
 
     def connect(self, station: Station, choice: Choice, transport: Transport) -> Connection:
         """A connection for an admitted station; it replaces one that stands. Then ``open`` it."""
@@ -101,6 +111,7 @@ class Gateway:
             self._sessions,
             self.clock,
             self.spawn,
+            strict=self.settings.strict,
         )
         if choice.flag is not None:
             self._chargers.flag(station.ref, choice.flag, choice.echo or "")

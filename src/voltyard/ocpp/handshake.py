@@ -99,15 +99,18 @@ class Choice:
     flag: str | None = None
 
 
-def choose(offered: Sequence[str]) -> Choice:
+def choose(offered: Sequence[str], *, strict: bool = False) -> Choice:
     """The OCPP version of a connection (OCPP-J §3.2).
 
     Nothing offered, or nothing that names OCPP, falls back to 1.6 and is flagged; a misspelt name
-    is understood, echoed as written and flagged; only versions we do not have: none.
+    is understood, echoed as written and flagged; only versions we do not have: none. ``strict``
+    takes the standard's names and nothing else.
     """
     for protocol in PREFERENCE:
         if protocol in offered:
             return Choice(protocol, protocol)
+    if strict:
+        return Choice(None)
     for protocol in PREFERENCE:
         for name in offered:
             if _ALIASES.get(_plain(name)) == protocol:

@@ -63,7 +63,7 @@ class MemoryServer:
             raise TooMany("the server is busy", detail=str(admitted.retry_after_s or ""))
         if admitted.admission is Admission.UNKNOWN or admitted.station is None:
             raise NotFound("no such charging station")
-        choice = choose(subprotocols)
+        choice = choose(subprotocols, strict=self.gateway.settings.strict)
         if choice.protocol is None:
             self.gateway.refused_version(admitted.station, subprotocols)
             raise NotFound("no common OCPP version", code="no_common_subprotocol")

@@ -4,7 +4,8 @@ Where nothing was negotiated that changes frames, whole text frames pass it by (
 sees every other frame, in order.
 
 One message of a charger may be at most MESSAGE_MAX_BYTES (framing.py) to be handled; one over
-SOCKET_MAX_BYTES, compressed or not, ends the connection with close code 1009.
+SOCKET_MAX_BYTES (STRICT_MAX_BYTES where the port is strict), compressed or not, ends the
+connection with close code 1009.
 """
 
 import asyncio
@@ -39,6 +40,7 @@ _protocol_log = logging.getLogger("voltyard.ocpp.websocket")
 _protocol_log.setLevel(logging.CRITICAL)
 
 SOCKET_MAX_BYTES = 4 * MESSAGE_MAX_BYTES
+STRICT_MAX_BYTES = MESSAGE_MAX_BYTES // 2
 WRITE_HIGH_BYTES = 256 * 1024
 GOODBYE_S = 5.0
 BACKLOG = 1024
@@ -150,7 +152,7 @@ class _Socket(asyncio.Protocol):
         self._gateway = server.gateway
         self._protocol = _Handshake(
             extensions=_extensions(server.gateway.settings),
-            max_size=SOCKET_MAX_BYTES,
+            max_size=STRICT_MAX_BYTES if server.gateway.settings.strict else SOCKET_MAX_BYTES,
             logger=_protocol_log,
         )
         self._transport: asyncio.Transport | None = None
@@ -259,7 +261,11 @@ class _Socket(asyncio.Protocol):
         offered = offered_in(request.headers.get_all("Sec-WebSocket-Protocol"))
         authorisation = request.headers.get_all("Authorization")
         basic = basic_of(authorisation[0] if authorisation else None, identity)
-        self._protocol.choice = choose(offered)
+        strict = self._gateway.settings.strict
+        if strict and not offered:
+            self._reject(HTTPStatus.BAD_REQUEST, "name an OCPP version as subprotocol")
+            return
+        self._protocol.choice = choose(offered, strict=strict)
         response = self._protocol.accept(request)
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self._respond(response)

@@ -21,6 +21,7 @@ from voltyard.config import Settings
 from voltyard.energy import planner
 from voltyard.energy.control import ControlSettings
 from voltyard.errors import VoltyardError
+from voltyard.ocpp.gateway import GatewaySettings
 from voltyard.ocpp.socket import OcppServer
 from voltyard.pki.events import TrustChanged
 from voltyard.process import raise_file_limit, settle_memory
@@ -110,7 +111,13 @@ async def running(
         await core.start()
         charger_tls = await _charger_tls(core)
         alone = settings.wss_port < 0
-        ocpp = OcppServer(core.chargers, core.sessions, clock, tls=charger_tls if alone else None)
+        ocpp = OcppServer(
+            core.chargers,
+            core.sessions,
+            clock,
+            GatewaySettings(strict=settings.ocpp_strict, clean_close=settings.ocpp_clean_close),
+            tls=charger_tls if alone else None,
+        )
         async with _listening(core, ocpp, http_tls, None if alone else charger_tls) as server:
             yield server
     finally:
