@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from voltyard.bus import Bus
-from voltyard.chargers.model import Station, StationState
+from voltyard.chargers.model import Station, StationFilter, StationState
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.firmware import store
@@ -126,6 +126,16 @@ class Campaigns(Library):
                 position += 1
             updates.append(update)
         return campaign, updates
+
+    def station(self, station_id: UUID) -> Station | None:
+        """Whoever's it is; for those who hold an update of it."""
+        return self._stations.station(station_id)
+
+    def candidates(self, org_id: UUID, image: FirmwareImage) -> list[Station]:
+        """Approved chargers the image is made for, by identity."""
+        wanted = StationFilter(state=StationState.APPROVED)
+        found = (view.station for view in self._stations.list_stations(org_id, wanted))
+        return [station for station in found if image.fits(station.vendor, station.model)]
 
     def _mine(self, who: Principal, station_id: UUID) -> Station:
         station = self._stations.station(station_id)

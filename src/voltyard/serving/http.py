@@ -50,6 +50,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         authenticator=ConsoleLogIn(core.tenancy),
         secret=secret,
         secure_cookies=settings.cookie_secure or bool(settings.http_tls_cert),
+        firmware=core.firmware,
+        diagnostics=core.diagnostics,
     )
     api = ApiDeps(
         tenancy=core.tenancy,

@@ -26,7 +26,9 @@ from voltyard.web.console import (
     alerts,
     board,
     duties,
+    firmware,
     fleet,
+    logs,
     people,
     sessions,
     sites,
@@ -48,6 +50,8 @@ STAFF_ROUTES = [
     *fleet.ROUTES,
     *alerts.ROUTES,
     *sites.ROUTES,
+    *firmware.ROUTES,
+    *logs.ROUTES,
     *people.ROUTES,
 ]
 STATUS = {

@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 
+from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.errors import NotFound, Unauthenticated
+from voltyard.firmware.service import FirmwareService
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
@@ -108,6 +110,8 @@ class Deps:
     secret: bytes
     secure_cookies: bool = False
     product: str = "voltyard"
+    firmware: FirmwareService | None = None
+    diagnostics: DiagnosticsService | None = None
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from voltyard.alerts.model import Alert
+from voltyard.web.console.upkeep_words import FAILURE_WORDS
 from voltyard.web.i18n import N_, translations
 
 TITLES: Mapping[str, str] = {
@@ -27,6 +28,8 @@ TITLES: Mapping[str, str] = {
     "certificate_refused": N_("Certificate failed"),
     "certificate_waiting": N_("Certificate waits to be signed"),
     "certificate_ends": N_("Certificate ends soon"),
+    "firmware_failed": N_("Firmware update failed"),
+    "campaign_stopped": N_("Firmware campaign stopped"),
 }
 DETAILS: Mapping[str, str] = {
     "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
@@ -47,6 +50,8 @@ DETAILS: Mapping[str, str] = {
     "certificate_refused": N_("%(station)s has no new certificate: %(reason)s."),
     "certificate_waiting": N_("The request of %(station)s waits for your certificate authority."),
     "certificate_ends": N_("The certificate of %(station)s ends on %(ends)s."),
+    "firmware_failed": N_("%(station)s does not run %(version)s: %(told)s."),
+    "campaign_stopped": N_("%(campaign)s (%(version)s) updates no further charger."),
 }
 
 
@@ -57,7 +62,11 @@ def told(alert: Alert, locale: str, zone: ZoneInfo) -> tuple[str, str]:
     if title is None:
         return alert.kind.replace("_", " ").capitalize(), ""
     detail = say(DETAILS[alert.kind])
-    return say(title), detail % _Facts(alert.params, zone)
+    facts = _Facts(alert.params, zone)
+    if "failure" in alert.params:
+        failure = str(alert.params["failure"])
+        facts["told"] = say(FAILURE_WORDS.get(failure, failure))
+    return say(title), detail % facts
 
 
 class _Facts(dict[str, str]):
