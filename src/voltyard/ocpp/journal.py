@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from voltyard.chargers.model import Frame, StationRef
 from voltyard.ocpp.ports import Chargers
 
@@ -23,28 +25,28 @@ class Journal:
         kind: str,
         message_id: str,
         action: str,
-        payload: bytes | str,
+        payload: bytes | msgspec.Raw | str,
         *,
         error_code: str | None = None,
         latency_ms: float | None = None,
         flags: tuple[str, ...] = (),
     ) -> None:
         """``direction`` "in" is from the charger; ``kind`` call, result, error or unreadable."""
-        text = payload if isinstance(payload, str) else bytes(payload).decode("utf-8", "replace")
+        text = payload if isinstance(payload, str) else str(payload, "utf-8", "replace")
         if len(text) > PAYLOAD_MAX:
             text = text[:PAYLOAD_MAX] + "…"
         self._chargers.frame(
             Frame(
-                at=at,
-                org_id=self._station.org_id,
-                station_id=self._station.id,
-                direction=direction,
-                kind=kind,
-                message_id=message_id,
-                action=action,
-                payload=text,
-                error_code=error_code,
-                latency_ms=latency_ms,
-                flags=flags,
+                at,
+                self._station.org_id,
+                self._station.id,
+                direction,
+                kind,
+                message_id,
+                action,
+                text,
+                error_code,
+                latency_ms,
+                flags,
             )
         )

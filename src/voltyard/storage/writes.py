@@ -1,7 +1,6 @@
 """Rows to write, merged into few statements: arrays per table, one round trip for all tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,8 +9,7 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """One row: insert it, or on the same ``key`` columns update the other columns given.
 
     With ``update`` the row must exist and only the columns given change (an insert would need
