@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,11 +33,11 @@ Reply = CommandResult | Exception
 
 
 class PresentClock(HandClock):
-    """Stands at the present: OpenSSL signs from now on."""
+    """Stands a little after the present: what OpenSSL signs is valid from now on."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._now = datetime.now(UTC).replace(microsecond=0)
+        self._now = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
 
     def monotonic_s(self) -> float:
         return self._now.timestamp()

@@ -132,3 +132,91 @@ async def test_a_certificate_of_nobody_known_is_refused_by_tls(house: House) -> 
     with pytest.raises((ssl.SSLError, OSError, EOFError, InvalidMessage)):
         async with charger(house.secure, "CP-1", tls(root, keys), password=PASSWORD):
             pass
+
+
+BOOT_201 = {
+    "reason": "PowerUp",
+    "chargingStation": {"vendorName": "Openssl", "model": "CLI"},
+}
+
+
+async def test_201_from_profile_one_to_three(house: House) -> None:
+    """The whole way of docs/operate/security.md, as a station of 2.0.1 goes it."""
+    station_id = await house.station("CP-201")
+    keys, root = house.keys("CP-201"), await house.root()
+    who, field = house.who, house.pki.field
+    held = {"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb"}
+    async with charger(
+        house.plain, "CP-201", password=PASSWORD, protocol="ocpp2.0.1", boot=BOOT_201
+    ) as station:
+        station.answers["SetVariables"] = lambda asked: {
+            "setVariableResult": [
+                {
+                    "component": entry["component"],
+                    "variable": entry["variable"],
+                    "attributeStatus": "Accepted",
+                }
+                for entry in asked["setVariableData"]
+            ]
+        }
+        station.answers["GetVariables"] = lambda asked: {
+            "getVariableResult": [
+                {
+                    "component": entry["component"],
+                    "variable": entry["variable"],
+                    "attributeStatus": "Accepted",
+                    "attributeValue": "1",
+                }
+                for entry in asked["getVariableData"]
+            ]
+        }
+        station.answers["GetInstalledCertificateIds"] = lambda asked: {
+            "status": "Accepted",
+            "certificateHashDataChain": [
+                {
+                    "certificateType": "CSMSRootCertificate",
+                    "certificateHashData": {**held, "serialNumber": "1"},
+                }
+            ],
+        }
+        await field.install_root(who, station_id, "csms_root")
+        installed = await station.wait_for("InstallCertificate")
+        assert installed["certificateType"] == "CSMSRootCertificate"
+        assert (await field.read_installed(who, station_id)).installed[0].use == "csms_root"
+        await house.pki.renew(who, station_id)
+        asked = await station.wait_for("TriggerMessage")
+        assert asked == {"requestedMessage": "SignChargingStationCertificate"}
+        answer = await station.call(
+            "SignCertificate",
+            {"csr": keys.request("CP-201"), "certificateType": "ChargingStationCertificate"},
+        )
+        assert answer == {"status": "Accepted"}
+        given = await station.wait_for("CertificateSigned")
+        assert given["certificateType"] == "ChargingStationCertificate"
+        keys.chain.write_text(given["certificateChain"])
+        await house.pki.settle()
+        await field.raise_profile(who, station_id, Profile.TLS_CERTIFICATE, url=house.secure)
+        network = await station.wait_for("SetNetworkProfile")
+        assert network["connectionData"]["ocppCsmsUrl"] == house.secure
+        assert network["connectionData"]["securityProfile"] == 3
+        assert await station.wait_for("Reset") == {"type": "OnIdle"}
+    assert ": OK" in verified(keys.chain.read_text(), root, house.folder)
+    async with charger(house.plain, "CP-201", password=PASSWORD):
+        """Not come yet: the old profile holds."""
+    context = tls(root, keys)
+    async with charger(house.secure, "CP-201", context, protocol="ocpp2.0.1", boot=BOOT_201):
+        view = house.pki.security(who, station_id)
+        assert (view.required, view.security.target) == (Profile.TLS_CERTIFICATE, None)
+    assert await refused(house, "CP-201", None, password=PASSWORD) == 401
+
+
+async def test_a_security_event_is_answered_once_it_is_kept(house: House) -> None:
+    station_id = await house.station("CP-1")
+    async with charger(house.plain, "CP-1", password=PASSWORD) as station:
+        event = {"type": "TamperDetectionActivated", "timestamp": "2026-01-15T18:00:00Z"}
+        assert await station.call("SecurityEventNotification", event) == {}
+        (kept,) = await house.pki.events(house.who)
+        assert (kept.station_id, kept.critical) == (station_id, True)
+    alerts = house.server.core.alerts.open_now(house.who.org_id)
+    (alert,) = [alert for alert in alerts if alert.kind == "security_event"]
+    assert alert.params["event"] == "TamperDetectionActivated"
