@@ -86,8 +86,11 @@ class Connection:
         sessions: Sessions,
         clock: Clock,
         spawn: Spawner,
+        *,
+        strict: bool = False,
     ) -> None:
         self._station = station.ref
+        self._strict = strict
         self._dialect = dialect
         self._transport = transport
         self._chargers = chargers
@@ -264,6 +267,13 @@ class Connection:
         )
         for name in call.flags:
             self._flag(name, call.action)
+        if self._strict and (fault := framing.fault(call)) is not None:
+            reply = self._error_reply(
+                call, at, self.last_heard_s, self._dialect.words.envelope, fault
+            )
+            if call.answered:
+                self._reply_aside(reply)
+            return
         if len(self._inbox) >= INBOX_MAX or self._inbox_bytes + size > INBOX_MAX_BYTES:
             self._flag("inbox_full", call.action)
             reply = self._error_reply(
