@@ -1,6 +1,8 @@
 """OCPP 1.6 Smart Charging."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import field
 
 from voltyard.ocpp.wire import Instant, Integer, OneOf, Wire, Word
 
@@ -65,8 +67,17 @@ class GetCompositeSchedule(Wire):
     charging_rate_unit: ChargingRateUnitWord | None = None
 
 
+class CompositeSchedule(ChargingSchedule, kw_only=True):
+    """Chargers without a limit in force answer ``{}``, or no periods."""
+
+    expected: ClassVar[tuple[str, ...]] = ("chargingRateUnit", "chargingSchedulePeriod")
+
+    charging_rate_unit: ChargingRateUnitWord = "W"
+    charging_schedule_period: list[ChargingSchedulePeriod] = field(default_factory=list)
+
+
 class GetCompositeScheduleResponse(Wire):
     status: GetCompositeScheduleStatusWord
     connector_id: Integer | None = None
     schedule_start: Instant | None = None
-    charging_schedule: ChargingSchedule | None = None
+    charging_schedule: CompositeSchedule | None = None
