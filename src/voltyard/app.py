@@ -32,6 +32,7 @@ from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
+from voltyard.ocpp.speech import OcppSpeech
 from voltyard.pki.model import Profile
 from voltyard.pki.sealing import Vault
 from voltyard.pki.service import PkiService, PkiSettings
@@ -232,6 +233,7 @@ def build_core(
     )  # fmt: skip
     energy.subscribe(bus)
     chargers.guard = energy
+    chargers.speech = OcppSpeech()
     sampling = Sampling(chargers, clock, interval_s=settings.sample_s)
     sampling.subscribe(bus)
     firmware, diagnostics = _upkeep(

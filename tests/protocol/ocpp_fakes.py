@@ -126,7 +126,12 @@ class FakeChargers:
         self.statuses.append(report)
 
     async def configuration_reported(
-        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
+        self,
+        station: StationRef,
+        rows: Sequence[ConfigRow],
+        *,
+        complete: bool,
+        report_id: int | None = None,
     ) -> None:
         self.rows.extend(rows)
         self.report_complete = complete

@@ -7,8 +7,10 @@ import pytest
 
 from tests.protocol.schemas import actions
 from tests.protocol.test_schema_oracle import COMMANDS, DIALECTS, MESSAGES, NOW
+from voltyard.chargers.commands import Ask
 from voltyard.errors import Invalid
 from voltyard.ocpp.routing import State
+from voltyard.ocpp.speech import OcppSpeech
 
 COVERAGE = tomllib.loads(
     (Path(__file__).parents[2] / "docs" / "coverage.toml").read_text(encoding="utf-8")
@@ -16,8 +18,13 @@ COVERAGE = tomllib.loads(
 
 
 def sent(version: str) -> set[str]:
+    """By a command of its own, or by its name with the least payload the standard allows."""
     found = set()
-    for command in COMMANDS:
+    asks = [
+        Ask(kind.action, OcppSpeech().example(version, kind.action))
+        for kind in OcppSpeech().messages(version)
+    ]
+    for command in (*COMMANDS, *asks):
         try:
             calls, _ = DIALECTS[version].express(command, NOW)
         except Invalid:

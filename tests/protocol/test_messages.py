@@ -20,7 +20,7 @@ from voltyard.chargers.commands import (
     Unlock,
     WriteConfiguration,
 )
-from voltyard.chargers.model import BootInfo, ConfigRow, EvseStatus, StatusReport
+from voltyard.chargers.model import BootInfo, ConfigRow, EvseStatus, StatusReport, Traits
 from voltyard.sessions.model import (
     AuthorisationStatus,
     ChargingState,
@@ -399,8 +399,10 @@ def test_a_report_of_variables_becomes_configuration() -> None:
         [("NotifyReport", {**head, "seqNo": 0, "tbc": True})],
     )
     assert rig.chargers.rows == [
-        ConfigRow("Power", "0", True, "EVSE", "", 1, "Actual"),
-        ConfigRow("Power", "150000", False, "EVSE", "", 1, "MaxSet"),
+        ConfigRow(
+            "Power", "0", True, "EVSE", "", 1, "Actual", traits=Traits(mutability="ReadOnly")
+        ),
+        ConfigRow("Power", "150000", False, "EVSE", "", 1, "MaxSet", traits=Traits()),
     ]
     assert not rig.chargers.report_complete
     assert replay("ocpp2.0.1", [("NotifyReport", {**head, "seqNo": 1})]).chargers.report_complete

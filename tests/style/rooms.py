@@ -7,10 +7,14 @@ EXTRA: dict[str, dict[str, str]] = {
     "chargers": {
         "administration": "what people decide, apart from what chargers say",
         "admission": "who may connect: a security decision read on its own",
+        "asking": "the door for any message, and what is refused at it",
         "core": "what both halves of the service share",
         "directory": "links and stations in memory: a message asks the database nothing",
         "passwords": "argon2 off the loop, with its cache",
         "reading": "read models for pages and REST",
+        "secrets": "pure: what of a command must not be kept",
+        "settings": "what chargers tell of their configuration",
+        "speech": "what is asked of the OCPP room about messages",
         "upkeep": "what chargers tell of updates and logs, handed on",
     },
     "energy": {

@@ -15,6 +15,7 @@ from voltyard.chargers.model import (
     Evse,
     EvseStatus,
     FrameFilter,
+    LimitHolder,
     Quirks,
     StationFilter,
     StationState,
@@ -39,6 +40,8 @@ class QuirksIO(In):
     min_current_a: Annotated[float, msgspec.Meta(ge=0, le=100)] = 6.0
     tx_profile: bool = True
     integer_amps: bool = True
+    holder: LimitHolder = LimitHolder.TRANSACTIONS
+    periods_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
 
 
 class ConnectorOut(Out):

@@ -84,7 +84,12 @@ class MemoryChargers:
         self.seen_at[station.id] = report.at
 
     async def configuration_reported(
-        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
+        self,
+        station: StationRef,
+        rows: Sequence[ConfigRow],
+        *,
+        complete: bool,
+        report_id: int | None = None,
     ) -> None:
         return
 

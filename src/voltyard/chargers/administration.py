@@ -71,7 +71,8 @@ class StationAdmin(ChargerCore):
             await self._audit(
                 tx, who, "station.create", "station", str(station.id), {"identity": identity}
             )
-        self._directory.add(Entry(station, password_hash=hashed))
+        own = None if station.quirks == Quirks() else station.quirks
+        self._directory.add(Entry(station, password_hash=hashed, own_quirks=own))
         await self._publish_changed(station)
         return station
 
@@ -104,15 +105,14 @@ class StationAdmin(ChargerCore):
         site_id: UUID | None = None,
         quirks: Quirks | None = None,
     ) -> Station:
-        """What is None stays as it is."""
+        """What is None stays as it is; the standard's quirks leave it to those of its make."""
         entry = self._of(who.org_id, station_id)
         changed = replace(
             entry.station,
             name=entry.station.name if name is None else name,
             site_id=site_id or entry.station.site_id,
-            quirks=quirks or entry.station.quirks,
         )
-        await self._save(who, entry, changed, "station.update")
+        await self._save(who, entry, changed, "station.update", quirks=quirks)
         return entry.station
 
     async def set_password(self, who: Principal, station_id: UUID, password: str) -> None:
@@ -143,6 +143,7 @@ class StationAdmin(ChargerCore):
             detail = {name: str(value) for name, value in changes.items()}
             await self._audit(tx, who, "evse.save", "evse", str(saved.id), detail)
         self._directory.put_evse(saved)
+        self._change(entry, quirks=self._quirks(entry))
         await self._bus.publish(
             EvsesChanged(who.org_id, station.site_id, station_id, (saved.id,), self._clock.now())
         )
@@ -165,22 +166,26 @@ class StationAdmin(ChargerCore):
         action: str,
         *,
         password_hash: str | None = None,
+        quirks: Quirks | None = None,
     ) -> None:
         _may(who)
         hashed = password_hash or entry.password_hash
+        own = entry.own_quirks or Quirks() if quirks is None else quirks
+        changed = replace(changed, quirks=own)
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             await _check_site(tx, changed.site_id)
             await store.update_station(tx, changed, password_hash=hashed)
             detail = _difference(entry.station, changed)
             await self._audit(tx, who, action, "station", str(changed.id), detail)
         entry.password_hash = hashed
+        entry.own_quirks = None if own == Quirks() else own
         moved = entry.station.site_id != changed.site_id
         self._change(
             entry,
             site_id=changed.site_id,
             state=changed.state,
             name=changed.name,
-            quirks=changed.quirks,
+            quirks=self._quirks(entry),
         )
         if moved:
             await self._move_evses(entry)

@@ -99,15 +99,91 @@ class SetAvailability:
 
 @dataclass(frozen=True, slots=True)
 class ReadConfiguration:
-    """1.6 keys, or 2.0.1 ``Component.Variable`` names; empty reads everything."""
+    """1.6 keys, or 2.0.1 ``Component.Variable`` names; empty reads everything.
+
+    ``report_id`` names the report that follows where everything is told in reports (2.0.1 B07).
+    """
 
     keys: tuple[str, ...] = ()
+    report_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WriteConfiguration:
+    """``attribute``: Target, MinSet or MaxSet instead of the actual value (2.0.1 B05)."""
+
     key: str
     value: str
+    attribute: str | None = None
+
+
+class MonitorKind(StrEnum):
+    UPPER_THRESHOLD = "upper_threshold"
+    LOWER_THRESHOLD = "lower_threshold"
+    DELTA = "delta"
+    PERIODIC = "periodic"
+    PERIODIC_CLOCK_ALIGNED = "periodic_clock_aligned"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchVariable:
+    """Have a variable watched by the charger (2.0.1 N04).
+
+    ``value`` is in the variable's unit, for the periodic kinds in seconds. ``severity`` 0 is
+    danger, 9 is debugging. ``monitor_id`` replaces that monitor.
+    """
+
+    variable: str
+    kind: MonitorKind
+    value: float
+    severity: int
+    only_in_transaction: bool = False
+    monitor_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMonitors:
+    """Remove monitors by their ids (2.0.1 N06)."""
+
+    monitor_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMonitors:
+    """Have all monitors told, in reports that carry ``report_id`` (2.0.1 N02)."""
+
+    report_id: int
+
+
+class MonitorBase(StrEnum):
+    ALL = "all"
+    FACTORY_DEFAULT = "factory_default"
+    HARD_WIRED_ONLY = "hard_wired_only"
+
+
+@dataclass(frozen=True, slots=True)
+class SetMonitorBase:
+    """Which set of monitors is active; all but ``all`` remove what was set (2.0.1 N05)."""
+
+    base: MonitorBase
+
+
+@dataclass(frozen=True, slots=True)
+class SetMonitorLevel:
+    """Only events of this severity or a graver one are told (2.0.1 N03)."""
+
+    severity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Any message of the charger's own OCPP version, by its name and payload there.
+
+    ``detail`` of the result holds ``answer``: the response as it came.
+    """
+
+    action: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +381,12 @@ Command = (
     | SendLocalList
     | ReadLocalListVersion
     | ClearCache
+    | WatchVariable
+    | ForgetMonitors
+    | ReadMonitors
+    | SetMonitorBase
+    | SetMonitorLevel
+    | Ask
 )
 
 

@@ -1,8 +1,9 @@
 """What the parts of the charger service share: the directory, and EVSEs that name themselves."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from voltyard.bus import Bus
@@ -10,7 +11,14 @@ from voltyard.chargers import store
 from voltyard.chargers.admission import ChargerSettings
 from voltyard.chargers.directory import Directory, Entry
 from voltyard.chargers.events import EvsesChanged
-from voltyard.chargers.model import Evse, Station, StationRef, evse_id_of
+from voltyard.chargers.model import (
+    Evse,
+    LimitHolder,
+    Quirks,
+    Station,
+    StationRef,
+    evse_id_of,
+)
 from voltyard.chargers.passwords import Passwords
 from voltyard.clock import Clock
 from voltyard.errors import NotFound
@@ -18,6 +26,22 @@ from voltyard.storage.engine import Database, Tx
 from voltyard.storage.groupcommit import GroupCommit
 from voltyard.tenancy import scope
 from voltyard.tenancy.model import Principal
+
+
+class Makes(Protocol):
+    """What is known of how makes want their limits."""
+
+    def quirks_of(self, org_id: UUID, vendor: str, model: str) -> Quirks | None:
+        """None for a make that nobody described."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullReport:
+    """A report of everything that was asked for: what it does not name is gone."""
+
+    report_id: int
+    asked_at: datetime
+
 
 Audit = Callable[[Tx, Principal, str, str, str, Mapping[str, Any]], Awaitable[None]]
 """Notes (action, object kind, object id, detail) in the transaction of the change."""
@@ -45,6 +69,8 @@ class ChargerCore:
         self._passwords = passwords
         self._settings = settings
         self._directory = Directory()
+        self._full_reports: dict[UUID, FullReport] = {}
+        self._makes: Makes | None = None
 
     def station(self, station_id: UUID) -> Station | None:
         entry = self._directory.entry(station_id)
@@ -101,6 +127,7 @@ class ChargerCore:
         if known is not None:
             return known
         self._directory.put_evse(evse)
+        self._change(entry, quirks=self._quirks(entry))
         entry.note("evse_unbound", f"EVSE {number} named itself", self._clock.now())
         await self._bus.publish(
             EvsesChanged(evse.org_id, evse.site_id, evse.station_id, (evse.id,), self._clock.now())
@@ -119,6 +146,26 @@ class ChargerCore:
         if entry.station.org_id != org_id:
             raise NotFound("no such station", detail=str(station_id))
         return entry
+
+    def makes_from(self, makes: Makes) -> None:
+        """How makes want their limits, from now on; call again when that changed."""
+        self._makes = makes
+        for entry in self._directory:
+            self._change(entry, quirks=self._quirks(entry))
+
+    def _quirks(self, entry: Entry) -> Quirks:
+        """A station's own count first, then those of its make.
+
+        A cap of the whole station cannot hold several outlets apart, so it is for one only.
+        """
+        station, found = entry.station, entry.own_quirks
+        if found is None and self._makes is not None:
+            found = self._makes.quirks_of(station.org_id, station.vendor or "", station.model or "")
+        found = found or Quirks()
+        if found.holder is LimitHolder.STATION and len(entry.evses) > 1:
+            entry.note("quirk_impossible", "a station's cap for several outlets", self._clock.now())
+            return replace(found, holder=LimitHolder.TRANSACTIONS)
+        return found
 
     def _change(self, entry: Entry, **columns: Any) -> Station:
         entry.station = replace(entry.station, **columns)

@@ -6,7 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
-from voltyard.chargers.model import ConnectorState, Evse, EvseStatus, FlagCount, Station, combined
+from voltyard.chargers.model import (
+    ConnectorState,
+    Evse,
+    EvseStatus,
+    FlagCount,
+    Quirks,
+    Station,
+    combined,
+)
 
 MAX_FLAGS_PER_STATION = 64
 DETAIL_MAX = 200
@@ -27,6 +35,7 @@ class Entry:
     seen_at: datetime | None = None
     seen_written_at: datetime | None = None
     flags_dirty: bool = False
+    own_quirks: Quirks | None = None
 
     @property
     def seen(self) -> Station:

@@ -36,11 +36,22 @@ class CurrentType(StrEnum):
     DC = "dc"
 
 
+class LimitHolder(StrEnum):
+    """By what a charger keeps the limit that stays: a default of transactions, or a station's cap.
+
+    ``STATION`` is for makes that ignore the former; only with one outlet, since a cap is of all.
+    """
+
+    TRANSACTIONS = "transactions"
+    STATION = "station"
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
     """How this make wants its limits; the default suits a charger that follows the standard.
 
-    ``unit`` is None for "by current type": W on DC, A on AC.
+    ``unit`` is None for "by current type": W on DC, A on AC. ``phases`` is the most that is sent,
+    ``periods_max`` how many periods of a schedule it takes (ours have one).
     """
 
     unit: str | None = None
@@ -51,6 +62,8 @@ class Quirks:
     min_current_a: float = 6.0
     tx_profile: bool = True
     integer_amps: bool = True
+    holder: LimitHolder = LimitHolder.TRANSACTIONS
+    periods_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +175,26 @@ class StatusReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What a 2.0.1 variable is like; limits and values in ``unit``."""
+
+    mutability: str | None = None
+    persistent: bool = False
+    constant: bool = False
+    unit: str | None = None
+    data_type: str | None = None
+    min_limit: float | None = None
+    max_limit: float | None = None
+    values_list: str | None = None
+    supports_monitoring: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigRow:
-    """One configuration key (1.6: component empty) or device-model variable (2.0.1)."""
+    """One configuration key (1.6: component empty) or device-model variable (2.0.1).
+
+    ``instance`` is the variable's, ``component_instance`` the component's.
+    """
 
     name: str
     value: str | None
@@ -172,6 +203,24 @@ class ConfigRow:
     instance: str = ""
     evse_number: int | None = None
     attribute: str = "Actual"
+    component_instance: str = ""
+    connector_number: int | None = None
+    traits: Traits | None = None
+
+    @property
+    def key(self) -> str:
+        """By which it is read and written: ``Component[i]@evse/connector.Variable[i]``."""
+        name = f"{self.name}[{self.instance}]" if self.instance else self.name
+        if not self.component:
+            return name
+        component = self.component
+        if self.component_instance:
+            component = f"{component}[{self.component_instance}]"
+        if self.evse_number is not None:
+            component = f"{component}@{self.evse_number}"
+            if self.connector_number is not None:
+                component = f"{component}/{self.connector_number}"
+        return f"{component}.{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,8 +348,11 @@ class CommandRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConfigEntry:
+    """``reboot_needed_at``: when it was set to what it is only after the charger's next start."""
+
     row: ConfigRow
     read_at: datetime
+    reboot_needed_at: datetime | None = None
 
 
 PLUGGED = frozenset(

@@ -19,7 +19,8 @@ from voltyard.chargers.admission import (
     Home,
     SecurityDesk,
 )
-from voltyard.chargers.commands import Command, CommandResult, StationLink, Trigger
+from voltyard.chargers.asking import StationAsking
+from voltyard.chargers.commands import Ask, Command, CommandResult, StationLink, Trigger
 from voltyard.chargers.core import Audit
 from voltyard.chargers.directory import Entry
 from voltyard.chargers.events import (
@@ -36,7 +37,6 @@ from voltyard.chargers.model import (
     BootReply,
     BootStatus,
     CommandRecord,
-    ConfigRow,
     ConnectorState,
     Evse,
     Frame,
@@ -48,6 +48,7 @@ from voltyard.chargers.model import (
 )
 from voltyard.chargers.passwords import Passwords
 from voltyard.chargers.reading import StationReads
+from voltyard.chargers.secrets import keepable
 from voltyard.chargers.upkeep import StationUpkeep
 from voltyard.clock import Clock
 from voltyard.errors import ChargerOffline, VoltyardError
@@ -60,7 +61,6 @@ __all__ = ["Audit", "ChargerService", "ChargerSettings", "FindHome", "Home"]
 
 AHEAD_MAX = timedelta(minutes=15)
 BEHIND_MAX = timedelta(days=30)
-CONFIG_ROWS_MAX = 20_000
 DataHandler = Callable[[StationRef, str | None, str | None], Awaitable[None]]
 DEFAULTS = ChargerSettings()
 
@@ -72,7 +72,7 @@ class BootGuard(Protocol):
         """Asked at each boot of an approved charger that hangs on the electrical tree."""
 
 
-class ChargerService(StationAdmin, StationReads, StationUpkeep):
+class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
     """Implements ``voltyard.ocpp.ports.Chargers``; see its bases for administration and reads."""
 
     def __init__(
@@ -200,7 +200,8 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep):
             "last_seen_at": now,
         }
         entry.seen_at = now
-        known = self._change(entry, **columns)
+        self._change(entry, **columns)
+        known = self._change(entry, quirks=self._quirks(entry))
         await self._commits.submit([store.station_write(known.id, **columns)])
         await self._bus.publish(
             StationBooted(known.org_id, known.site_id, known.id, info.reason, now)
@@ -249,22 +250,6 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep):
             )
         )
 
-    async def configuration_reported(
-        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
-    ) -> None:
-        entry = self._entry(station.id)
-        now = self._clock.now()
-        if len(rows) > CONFIG_ROWS_MAX:
-            entry.note("configuration_cut", str(len(rows)), now)
-        writes = [
-            store.config_write(entry.station.org_id, station.id, row, now)
-            for row in rows[:CONFIG_ROWS_MAX]
-        ]
-        await self._commits.submit(writes)
-        if complete:
-            async with scope.transaction(self._database, scope.of(entry.station.org_id)) as tx:
-                await store.drop_config_before(tx, station.id, now)
-
     async def data_received(
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None
     ) -> bool:
@@ -297,13 +282,18 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep):
         *,
         timeout_s: float = 30.0,
     ) -> CommandResult:
-        """Send it and keep what was asked and answered; raises as ``StationLink.send`` does."""
+        """Send it and keep what was asked and answered; raises as ``StationLink.send`` does.
+
+        Conflict (code ``limits_kept``): it could lift a limit that the site's control relies on.
+        """
         entry = self._entry(station_id)
+        self._refuse_danger(entry, command)
+        command = self._expecting(entry, command)
         record = CommandRecord(
             self._command_id(station_id),
             station_id,
-            type(command).__name__,
-            msgspec.to_builtins(command),
+            command.action if isinstance(command, Ask) else type(command).__name__,
+            msgspec.to_builtins(keepable(command)),
             principal_name,
             self._clock.now(),
             "requested",
@@ -319,6 +309,7 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep):
             latency_ms = (self._clock.monotonic_s() - started_s) * 1000
             await self._answered(entry, record, error.code, error.code, answer, latency_ms)
             raise
+        await self._learned(entry, command, result)
         response = msgspec.to_builtins(dict(result.detail))
         await self._answered(
             entry, record, result.status.value, result.word, response, result.latency_ms

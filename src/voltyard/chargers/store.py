@@ -23,6 +23,7 @@ from voltyard.chargers.model import (
     Quirks,
     Station,
     StationState,
+    Traits,
 )
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
@@ -168,9 +169,11 @@ async def site_exists(tx: Tx, site_id: UUID) -> bool:
 
 async def config(tx: Tx, station_id: UUID) -> list[ConfigEntry]:
     rows = await tx.all(
-        "SELECT component, instance, evse_number, name, attribute, value, readonly, read_at"
+        "SELECT component, component_instance, instance, evse_number, connector_number, name,"
+        " attribute, value, readonly, traits, reboot_needed_at, read_at"
         " FROM station_config WHERE station_id = :id"
-        " ORDER BY component, evse_number, instance, name, attribute",
+        " ORDER BY component, component_instance, evse_number, connector_number, name, instance,"
+        " attribute",
         {"id": station_id},
     )
     return [_config_entry(row) for row in rows]
@@ -265,21 +268,54 @@ def connector_write(evse: Evse, state: ConnectorState) -> Write:
 
 def config_write(org_id: UUID, station_id: UUID, row: ConfigRow, read_at: datetime) -> Write:
     columns = {
-        "station_id": station_id,
+        **_config_key(station_id, row),
         "org_id": org_id,
-        "component": storable(row.component),
-        "instance": storable(row.instance),
-        "evse_number": -1 if row.evse_number is None else row.evse_number,
-        "name": storable(row.name),
-        "attribute": storable(row.attribute),
         "value": None if row.value is None else storable(row.value),
         "readonly": row.readonly,
         "read_at": read_at,
     }
+    if row.traits is not None:
+        columns["traits"] = _without_nul(msgspec.to_builtins(row.traits))
     return Write("station_config", columns, _CONFIG_KEY)
 
 
-_CONFIG_KEY = ("station_id", "component", "instance", "evse_number", "name", "attribute")
+def config_set(station_id: UUID, row: ConfigRow, reboot_needed_at: datetime | None) -> Write:
+    """A value that was set, if the key is kept already."""
+    columns = {
+        **_config_key(station_id, row),
+        "value": None if row.value is None else storable(row.value),
+        "reboot_needed_at": reboot_needed_at,
+    }
+    return Write("station_config", columns, _CONFIG_KEY, update=True)
+
+
+def _config_key(station_id: UUID, row: ConfigRow) -> dict[str, Any]:
+    return {
+        "station_id": station_id,
+        "component": storable(row.component),
+        "component_instance": storable(row.component_instance),
+        "instance": storable(row.instance),
+        "evse_number": -1 if row.evse_number is None else row.evse_number,
+        "connector_number": -1 if row.connector_number is None else row.connector_number,
+        "name": storable(row.name),
+        "attribute": storable(row.attribute),
+    }
+
+
+def _without_nul(traits: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: storable(v) if isinstance(v, str) else v for k, v in traits.items()}
+
+
+_CONFIG_KEY = (
+    "station_id",
+    "component",
+    "component_instance",
+    "instance",
+    "evse_number",
+    "connector_number",
+    "name",
+    "attribute",
+)
 
 
 def command_write(org_id: UUID, record: CommandRecord) -> Write:
@@ -380,7 +416,14 @@ def _entry(row: Row) -> Entry:
         quirks=msgspec.convert(row["quirks"], Quirks),
         flags=tuple(sorted(flags)),
     )
-    return Entry(station, password_hash=row["password_hash"], remote=row["remote"], flags=flags)
+    own = None if station.quirks == Quirks() else station.quirks
+    return Entry(
+        station,
+        password_hash=row["password_hash"],
+        remote=row["remote"],
+        flags=flags,
+        own_quirks=own,
+    )
 
 
 def _evse(row: Row) -> Evse:
@@ -407,7 +450,6 @@ def _connector(row: Row) -> ConnectorState:
 
 
 def _config_entry(row: Row) -> ConfigEntry:
-    number = None if row["evse_number"] < 0 else row["evse_number"]
     return ConfigEntry(
         ConfigRow(
             name=row["name"],
@@ -415,10 +457,14 @@ def _config_entry(row: Row) -> ConfigEntry:
             readonly=row["readonly"],
             component=row["component"],
             instance=row["instance"],
-            evse_number=number,
+            evse_number=None if row["evse_number"] < 0 else row["evse_number"],
             attribute=row["attribute"],
+            component_instance=row["component_instance"],
+            connector_number=None if row["connector_number"] < 0 else row["connector_number"],
+            traits=None if row["traits"] is None else msgspec.convert(row["traits"], Traits),
         ),
         row["read_at"],
+        row["reboot_needed_at"],
     )
 
 

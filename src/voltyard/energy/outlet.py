@@ -9,7 +9,7 @@ from voltyard.chargers.commands import Command, RemoteStop, SetAvailability
 from voltyard.chargers.model import Evse, EvseStatus, Station
 from voltyard.energy.confirm import WATT, Change, FallbackState, Held, sure_end
 from voltyard.energy.ports import LiveSession
-from voltyard.energy.profiles import has_live_layer, settable_w
+from voltyard.energy.profiles import ends_with_transaction, has_live_layer, settable_w
 from voltyard.energy.watch import Obedience, Step
 
 RETRY_FIRST_S = 10.0
@@ -328,7 +328,7 @@ class Outlet:
 
     def _drop_limits_of_the_transaction(self) -> None:
         """Only what a charger that is heard said: out of hearing, its transaction may go on."""
-        if self.connected and self.station.quirks.tx_profile:
+        if self.connected and ends_with_transaction(self.station.quirks):
             self._hold(self.held.transaction_ended())
 
     def verification_due(self, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from math import floor
 
 from voltyard.chargers.commands import CommandResult, LimitPurpose, SchedulePeriod, SetLimit
-from voltyard.chargers.model import CurrentType, Evse, Quirks
+from voltyard.chargers.model import CurrentType, Evse, LimitHolder, Quirks
 from voltyard.units import amps_to_watts, floor_amps, watts_to_amps
 
 BACKDATE_S = 60
@@ -37,12 +37,26 @@ def settable_w(evse: Evse, quirks: Quirks, power_w: float) -> float:
 
 def has_live_layer(quirks: Quirks) -> bool:
     """Whether a live limit can lie over the fail-safe one and expire by itself."""
-    return quirks.tx_profile or quirks.stack_level_max is None or quirks.stack_level_max >= 1
+    return (
+        ends_with_transaction(quirks)
+        or quirks.stack_level_max is None
+        or quirks.stack_level_max >= 1
+    )
+
+
+def ends_with_transaction(quirks: Quirks) -> bool:
+    """Whether a live limit is one of its transaction; a cap of the station is not."""
+    return quirks.tx_profile and quirks.holder is not LimitHolder.STATION
+
+
+def _stays(quirks: Quirks) -> LimitPurpose:
+    station = quirks.holder is LimitHolder.STATION
+    return LimitPurpose.STATION_MAX if station else LimitPurpose.TX_DEFAULT
 
 
 def fallback_limit(evse: Evse, quirks: Quirks, power_w: float) -> SetLimit:
     """The fail-safe: a default for every transaction, without end, on the lowest stack level."""
-    return _limit(evse, quirks, power_w, LimitPurpose.TX_DEFAULT, 0, evse.number * 10 + 1)
+    return _limit(evse, quirks, power_w, _stays(quirks), 0, evse.number * 10 + 1)
 
 
 def live_limit(
@@ -55,7 +69,8 @@ def live_limit(
     transaction_ref: str,
 ) -> SetLimit:
     """The grant of the moment: ends by itself after ``valid_s`` unless it is renewed."""
-    purpose = LimitPurpose.TX if quirks.tx_profile else LimitPurpose.TX_DEFAULT
+    in_transaction = ends_with_transaction(quirks)
+    purpose = LimitPurpose.TX if in_transaction else _stays(quirks)
     level = quirks.stack_level
     if quirks.stack_level_max is not None:
         level = min(level, quirks.stack_level_max)
@@ -68,7 +83,7 @@ def live_limit(
         evse.number * 10 + 2,
         valid_s=valid_s + BACKDATE_S,
         start_at=now - timedelta(seconds=BACKDATE_S),
-        transaction_ref=transaction_ref if quirks.tx_profile else None,
+        transaction_ref=transaction_ref if in_transaction else None,
     )
 
 
@@ -88,12 +103,12 @@ def _limit(
     current_a = watts_to_amps(power_w, evse.phases, evse.voltage_v)
     return SetLimit(
         purpose=purpose,
-        evse_number=evse.number,
+        evse_number=0 if purpose is LimitPurpose.STATION_MAX else evse.number,
         profile_id=profile_id,
         stack_level=stack_level,
         limit_w=None if amps else power_w,
         limit_a=round(current_a, 1) if amps else None,
-        phases=evse.phases if quirks.send_phases else None,
+        phases=min(evse.phases, quirks.phases) if quirks.send_phases else None,
         valid_s=valid_s,
         start_at=start_at,
         transaction_ref=transaction_ref,

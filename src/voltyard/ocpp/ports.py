@@ -50,8 +50,14 @@ class Chargers(Protocol):
     async def status(self, station: StationRef, report: StatusReport) -> None: ...
 
     async def configuration_reported(
-        self, station: StationRef, rows: Sequence[ConfigRow], *, complete: bool
-    ) -> None: ...
+        self,
+        station: StationRef,
+        rows: Sequence[ConfigRow],
+        *,
+        complete: bool,
+        report_id: int | None = None,
+    ) -> None:
+        """A report's part; ``complete``: its last. ``report_id`` is what asked for it."""
 
     async def data_received(
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None

@@ -133,7 +133,7 @@ def _pruned(value: Any, kind: Any, path: str, notes: list[tuple[str, str]]) -> A
         return kept
     if isinstance(value, list) and get_origin(kind) in LISTS:
         (element,) = get_args(kind)
-        return [_pruned(item, _main_type(element), path, notes) for item in value]
+        return [_pruned(item, main_type(element), path, notes) for item in value]
     return value
 
 
@@ -141,17 +141,17 @@ def _pruned(value: Any, kind: Any, path: str, notes: list[tuple[str, str]]) -> A
 def _fields(kind: type[Struct]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {
-        field.encode_name: _main_type(hints[field.name]) for field in msgspec.structs.fields(kind)
+        field.encode_name: main_type(hints[field.name]) for field in msgspec.structs.fields(kind)
     }
 
 
-def _main_type(hint: Any) -> Any:
+def main_type(hint: Any) -> Any:
     """The type without None and without annotations."""
     if get_origin(hint) is Annotated:
-        return _main_type(get_args(hint)[0])
+        return main_type(get_args(hint)[0])
     if get_origin(hint) in (Union, types.UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
-        return _main_type(options[0]) if len(options) == 1 else hint
+        return main_type(options[0]) if len(options) == 1 else hint
     return hint
 
 
@@ -168,9 +168,7 @@ class _Rule:
         self.length = next((n for n in map(_soft_length, marks) if n is not None), None)
         self.words = next((mark for mark in marks if isinstance(mark, OneOf)), None)
         self.items = next((mark for mark in marks if isinstance(mark, Items)), None)
-        self.nested = isinstance(kind := _element(_main_type(hint)), type) and issubclass(
-            kind, Wire
-        )
+        self.nested = isinstance(kind := _element(main_type(hint)), type) and issubclass(kind, Wire)
 
 
 def soft_limit(hint: Any) -> int | None:
@@ -197,7 +195,7 @@ def _soft_length(mark: Any) -> int | None:
 
 
 def _element(kind: Any) -> Any:
-    return _main_type(get_args(kind)[0]) if get_origin(kind) in LISTS else kind
+    return main_type(get_args(kind)[0]) if get_origin(kind) in LISTS else kind
 
 
 @cache

@@ -5,6 +5,7 @@ from functools import singledispatch
 from typing import Any, Protocol
 
 from voltyard.chargers.commands import (
+    Ask,
     ClearLimits,
     Command,
     CommandResult,
@@ -24,8 +25,10 @@ from voltyard.chargers.commands import (
     WriteConfiguration,
 )
 from voltyard.chargers.model import ConfigRow
+from voltyard.chargers.secrets import is_secret
 from voltyard.errors import Invalid
 from voltyard.ocpp import limits
+from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.tokens import id_tag
@@ -46,9 +49,6 @@ from voltyard.ocpp.v16.smart_charging import (
 from voltyard.ocpp.v16.upkeep_orders import request_log, update_firmware
 from voltyard.ocpp.wire import Wire
 from voltyard.units import iso_z
-
-SECRET_KEYS = frozenset({"authorizationkey", "authorisationkey"})
-
 
 _ACCEPTED = {"Accepted": CommandStatus.ACCEPTED, "Rejected": CommandStatus.REJECTED}
 WORDS = {
@@ -264,9 +264,10 @@ def _read_configuration(command: ReadConfiguration, now: datetime) -> Expressed:
 
 @_express.register
 def _write_configuration(command: WriteConfiguration, now: datetime) -> Expressed:
+    if command.attribute not in (None, "Actual"):
+        raise Invalid("OCPP 1.6 has only actual values", fields={"attribute": "not in OCPP 1.6"})
     request = operations.ChangeConfiguration(key=command.key, value=command.value)
-    secret = command.key.lower() in SECRET_KEYS
-    return _simple(request, secret=secret)
+    return _simple(request, secret=is_secret(command.key))
 
 
 def _data(response: core.DataTransferResponse) -> CommandResult:
@@ -280,6 +281,11 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
     return single(asked(request, _data))
+
+
+@_express.register
+def _anything(command: Ask, now: datetime) -> Expressed:
+    return said(MESSAGES, command, WORDS)
 
 
 for _order in certificate_orders.ORDERS:

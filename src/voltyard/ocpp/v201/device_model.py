@@ -1,10 +1,11 @@
 """OCPP 2.0.1 variables read and written by name (B05, B06)."""
 
-import re
 from collections.abc import Sequence
 
 from voltyard.chargers.commands import CommandResult, CommandStatus
 from voltyard.chargers.model import ConfigRow
+from voltyard.chargers.secrets import is_secret
+from voltyard.chargers.settings import named
 from voltyard.errors import Invalid
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, single
@@ -21,39 +22,21 @@ from voltyard.ocpp.v201.provisioning import (
 from voltyard.ocpp.v201.types import Component, Evse, Variable
 
 PER_MESSAGE = 10
-SECRET_VARIABLES = frozenset({"basicauthpassword"})
-_NAME = re.compile(
-    r"(?P<component>[^.\[\]@]+)(?:\[(?P<component_instance>[^\]]+)\])?(?:@(?P<evse>\d{1,4}))?"
-    r"\.(?P<variable>[^.\[\]@]+)(?:\[(?P<variable_instance>[^\]]+)\])?"
-)
 
 
 def parse_name(name: str) -> tuple[Component, Variable]:
-    """``Component.Variable``, with ``[instance]`` after either and ``@evse`` after the component.
+    """``Component.Variable``, with ``[instance]`` after either, ``@evse/connector`` between.
 
     For example ``SmartChargingCtrlr.ProfileStackLevel`` or ``EVSE@1.Power``. Raises Invalid.
     """
-    found = _NAME.fullmatch(name.strip())
-    if found is None:
+    row = named(name, "2.0.1")
+    if not row.component:
         raise Invalid("a variable is named Component.Variable", detail=name)
-    evse = found["evse"]
-    component = Component(
-        name=found["component"],
-        instance=found["component_instance"],
-        evse=None if evse is None else Evse(id=int(evse)),
-    )
-    return component, Variable(name=found["variable"], instance=found["variable_instance"])
-
-
-def full_name(component: Component, variable: Variable) -> str:
-    evse = "" if component.evse is None else f"@{component.evse.id}"
-    return f"{_with(component.name, component.instance)}{evse}." + _with(
-        variable.name, variable.instance
-    )
-
-
-def _with(name: str, instance: str | None) -> str:
-    return name if instance is None else f"{name}[{instance}]"
+    evse = None
+    if row.evse_number is not None:
+        evse = Evse(id=row.evse_number, connector_id=row.connector_number)
+    component = Component(name=row.component, instance=row.component_instance or None, evse=evse)
+    return component, Variable(name=row.name, instance=row.instance or None)
 
 
 def read_variables(names: Sequence[str]) -> Expressed:
@@ -83,7 +66,7 @@ def _got(response: GetVariablesResponse) -> CommandResult:
                 )
             )
         else:
-            unknown.append(full_name(result.component, result.variable))
+            unknown.append(config_row(result.component, result.variable, None, None).key)
     return _variables(rows, unknown)
 
 
@@ -108,15 +91,20 @@ _SET_STATUS = {
 }
 
 
-def write_variable(name: str, value: str) -> Expressed:
+def write_variable(name: str, value: str, attribute: str | None = None) -> Expressed:
+    """B05. ``attribute`` None is the actual value."""
     component, variable = parse_name(name)
     request = SetVariables(
         set_variable_data=[
-            SetVariableData(attribute_value=value, component=component, variable=variable)
+            SetVariableData(
+                attribute_value=value,
+                component=component,
+                variable=variable,
+                attribute_type=attribute,
+            )
         ]
     )
-    secret = variable.name.lower() in SECRET_VARIABLES
-    return single(outgoing(MESSAGES, request, _was_set, secret=secret))
+    return single(outgoing(MESSAGES, request, _was_set, secret=is_secret(name)))
 
 
 def _was_set(response: SetVariablesResponse) -> CommandResult:

@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import Any, Protocol
 
 from voltyard.chargers.commands import (
+    Ask,
     ClearLimits,
     Command,
     CommandResult,
@@ -26,6 +27,7 @@ from voltyard.chargers.commands import (
 )
 from voltyard.errors import Invalid
 from voltyard.ocpp import limits
+from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Answer, Expressed, Outgoing, single
 from voltyard.ocpp.v201 import (
@@ -299,7 +301,8 @@ def _read_configuration(command: ReadConfiguration, now: datetime) -> Expressed:
     if command.keys:
         return read_variables(command.keys)
     request = provisioning.GetBaseReport(
-        request_id=int(now.timestamp()) % 2_000_000_000, report_base="FullInventory"
+        request_id=command.report_id or int(now.timestamp()) % 2_000_000_000,
+        report_base="FullInventory",
     )
 
     def accepted(response: HasStatus) -> CommandResult:
@@ -312,7 +315,7 @@ def _read_configuration(command: ReadConfiguration, now: datetime) -> Expressed:
 
 @_express.register
 def _write_configuration(command: WriteConfiguration, now: datetime) -> Expressed:
-    return write_variable(command.key, command.value)
+    return write_variable(command.key, command.value, command.attribute)
 
 
 def _data(response: data_transfer.DataTransferResponse) -> CommandResult:
@@ -326,6 +329,11 @@ def _send_data(command: SendData, now: datetime) -> Expressed:
         vendor_id=command.vendor_id, message_id=command.message_id, data=command.data
     )
     return single(asked(request, _data))
+
+
+@_express.register
+def _anything(command: Ask, now: datetime) -> Expressed:
+    return said(MESSAGES, command, WORDS)
 
 
 for _asks in certificate_orders.ORDERS:

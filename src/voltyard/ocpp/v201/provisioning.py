@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
-from voltyard.chargers.model import BootInfo, BootStatus, ConfigRow
+from voltyard.chargers.model import BootInfo, BootStatus, ConfigRow, Traits
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.types import (
     Component,
@@ -278,7 +278,9 @@ class NotifyReportResponse(Wire201):
 async def notify_report(exchange: Exchange, request: NotifyReport) -> NotifyReportResponse:
     """B07, B08. The last part of a report has no ``tbc``."""
     rows = [row for data in request.report_data or () for row in _rows(data)]
-    await exchange.chargers.configuration_reported(exchange.station, rows, complete=not request.tbc)
+    await exchange.chargers.configuration_reported(
+        exchange.station, rows, complete=not request.tbc, report_id=request.request_id
+    )
     return NotifyReportResponse()
 
 
@@ -289,10 +291,25 @@ def _rows(data: ReportData) -> list[ConfigRow]:
             data.variable,
             attribute.value,
             attribute.type,
-            readonly=attribute.mutability == "ReadOnly",
+            traits=_traits(attribute, data.variable_characteristics),
         )
         for attribute in data.variable_attribute
     ]
+
+
+def _traits(attribute: VariableAttribute, like: VariableCharacteristics | None) -> Traits:
+    like = like or VariableCharacteristics()
+    return Traits(
+        mutability=attribute.mutability,
+        persistent=attribute.persistent,
+        constant=attribute.constant,
+        unit=like.unit,
+        data_type=like.data_type,
+        min_limit=like.min_limit,
+        max_limit=like.max_limit,
+        values_list=like.values_list,
+        supports_monitoring=like.supports_monitoring,
+    )
 
 
 def config_row(
@@ -301,17 +318,21 @@ def config_row(
     value: str | None,
     attribute: str | None,
     *,
-    readonly: bool = False,
+    traits: Traits | None = None,
 ) -> ConfigRow:
-    """``instance`` is the variable's, else the component's."""
+    """A variable's attribute as a row; without ``traits`` nothing is known but its value."""
+    evse = component.evse
     return ConfigRow(
         name=variable.name,
         value=value,
-        readonly=readonly,
+        readonly=traits is not None and traits.mutability == "ReadOnly",
         component=component.name,
-        instance=variable.instance or component.instance or "",
-        evse_number=None if component.evse is None else component.evse.id,
+        instance=variable.instance or "",
+        evse_number=None if evse is None else evse.id,
         attribute=attribute or "Actual",
+        component_instance=component.instance or "",
+        connector_number=None if evse is None else evse.connector_id,
+        traits=traits,
     )
 
 

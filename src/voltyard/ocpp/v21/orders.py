@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from voltyard.chargers.commands import (
+    Ask,
     Command,
     CommandResult,
     CommandStatus,
@@ -22,6 +23,7 @@ from voltyard.chargers.commands import (
     SetNetworkProfile,
 )
 from voltyard.errors import Invalid
+from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
 from voltyard.ocpp.v21 import provisioning
@@ -50,6 +52,11 @@ def _as_21(call: Outgoing) -> Outgoing:
         raise Invalid(f"OCPP 2.1 cannot say this in {call.action}", detail=str(error)) from None
     again = outgoing(MESSAGES, request, call.answer)
     return replace(call, request=request, reader=again.reader)
+
+
+@_express.register
+def _anything(command: Ask, now: datetime) -> Expressed:
+    return said(MESSAGES, command, WORDS)
 
 
 @_express.register
