@@ -66,11 +66,14 @@ EXTRA: dict[str, dict[str, str]] = {
         "x509": "pure: certificates and requests read, checked, followed to what is trusted",
     },
     "firmware": {
+        "alerting": "what of its events is an alert",
         "campaigns": "what people decide on campaigns, apart from what chargers say",
         "library": "images: brought in, checked, retired",
         "occupancy": "whether a charger is needed now or soon",
         "ports": "what the room needs of others",
         "rollout": "pure: whose turn it is",
+        "running": "campaigns under way: the tick, and what chargers tell",
+        "sending": "one request to one charger, and its answer read",
         "signature": "the one place that checks signatures",
     },
     "sessions": {
