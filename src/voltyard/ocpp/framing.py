@@ -244,7 +244,7 @@ def _other_kind(parts: list[msgspec.Raw], kind: bytes, words: ErrorWords) -> Unr
 def _refuse(data: bytes, words: ErrorWords, word: str, reason: str) -> Unreadable:
     """Broken JSON or too long: answered only if its beginning says that it is a call."""
     found = _ID_OF_CALL.match(data[:256])
-    if found is not None:
+    if found is not None and _message_id(found.group(1)) is not None:
         return Unreadable(reason, word, error(found.group(1), word, reason))
     silent = (b"[3,", b"[4,", b"[5,", b"[6,") if words.sends else (b"[3,", b"[4,")
     if data.lstrip()[:16].replace(b" ", b"")[:3] in silent:

@@ -111,6 +111,13 @@ def test_broken_json_of_a_call_is_answered_to_its_id(text: str) -> None:
     assert reply(text.encode(), new=True)[:3] == [4, "a", "FormatViolation"]
 
 
+def test_an_id_that_is_no_utf_8_is_not_repeated() -> None:
+    """Whoever gets a text frame that is no UTF-8 closes the connection (RFC 6455 §8.1)."""
+    text = b'[2,"a\xe1","Heartbeat",{'
+    assert reply(text) is None
+    assert reply(text, new=True)[:3] == [4, "-1", "RpcFrameworkError"]
+
+
 @pytest.mark.parametrize("text", ['[3,"a",{', '[4,"a","X"', ' [ 3 , "a" , {', "[3]", "[4,{}]"])
 @pytest.mark.parametrize("new", [False, True])
 def test_a_broken_answer_is_never_answered(text: str, new: bool) -> None:
