@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -84,10 +85,16 @@ def main(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments.only)
     if raise_file_limit() < max(size.idle, size.connections) + SPARE_FILES:
         raise Invalid(f"--idle {size.idle} needs more open files than this system grants")
+    signal.signal(signal.SIGTERM, _terminated)
     courses = measure(wanted, size, arguments.data_dir)
     result = report.result(courses, size)
     print(json.dumps(result, indent=2) if arguments.as_json else report.table(result))
     return 0
+
+
+def _terminated(number: int, frame: object) -> None:
+    """Leave in order: no server of the bench outlives it."""
+    sys.exit(128 + number)
 
 
 def measure(wanted: Sequence[Subject], size: Size, folder: Path) -> list[Course]:
