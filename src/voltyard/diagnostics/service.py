@@ -258,7 +258,11 @@ class DiagnosticsService:
         )
         async with transaction(self._database, of(request.org_id)) as tx:
             await store.insert_file(tx, file)
-        await self._step(request.org_id, request.id, lambda r: arrived(r, now))
+            before = await store.request(tx, request.id, lock=True)
+            assert before is not None
+            after = arrived(before, now)
+            await store.save(tx, after)
+        await self._publish(after)
         return file
 
     async def _send(self, request: LogRequest, station: Station, location: str) -> None:
