@@ -26,10 +26,11 @@ RENEW_S = 12 * 3600.0
 class ChargerTls:
     """One context for the OCPP port, changed in place: what connects next gets what is new.
 
-    A client may show a certificate (OCPP security profile 3) or none (profile 2). OpenSSL lets
-    through what leads to anything that any organisation trusts; whose it is, and whether it is
-    revoked, is judged when the station says its identity. Sessions are not resumed by ticket, so
-    that a certificate is shown at every connection.
+    While nobody is trusted, no client is asked: a charger that shows its maker's certificate to
+    whoever asks would fail. From then on a client may show one (OCPP security profile 3) or none
+    (profile 2). OpenSSL lets through what leads to anything that any organisation trusts; whose
+    it is, and whether it is revoked, is judged when the station says its identity. Sessions are
+    not resumed by ticket, so that a certificate is shown at every connection.
     """
 
     def __init__(self, settings: Settings, pki: PkiService, clock: Clock) -> None:
@@ -38,7 +39,6 @@ class ChargerTls:
         self._clock = clock
         self._seen: tuple[float, ...] = ()
         self.context = bare_context(CHARGER_SUITES)
-        self.context.verify_mode = ssl.CERT_OPTIONAL
         self.context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         self.context.options |= ssl.OP_NO_TICKET
         self.context.num_tickets = 0
@@ -54,9 +54,11 @@ class ChargerTls:
     def trust(self) -> None:
         """Let through what leads to what is trusted now; what is not any more, the door refuses."""
         pem = self._pki.trusted_pem()
-        if pem:
-            with suppress(ssl.SSLError):
-                self.context.load_verify_locations(cadata=pem)
+        if not pem:
+            return
+        with suppress(ssl.SSLError):
+            self.context.load_verify_locations(cadata=pem)
+        self.context.verify_mode = ssl.CERT_OPTIONAL
 
     async def watch(self) -> None:
         """Take up a certificate that was renewed; a broken one is logged, the old one stays."""

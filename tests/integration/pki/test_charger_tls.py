@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from pki_charger import PASSWORD, charger, tls
 from pki_house import House
-from pki_openssl import openssl
+from pki_openssl import Authority, Keys, openssl
 
 from tests.integration.serving.served import certificate, server
 from voltyard.app import first_organisation
 from voltyard.clock import SystemClock
 from voltyard.config import Settings
 from voltyard.errors import Invalid
+from voltyard.pki.model import AnchorUse
 from voltyard.serving.charger_tls import ChargerTls
 
 SUITES = {
@@ -48,8 +49,12 @@ async def client(house: House, *options: object) -> str:
     return await asyncio.to_thread(openssl, *arguments, check=False)
 
 
-@pytest.mark.parametrize("suite", SUITES)
-async def test_the_suites_of_the_standard(house: House, suite: str) -> None:
+async def test_the_suites_of_the_standard(house: House) -> None:
+    for suite in SUITES:
+        await suite_works(house, suite)
+
+
+async def suite_works(house: House, suite: str) -> None:
     said = await client(house, "-tls1_2", "-cipher", suite)
     assert f"Cipher is {suite}" in said
     assert "Verify return code: 0 (ok)" in said
@@ -68,20 +73,17 @@ async def test_the_newest_version_and_a_request_for_a_certificate(house: House) 
     assert "Compression: NONE" in said
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+async def test_what_is_old_or_weak_is_refused(house: House) -> None:
+    for options in (
         ("-tls1", "-cipher", "ALL:@SECLEVEL=0"),
         ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"),
         ("-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"),
         ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"),
         ("-tls1_2", "-cipher", "NULL:@SECLEVEL=0"),
-    ],
-)
-async def test_what_is_old_or_weak_is_refused(house: House, options: tuple[str, ...]) -> None:
-    said = await client(house, *options)
-    assert "Cipher is (NONE)" in said or "no protocols available" in said
-    assert "Cipher is AES" not in said
+    ):
+        said = await client(house, *options)
+        assert "Cipher is (NONE)" in said or "no protocols available" in said
+        assert "Cipher is AES" not in said
 
 
 async def test_one_port_in_the_clear_and_one_by_tls(house: House) -> None:
@@ -167,3 +169,25 @@ def test_settings_that_do_not_fit_are_named(wrong: dict[str, object]) -> None:
 
 def test_the_key_is_not_shown() -> None:
     assert Settings(pki_key="ab" * 32).shown()["pki_key"] == "(hidden)"
+
+
+async def test_nobody_is_asked_for_a_certificate_while_nobody_is_trusted(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A charger on profile 2 that shows its maker's certificate whenever asked would fail."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    cert, key = certificate(folder)
+    maker = Authority(folder, "Maker")
+    keys = Keys(folder, "factory").new()
+    keys.chain.write_text(maker.sign(keys.request("SN-1")))
+    options = {"tls_cert": cert, "tls_key": key, "allow_no_password": True, "auto_approve": True}
+    async with server(database_url, tmp_path / "data", **options) as opened:
+        who = await first_organisation(opened.core)
+        context = tls(read(cert), keys)
+        async with charger(opened.ocpp_url, "CP-1", context):
+            assert opened.core.pki.securities(who)[0].connected_profile == 0
+        await opened.core.pki.trust(who, "Maker", AnchorUse.MANUFACTURER, maker.root)
+        async with charger(opened.ocpp_url, "SN-1", context):
+            (known,) = [v for v in opened.core.pki.securities(who) if v.identity == "SN-1"]
+            assert known.connected_profile == 3
