@@ -192,7 +192,8 @@ class _Socket(asyncio.Protocol):
             connection.received(text)
             return
         for frame in splitter.split(data):
-            text = None if self._splitter is None else text_of(frame)
+            gone = splitter.lost or self._splitter is None
+            text = None if gone else text_of(frame)
             if text is not None:
                 connection.received(text)
                 continue
