@@ -30,12 +30,14 @@ from voltyard.firmware.occupancy import YardOccupancy
 from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
+from voltyard.locallists.service import LocalListService
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
 from voltyard.ocpp.speech import OcppSpeech
 from voltyard.pki.model import Profile
 from voltyard.pki.sealing import Vault
 from voltyard.pki.service import PkiService, PkiSettings
+from voltyard.reservations.service import ReservationService
 from voltyard.sessions.model import Session
 from voltyard.sessions.service import SessionService
 from voltyard.simulator import furnish
@@ -83,6 +85,8 @@ class Core:
     firmware: FirmwareService
     diagnostics: DiagnosticsService
     pki: PkiService
+    reservations: ReservationService
+    local_lists: LocalListService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -96,6 +100,8 @@ class Core:
         await self.alerts.load()
         await self.firmware.load()
         await self.pki.load()
+        await self.reservations.load()
+        await self.local_lists.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
@@ -104,6 +110,7 @@ class Core:
             self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
         self.spawn(self.jobs.run(), "jobs")
         self.spawn(self.sampling.run(), "sampling")
+        self.spawn(self.local_lists.run(), "local lists")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -120,6 +127,7 @@ class Core:
         await self.firmware.close()
         await self.diagnostics.close()
         await self.pki.close()
+        await self.reservations.close()
         await self.chargers.close()
         await self.sessions.close()
         await self.commits.close()
@@ -152,6 +160,8 @@ class Core:
             Periodic("logs", 15.0, self.diagnostics.tick),
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
             Periodic("certificates", 60.0, self.pki.sweep),
+            Periodic("reservations", 5.0, self.reservations.tick),
+            Periodic("local lists", 60.0, self.local_lists.tick),
             Periodic("old security events", 24 * 3600.0, self.pki.drop_old),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
         )
@@ -240,13 +250,36 @@ def build_core(
         settings, database, bus, clock, sites, chargers, sessions, timetable, alerts
     )
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
+    reservations, local_lists = _tokens(database, bus, clock, sites, fleets, chargers, sessions)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pki, pace,
+        firmware, diagnostics, pki, reservations, local_lists, pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _tokens(
+    database: Database,
+    bus: Bus,
+    clock: Clock,
+    sites: SiteService,
+    fleets: FleetService,
+    chargers: ChargerService,
+    sessions: SessionService,
+) -> tuple[ReservationService, LocalListService]:
+    """What chargers and reservations know of tokens."""
+    reservations = ReservationService(
+        database, bus, clock, stations=chargers, tokens=fleets, occupancy=sessions
+    )
+    reservations.listen()
+    sessions.honour(reservations)
+    local_lists = LocalListService(
+        database, bus, clock, stations=chargers, fleets=fleets, areas=sites
+    )
+    local_lists.listen()
+    return reservations, local_lists
 
 
 def _charger_settings(settings: Settings) -> ChargerSettings:

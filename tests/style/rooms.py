@@ -53,6 +53,11 @@ EXTRA: dict[str, dict[str, str]] = {
         "watching": "samples and alerts a controller leaves behind",
     },
     "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
+    "locallists": {"asking": "what a charger says of its list, apart from what is sent to it"},
+    "reservations": {
+        "agreement": "what is agreed with the charger, and the one place that changes a stored one",
+        "desk": "reservations in memory: a token that is shown asks the database nothing",
+    },
     "pki": {
         "authorities": "the built-in authorities as they are kept",
         "book": "certificates in memory: the door asks the database nothing",

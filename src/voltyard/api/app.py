@@ -20,6 +20,7 @@ from voltyard.api import (
     people,
     pki,
     problems,
+    reservations,
     security,
     sessions,
     sites,
@@ -44,6 +45,7 @@ ROUTERS: tuple[Router, ...] = (
     firmware.ROUTER,
     diagnostics.ROUTER,
     pki.ROUTER,
+    reservations.ROUTER,
     security.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024

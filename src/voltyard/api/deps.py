@@ -13,7 +13,9 @@ from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.service import EnergyService
 from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
+from voltyard.locallists.service import LocalListService
 from voltyard.pki.service import PkiService
+from voltyard.reservations.service import ReservationService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
 from voltyard.sites.service import SiteService
@@ -79,6 +81,8 @@ class ApiDeps:
     firmware: FirmwareService
     diagnostics: DiagnosticsService
     pki: PkiService
+    reservations: ReservationService
+    local_lists: LocalListService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

@@ -10,12 +10,14 @@ from litestar import Response, Router, delete, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from voltyard.api.caller import Deps, Who, remote_of
-from voltyard.api.deps import AnyRequest
+from voltyard.api.deps import AnyRequest, ApiDeps
 from voltyard.api.wire import ImportFaultOut, In, Limit, Name, Offset, Out, Page, Text, out, page
+from voltyard.errors import Invalid
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.importing import FleetReport
-from voltyard.fleets.model import Vehicle
+from voltyard.fleets.model import Token, Vehicle
 from voltyard.sessions.model import TokenKind
+from voltyard.tenancy.model import Principal
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -59,6 +61,15 @@ class TokenIn(In):
     blocked: bool = False
     valid_from: Instant | None = None
     valid_until: Instant | None = None
+    group_id: Annotated[str, msgspec.Meta(max_length=36)] = ""
+    """Tokens of one group may stop what one of them started."""
+    concurrent: bool = False
+    """Whether it may charge in several places at once."""
+    site_ids: list[UUID] = msgspec.field(default_factory=list)
+    area_ids: Annotated[
+        list[UUID],
+        msgspec.Meta(description="With neither sites nor areas it may charge everywhere."),
+    ] = msgspec.field(default_factory=list)
 
 
 class TokenOut(Out):
@@ -70,6 +81,10 @@ class TokenOut(Out):
     blocked: bool
     valid_from: datetime | None
     valid_until: datetime | None
+    group_id: str
+    concurrent: bool
+    site_ids: list[UUID]
+    area_ids: list[UUID]
 
 
 class FleetImportOut(Out):
@@ -151,30 +166,33 @@ async def tokens(
     found, total = await deps.fleets.list_tokens(
         who, text=text, vehicle_id=vehicle_id, limit=limit, offset=offset
     )
-    return page(TokenOut, found, total, limit=limit, offset=offset)
+    shown = [_token(token) for token in found]
+    return page(TokenOut, shown, total, limit=limit, offset=offset)
 
 
 @post("/tokens", summary="Create a token")
 async def create_token(
     deps: Deps, who: Who, request: AnyRequest, data: JSONBody[TokenIn]
 ) -> TokenOut:
+    await _check_places(deps, who, data)
     made = await deps.fleets.save_token(who, _token_draft(data), remote=remote_of(request))
-    return out(TokenOut, made)
+    return _token(made)
 
 
 @get("/tokens/{token_id:uuid}", summary="One token")
 async def token(deps: Deps, who: Who, token_id: FromPath[UUID]) -> TokenOut:
-    return out(TokenOut, await deps.fleets.token(who, token_id))
+    return _token(await deps.fleets.token(who, token_id))
 
 
 @put("/tokens/{token_id:uuid}", summary="Change a token")
 async def change_token(
     deps: Deps, who: Who, request: AnyRequest, token_id: FromPath[UUID], data: JSONBody[TokenIn]
 ) -> TokenOut:
+    await _check_places(deps, who, data)
     changed = await deps.fleets.save_token(
         who, _token_draft(data), token_id, remote=remote_of(request)
     )
-    return out(TokenOut, changed)
+    return _token(changed)
 
 
 @delete("/tokens/{token_id:uuid}", summary="Delete a token")
@@ -240,7 +258,32 @@ def _vehicle_draft(data: VehicleIn) -> VehicleDraft:
 
 
 def _token_draft(data: TokenIn) -> TokenDraft:
-    return TokenDraft(**{**msgspec.structs.asdict(data), "kind": data.kind.value})
+    places = {"site_ids": tuple(data.site_ids), "area_ids": tuple(data.area_ids)}
+    return TokenDraft(**{**msgspec.structs.asdict(data), "kind": data.kind.value, **places})
+
+
+def _token(token: Token) -> TokenOut:
+    return out(
+        TokenOut, token, site_ids=list(token.site_ids), area_ids=list(token.area_ids)
+    )
+
+
+async def _check_places(deps: ApiDeps, who: Principal, data: TokenIn) -> None:
+    """Sites and areas of somebody else do not exist here."""
+    if not data.site_ids and not data.area_ids:
+        return
+    sites = [site.id for site in await deps.sites.sites(who)]
+    areas = [area.id for site_id in sites for area in await deps.sites.areas(who, site_id)]
+    wrong = {
+        field: "there is none of this id"
+        for field, given, known in (
+            ("site_ids", data.site_ids, sites),
+            ("area_ids", data.area_ids, areas),
+        )
+        if not set(given) <= set(known)
+    }
+    if wrong:
+        raise Invalid("The token is not valid.", fields=wrong)
 
 
 def _vehicle(vehicle: Vehicle) -> VehicleOut:

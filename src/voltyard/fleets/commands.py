@@ -11,6 +11,8 @@ from voltyard.sessions.model import TokenKind
 
 NAME_MAX = 200
 CURVE_POINTS_MAX = 200
+GROUP_MAX = 36
+PLACES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class VehicleDraft:
 
 @dataclass(frozen=True, slots=True)
 class TokenDraft:
+    """A token as asked for; see ``fleets.model.Token`` for the meaning of each field."""
+
     value: str
     kind: str = TokenKind.RFID.value
     vehicle_id: UUID | None = None
@@ -38,6 +42,10 @@ class TokenDraft:
     blocked: bool = False
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    group_id: str = ""
+    concurrent: bool = False
+    site_ids: tuple[UUID, ...] = ()
+    area_ids: tuple[UUID, ...] = ()
 
 
 def vehicle_from(draft: VehicleDraft, vehicle_id: UUID, org_id: UUID) -> Vehicle:
@@ -104,6 +112,12 @@ def token_from(draft: TokenDraft, token_id: UUID, org_id: UUID) -> Token:
         wrong["value"] = "1 to 255 printable characters"
     if draft.kind not in set(TokenKind):
         wrong["kind"] = f"one of {', '.join(sorted(TokenKind))}"
+    group_id = draft.group_id.strip()
+    if len(group_id) > GROUP_MAX or (group_id and not group_id.isprintable()):
+        wrong["group_id"] = f"at most {GROUP_MAX} printable characters"
+    for field in ("site_ids", "area_ids"):
+        if len(getattr(draft, field)) > PLACES_MAX:
+            wrong[field] = f"at most {PLACES_MAX}"
     for field in ("valid_from", "valid_until"):
         at = getattr(draft, field)
         if at is not None and at.tzinfo is None:
@@ -123,4 +137,8 @@ def token_from(draft: TokenDraft, token_id: UUID, org_id: UUID) -> Token:
         draft.blocked,
         draft.valid_from,
         draft.valid_until,
+        group_id,
+        draft.concurrent,
+        tuple(sorted(set(draft.site_ids))),
+        tuple(sorted(set(draft.area_ids))),
     )

@@ -27,7 +27,17 @@ VEHICLE_COLUMNS = (
     "licence_plate",
     "active",
 )
-TOKEN_COLUMNS = ("value", "kind", "vehicle", "label", "blocked", "valid_from", "valid_until")
+TOKEN_COLUMNS = (
+    "value",
+    "kind",
+    "vehicle",
+    "label",
+    "blocked",
+    "valid_from",
+    "valid_until",
+    "group",
+    "concurrent",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,8 @@ _TOKEN_FIELDS: Mapping[str, tuple[str, Convert]] = {
     "kind": ("kind", lambda text: text.casefold() or "rfid"),
     "label": ("label", str),
     "blocked": ("blocked", _no_unless_yes),
+    "group": ("group_id", str),
+    "concurrent": ("concurrent", _no_unless_yes),
 }
 
 
@@ -242,6 +254,8 @@ def write_tokens(tokens: Iterable[Token], vehicles: Mapping[UUID, str]) -> str:
                 "yes" if t.blocked else "no",
                 t.valid_from.isoformat() if t.valid_from else "",
                 t.valid_until.isoformat() if t.valid_until else "",
+                t.group_id,
+                "yes" if t.concurrent else "no",
             )
             for t in tokens
         ),

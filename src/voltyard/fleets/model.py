@@ -27,7 +27,12 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An id token and the vehicle (if any) it stands for."""
+    """An id token and the vehicle (if any) it stands for.
+
+    ``group_id``: tokens of one group may stop what one of them started. ``concurrent``: it may
+    charge in several places at once. It charges at ``site_ids`` and in the bays of ``area_ids``;
+    with neither, everywhere.
+    """
 
     id: UUID
     org_id: UUID
@@ -38,3 +43,11 @@ class Token:
     blocked: bool = False
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    group_id: str = ""
+    concurrent: bool = False
+    site_ids: tuple[UUID, ...] = ()
+    area_ids: tuple[UUID, ...] = ()
+
+    @property
+    def anywhere(self) -> bool:
+        return not self.site_ids and not self.area_ids

@@ -19,13 +19,16 @@ def _vehicle(row: Row) -> Vehicle:
 
 
 def _token(row: Row) -> Token:
-    return Token(**{name: row[name] for name in TOKEN})
+    places = {name: tuple(row[name]) for name in ("site_ids", "area_ids")}
+    return Token(**{**{name: row[name] for name in TOKEN}, **places})
 
 
 def _params(thing: Vehicle | Token) -> dict[str, Any]:
     found = {name: getattr(thing, name) for name in thing.__dataclass_fields__}
     if isinstance(thing, Vehicle):
         found["charge_curve"] = msgspec.json.encode(thing.charge_curve).decode()
+    else:
+        found |= {"site_ids": list(thing.site_ids), "area_ids": list(thing.area_ids)}
     return found
 
 

@@ -66,6 +66,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         pki=core.pki,
+        reservations=core.reservations,
+        local_lists=core.local_lists,
         clock=core.clock,
         health=ServerHealth(core),
         meters=(CommitMeters(core.commits), BusMeters(core.bus)),

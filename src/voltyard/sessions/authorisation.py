@@ -1,10 +1,11 @@
 """Who may charge: a token's own standing, then the site's policy for those it does not know."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from voltyard.chargers.model import Evse
 from voltyard.fleets.model import Token, Vehicle
 from voltyard.sessions.model import (
     Authorisation,
@@ -12,11 +13,13 @@ from voltyard.sessions.model import (
     IdToken,
     TokenKind,
 )
-from voltyard.sessions.ports import SitePolicies, TokenDirectory
+from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.tokens import key, spellings
 
 EXPECTED_FOR = timedelta(minutes=10)
 EXPECTED_MAX = 10_000
+PASSING_FOR = timedelta(minutes=1)
+"""How long an answer holds that another moment may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,15 @@ Busy = Callable[[Place, str], bool]
 class Authoriser:
     """Decides on tokens. A token that we sent ourselves (remote start) is expected for a while."""
 
-    def __init__(self, tokens: TokenDirectory, policies: SitePolicies, busy: Busy) -> None:
+    def __init__(
+        self, tokens: TokenDirectory, policies: SitePolicies, outlets: Outlets, busy: Busy
+    ) -> None:
         self._tokens = tokens
         self._policies = policies
+        self._outlets = outlets
         self._busy = busy
         self._expected: dict[tuple[UUID, str], _Expected] = {}
+        self.reserved: Reserved | None = None
 
     def expect(
         self, station_id: UUID, token: IdToken, now: datetime, vehicle_id: UUID | None
@@ -64,14 +71,88 @@ class Authoriser:
         """``replayed`` tells of the past: where the token is now does not matter then."""
         if token is None or not token.value or token.kind is TokenKind.NONE:
             return await self._by_policy(place, "no token")
+        found, vehicle = await self._look_up(place.org_id, token)
+        group = "" if found is None else found.group_id
+        if not replayed and self._kept_for_others(place, token, group, now):
+            reason = "the outlet is reserved"
+            return Authorisation(
+                AuthorisationStatus.RESERVED, None, found is not None, reason, group,
+                now + PASSING_FOR,
+            )  # fmt: skip
         expected = self._expected.get((place.station_id, key(token.value)))
         if expected is not None and expected.until_at >= now:
-            return Authorisation(AuthorisationStatus.ACCEPTED, expected.vehicle_id)
-        found, vehicle = await self._look_up(place.org_id, token)
+            return Authorisation(AuthorisationStatus.ACCEPTED, expected.vehicle_id, group=group)
         if found is None:
+            if self._kept_for(place, token, now):
+                return Authorisation(AuthorisationStatus.ACCEPTED, None, True, "reserved")
             return await self._by_policy(place, "unknown token")
+        return await self._judged(place, token, found, vehicle, now, replayed=replayed)
+
+    async def group_of(self, org_id: UUID, token: IdToken) -> str:
+        """The group of a token; empty if it is in none."""
+        found, _ = await self._look_up(org_id, token)
+        return "" if found is None else found.group_id
+
+    def _kept_for_others(self, place: Place, token: IdToken, group: str, now: datetime) -> bool:
+        return self.reserved is not None and self.reserved.refuses(
+            place.station_id, place.evse_id, token.value, group, now
+        )
+
+    def _kept_for(self, place: Place, token: IdToken, now: datetime) -> bool:
+        """Whoever reserves for a token that nobody knows means it to charge."""
+        return self.reserved is not None and self.reserved.expects(
+            place.station_id, place.evse_id, token.value, "", now
+        )
+
+    async def _judged(
+        self,
+        place: Place,
+        token: IdToken,
+        found: Token,
+        vehicle: Vehicle | None,
+        now: datetime,
+        *,
+        replayed: bool,
+    ) -> Authorisation:
+        """By its own standing, then by where it is shown."""
         here = None if replayed else place
-        return self._standing(here, token, found, vehicle, now)
+        own = self._standing(here, token, found, vehicle, now)
+        if not own.accepted or found.anywhere or replayed:
+            return own
+        numbers, all_of_them = await self._allowed_at(place, found)
+        if not numbers:
+            return replace(
+                own,
+                status=AuthorisationStatus.NOT_HERE,
+                reason="the token may not charge here",
+                until_at=None,
+            )
+        return own if all_of_them else replace(own, evse_numbers=numbers)
+
+    async def _allowed_at(self, place: Place, found: Token) -> tuple[tuple[int, ...], bool]:
+        """The outlets it may charge at, of the one it is shown at or of all; whether that is all.
+
+        A station whose outlets nobody knows yet is judged by its site.
+        """
+        if place.site_id in found.site_ids:
+            return (0,), True
+        asked = [
+            evse
+            for evse in self._outlets.outlets(place.station_id)
+            if place.evse_id in (None, evse.id)
+        ]
+        areas = [await self._area_of(evse) for evse in asked]
+        allowed = tuple(
+            evse.number
+            for evse, area_id in zip(asked, areas, strict=True)
+            if area_id is not None and area_id in found.area_ids
+        )
+        return allowed, place.evse_id is not None or len(allowed) == len(asked)
+
+    async def _area_of(self, evse: Evse) -> UUID | None:
+        if evse.site_id is None or evse.bay_id is None:
+            return None
+        return await self._policies.area_of(evse.site_id, evse.bay_id)
 
     async def _look_up(self, org_id: UUID, token: IdToken) -> tuple[Token | None, Vehicle | None]:
         for spelling in spellings(token):
@@ -89,18 +170,21 @@ class Authoriser:
         now: datetime,
     ) -> Authorisation:
         status, reason = AuthorisationStatus.ACCEPTED, ""
+        until_at = found.valid_until
         if found.blocked:
             status, reason = AuthorisationStatus.BLOCKED, "the token is blocked"
         elif found.valid_until is not None and found.valid_until <= now:
             status, reason = AuthorisationStatus.EXPIRED, "the token has expired"
         elif found.valid_from is not None and found.valid_from > now:
-            status, reason = AuthorisationStatus.INVALID, "the token is not valid yet"
+            status, reason = AuthorisationStatus.NOT_NOW, "the token is not valid yet"
+            until_at = found.valid_from
         elif vehicle is not None and not vehicle.active:
             status, reason = AuthorisationStatus.BLOCKED, "the vehicle is out of service"
-        elif place is not None and self._busy(place, token.value):
+        elif place is not None and not found.concurrent and self._busy(place, token.value):
             status, reason = AuthorisationStatus.CONCURRENT, "the token charges elsewhere"
+            until_at = now + PASSING_FOR
         vehicle_id = found.vehicle_id if vehicle is None else vehicle.id
-        return Authorisation(status, vehicle_id, True, reason)
+        return Authorisation(status, vehicle_id, True, reason, found.group_id, until_at)
 
     async def _by_policy(self, place: Place, reason: str) -> Authorisation:
         """A station that belongs to no site yet lets nobody unknown charge."""
@@ -108,4 +192,4 @@ class Authoriser:
             policy = await self._policies.policy(place.site_id)
             if policy.unknown_token == "accept":
                 return Authorisation(AuthorisationStatus.ACCEPTED, None, False, reason)
-        return Authorisation(AuthorisationStatus.INVALID, None, False, reason)
+        return Authorisation(AuthorisationStatus.UNKNOWN, None, False, reason)

@@ -12,6 +12,7 @@ from typing import Any
 
 from voltyard.records import replace
 from voltyard.sessions.model import (
+    Authorisation,
     Flag,
     MeterReading,
     Phase,
@@ -73,6 +74,7 @@ class Tracked:
     unsaved: bool = True
     in_flight: int = 0
     keys: tuple[str | None, ...] | None = None
+    answered: Authorisation | None = None
 
     def repair(self, flag: Flag, at: datetime, was: object = None, now: object = None) -> None:
         """Note a correction once; the newest ``REPAIRS_MAX`` are kept."""

@@ -34,11 +34,12 @@ from voltyard.sessions.model import (
     Phase,
     Session,
     SessionState,
+    TokenKind,
     TransactionAck,
     TransactionReport,
 )
 from voltyard.sessions.ports import Outlets
-from voltyard.sessions.tokens import clean, storable
+from voltyard.sessions.tokens import clean, key, storable
 from voltyard.storage.groupcommit import GroupCommit
 
 NO_REFERENCE = frozenset({"", "0", "-1"})
@@ -175,7 +176,9 @@ class Intake:
         self._mark_unseen(tracked, report)
         fresh = fold.apply(tracked, report, now)
         note_authorisation(tracked, report, authorisation)
-        return await self._settled(Change(tracked, None), fresh, authorisation, others)
+        ack = await self._settled(Change(tracked, None), fresh, authorisation, others)
+        await self._use_reservation(tracked.session, report, authorisation)
+        return ack
 
     async def _continue(
         self,
@@ -185,15 +188,41 @@ class Intake:
         report: TransactionReport,
     ) -> TransactionAck:
         """One more message about a known session: new, repeated or late."""
-        authorisation = known_authorisation(tracked.session, report)
+        authorisation = known_authorisation(tracked, report)
         if authorisation is None and report.id_token is not None:
-            authorisation = await self._check(self._place(station, evse), report.id_token)
+            authorisation = await self._asked_again(tracked, station, evse, report)
         before = tracked.session
         if before.evse_id is None and evse is not None:
             tracked.session = replace(before, evse_id=evse.id)
         fresh = fold.apply(tracked, report, self._clock.now())
         note_authorisation(tracked, report, authorisation)
-        return await self._settled(Change(tracked, before), fresh, authorisation, [])
+        ack = await self._settled(Change(tracked, before), fresh, authorisation, [])
+        await self._use_reservation(tracked.session, report, authorisation)
+        return ack
+
+    async def _asked_again(
+        self, tracked: Tracked, station: StationRef, evse: Evse | None, report: TransactionReport
+    ) -> Authorisation | None:
+        """A token shown during a session. At its end place and moment do not matter any more."""
+        token = report.id_token
+        if token is None:
+            return None
+        place = self._place(station, evse)
+        if place.evse_id is None:
+            place = replace(place, evse_id=tracked.session.evse_id)
+        stops = report.phase is Phase.ENDED
+        found = await self._check(place, token, replayed=stops or report.offline)
+        if stops and await self._strangers(tracked.session, token, found):
+            tracked.repair(Flag.STOPPED_BY_OTHER, report.at, tracked.session.id_token, token.value)
+        return found
+
+    async def _strangers(self, session: Session, token: IdToken, found: Authorisation) -> bool:
+        """Whether a session was stopped by a token that is neither its own nor of its group."""
+        if session.id_token is None or key(token.value) == key(session.id_token):
+            return False
+        own = IdToken(session.id_token, TokenKind(session.id_token_kind or TokenKind.RFID))
+        group = await self._authoriser.group_of(session.org_id, own)
+        return not group or group != found.group
 
     async def _settled(
         self,
@@ -215,6 +244,20 @@ class Intake:
                     fold.end_by_repair(rival, Flag.SUPERSEDED, winner.session.started_at)
         await self._keep(change, fresh, others)
         return TransactionAck(tracked.session.transaction_ref, authorisation)
+
+    async def _use_reservation(
+        self, session: Session, report: TransactionReport, authorisation: Authorisation | None
+    ) -> None:
+        """Whoever reserved has come, and the reservation is over (1.6 §5.13, 2.0.1 H01)."""
+        reserved = self._authoriser.reserved
+        if reserved is None or report.phase is Phase.ENDED:
+            return
+        token = None if report.id_token is None else report.id_token.value
+        if report.reservation_number is None and not token:
+            return
+        group = "" if authorisation is None else authorisation.group
+        now = self._clock.now()
+        await reserved.used(session, report.reservation_number, token, group, now)
 
     async def _without_reference(
         self, station: StationRef, evse: Evse | None, report: TransactionReport

@@ -58,14 +58,17 @@ def may_mean(tracked: Tracked, report: TransactionReport) -> bool:
     return report.at >= session.started_at and enough
 
 
-def known_authorisation(session: Session, report: TransactionReport) -> Authorisation | None:
-    """What was already answered about this token."""
-    token = report.id_token
+def known_authorisation(tracked: Tracked, report: TransactionReport) -> Authorisation | None:
+    """What was already answered about this token; after a restart, only whether it may charge."""
+    session, token = tracked.session, report.id_token
     if token is None or session.authorisation is None or session.id_token is None:
         return None
     if key(token.value) != key(session.id_token):
         return None
-    return Authorisation(AuthorisationStatus(session.authorisation), session.vehicle_id)
+    status = AuthorisationStatus(session.authorisation)
+    if tracked.answered is not None and tracked.answered.status is status:
+        return replace(tracked.answered, vehicle_id=session.vehicle_id)
+    return Authorisation(status, session.vehicle_id)
 
 
 def note_authorisation(
@@ -81,6 +84,7 @@ def note_authorisation(
     vehicle_id = session.vehicle_id
     if authorisation.vehicle_id is not None and Flag.VEHICLE_ASSIGNED.value not in session.flags:
         vehicle_id = authorisation.vehicle_id
+    tracked.answered = authorisation
     tracked.session = replace(
         session, authorisation=authorisation.status.value, vehicle_id=vehicle_id
     )

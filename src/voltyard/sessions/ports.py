@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from voltyard.chargers.model import Evse, Station, StationRef
 from voltyard.fleets.model import Token, Vehicle
-from voltyard.sessions.model import IdToken
+from voltyard.sessions.model import IdToken, Session
 
 
 class TokenDirectory(Protocol):
@@ -24,6 +25,33 @@ class SitePolicy:
 
 class SitePolicies(Protocol):
     async def policy(self, site_id: UUID) -> SitePolicy: ...
+
+    async def area_of(self, site_id: UUID, bay_id: UUID) -> UUID | None:
+        """The area a bay lies in."""
+
+
+class Reserved(Protocol):
+    """Which outlets are kept for somebody. ``evse_id`` None: the station as a whole is asked."""
+
+    def refuses(
+        self, station_id: UUID, evse_id: UUID | None, value: str, group: str, now: datetime
+    ) -> bool:
+        """Whether it is kept for others than this token."""
+
+    def expects(
+        self, station_id: UUID, evse_id: UUID | None, value: str, group: str, now: datetime
+    ) -> bool:
+        """Whether it is kept for this token."""
+
+    async def used(
+        self,
+        session: Session,
+        number: int | None,
+        value: str | None,
+        group: str,
+        now: datetime,
+    ) -> None:
+        """A session began that names reservation ``number``, or brings the token of one."""
 
 
 class Outlets(Protocol):

@@ -27,7 +27,7 @@ from voltyard.sessions.model import (
     TransactionAck,
     TransactionReport,
 )
-from voltyard.sessions.ports import Outlets, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.reading import SessionReads
 from voltyard.sessions.sweep import SessionRules, judge
 from voltyard.storage.engine import Database, Tx
@@ -73,7 +73,7 @@ class SessionService(SessionReads):
         self._audit = audit
         self._rules = rules
         self._book = Book(database, commits, bus, clock, outlets, self.live)
-        self._authoriser = Authoriser(tokens, policies, self._busy)
+        self._authoriser = Authoriser(tokens, policies, outlets, self._busy)
         self._intake = Intake(self._book, commits, bus, clock, outlets, self.live, self._authoriser)
 
     async def load(self) -> None:
@@ -119,6 +119,14 @@ class SessionService(SessionReads):
         readings: Sequence[MeterReading],
     ) -> None:
         await self._intake.meter(station, evse_number, transaction_ref, readings)
+
+    def honour(self, reserved: Reserved) -> None:
+        """Reservations count from now on; before the first connection."""
+        self._authoriser.reserved = reserved
+
+    def occupied(self, station_id: UUID, evse_id: UUID) -> bool:
+        """Whether a session runs on an outlet."""
+        return bool(self._book.index.open_on(station_id, evse_id))
 
     def expect_remote(
         self, station_id: UUID, token: IdToken, *, vehicle_id: UUID | None = None

@@ -41,6 +41,7 @@ class SiteService:
         self._note = audit.Notes(clock)
         self._sites: dict[UUID, Site] = {}
         self._trees: dict[UUID, ElectricalTree] = {}
+        self._areas: dict[UUID, dict[UUID, UUID | None]] = {}
 
     # For other rooms: no principal, from memory when possible
 
@@ -78,6 +79,15 @@ class SiteService:
     async def policy(self, site_id: UUID) -> SitePolicy:
         """How the site treats tokens that nobody knows."""
         return SitePolicy((await self.get(site_id)).unknown_token)
+
+    async def area_of(self, site_id: UUID, bay_id: UUID) -> UUID | None:
+        """The area a bay lies in, from memory once the site's bays were read."""
+        known = self._areas.get(site_id)
+        if known is None:
+            async with transaction(self._database, SYSTEM) as tx:
+                bays = await store.parts(tx, Bay, site_id)
+            known = self._areas[site_id] = {bay.id: bay.area_id for bay in bays}
+        return known.get(bay_id)
 
     # Sites
 
@@ -337,6 +347,7 @@ class SiteService:
         """Forget what was kept, then tell; the next reader asks the database."""
         self._sites.pop(site.id, None)
         self._trees.pop(site.id, None)
+        self._areas.pop(site.id, None)
         await self._bus.publish(SiteChanged(site.org_id, site.id, self._clock.now(), deleted))
 
 

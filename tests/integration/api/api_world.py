@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from litestar import Litestar
 from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.reservations.commands import NewReservation
 from voltyard.sites.commands import BayDraft, SiteDraft
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.model import Permission, Principal, Role
@@ -105,6 +106,11 @@ class World:
                 "target_soc_pct": 90,
             },
         )
+        tomorrow = core.clock.now() + timedelta(days=1)
+        wanted = NewReservation(
+            station.id, "04A2B1C9", tomorrow + timedelta(hours=1), evse.id, from_at=tomorrow
+        )
+        reservation = await core.reservations.reserve(who, wanted)
         return {
             "site": site.id,
             "bay": bay.id,
@@ -116,6 +122,7 @@ class World:
             "key": keys[0].id,
             "node": UUID(node["id"]),
             "duty": UUID(duty["id"]),
+            "reservation": reservation.id,
         }
 
 
@@ -133,6 +140,8 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         pki=core.pki,
+        reservations=core.reservations,
+        local_lists=core.local_lists,
         clock=core.clock,
         health=parts,
         meters=(parts,),

@@ -103,9 +103,13 @@ class Tokens:
 @dataclass
 class Policies:
     unknown_token: str = "accept"
+    areas: dict[UUID, UUID] = field(default_factory=dict)
 
     async def policy(self, site_id: UUID) -> SitePolicy:
         return SitePolicy(self.unknown_token)
+
+    async def area_of(self, site_id: UUID, bay_id: UUID) -> UUID | None:
+        return self.areas.get(bay_id)
 
 
 @dataclass

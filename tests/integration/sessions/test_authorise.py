@@ -31,11 +31,11 @@ async def test_known_tokens_by_their_own_standing(yard: Yard) -> None:
     assert await asked(yard, " good ") is A.ACCEPTED
     assert await asked(yard, "BLOCKED") is A.BLOCKED
     assert await asked(yard, "OLD") is A.EXPIRED
-    assert await asked(yard, "EARLY") is A.INVALID
+    assert await asked(yard, "EARLY") is A.NOT_NOW
     assert yard.seen(UnknownTokenUsed) == []
 
 
-@pytest.mark.parametrize(("policy", "status"), [("accept", A.ACCEPTED), ("reject", A.INVALID)])
+@pytest.mark.parametrize(("policy", "status"), [("accept", A.ACCEPTED), ("reject", A.UNKNOWN)])
 async def test_unknown_tokens_by_the_sites_policy(
     yard: Yard, policy: str, status: AuthorisationStatus
 ) -> None:
@@ -99,7 +99,7 @@ async def test_a_remote_start_is_expected_where_it_was_sent(yard: Yard) -> None:
     await yard.start(token="OURS")
     assert (await yard.only()).vehicle_id == bus.id
     yard.clock.reach(yard.at(30))
-    assert await asked(yard, "OURS", outlet=2) is A.INVALID
+    assert await asked(yard, "OURS", outlet=2) is A.UNKNOWN
 
 
 async def test_attach_and_assign(yard: Yard) -> None:

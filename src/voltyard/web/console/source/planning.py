@@ -229,11 +229,10 @@ class PlanningSource(StationSource):
 
     async def save_token(self, who: Principal, token_id: UUID | None, form: TokenDraft) -> UUID:
         before = await self.rooms.fleets.token(who, token_id) if token_id else None
-        draft = (
-            replace(form, valid_from=before.valid_from, valid_until=before.valid_until)
-            if before
-            else form
-        )
+        draft = form
+        if before is not None:
+            kept = {name: getattr(before, name) for name in _NOT_ON_THE_FORM}
+            draft = replace(form, **kept)
         return (await self.rooms.fleets.save_token(who, draft, token_id)).id
 
     async def _tokens_of_vehicles(self, who: Principal) -> Mapping[UUID, tuple[str, ...]]:
@@ -275,6 +274,16 @@ def _vehicle_row(vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]) -> v.
         tokens=tokens.get(vehicle.id, ()),
         charge_curve=vehicle.charge_curve,
     )
+
+
+_NOT_ON_THE_FORM = (
+    "valid_from",
+    "valid_until",
+    "group_id",
+    "concurrent",
+    "site_ids",
+    "area_ids",
+)
 
 
 def _token_row(token: Token, vehicles: Mapping[UUID, Vehicle]) -> v.TokenRow:
