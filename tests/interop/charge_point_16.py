@@ -38,6 +38,7 @@ class Point(ChargePoint):  # type: ignore[misc]  # the library is untyped
         self.configuration = dict(CONFIGURATION)
         self.limits = Limits()
         self.stop = asyncio.Event()
+        self.firmware = "1.0.0"
 
     @on(Action.set_charging_profile)
     def on_limit(self, connector_id: int, cs_charging_profiles: dict[str, Any]) -> Any:
@@ -96,7 +97,11 @@ class Point(ChargePoint):  # type: ignore[misc]  # the library is untyped
         )
 
     async def boot(self) -> None:
-        request = call.BootNotification(charge_point_model="Library", charge_point_vendor="PyPI")
+        request = call.BootNotification(
+            charge_point_model="Library",
+            charge_point_vendor="PyPI",
+            firmware_version=self.firmware,
+        )
         answer = await self.call(request)
         while answer.status != "Accepted":
             await asyncio.sleep(INTERVAL_S)

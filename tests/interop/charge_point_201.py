@@ -33,6 +33,7 @@ class Station(ChargePoint):  # type: ignore[misc]  # the library is untyped
         super().__init__(identity, connection)
         self.limits = Limits()
         self.stop = asyncio.Event()
+        self.firmware = "1.0.0"
         self.sequence = -1
 
     @on(Action.set_charging_profile)
@@ -103,7 +104,9 @@ class Station(ChargePoint):  # type: ignore[misc]  # the library is untyped
 
     async def boot(self) -> None:
         request = call.BootNotification(
-            charging_station=ChargingStationType(model="Library", vendor_name="PyPI"),
+            charging_station=ChargingStationType(
+                model="Library", vendor_name="PyPI", firmware_version=self.firmware
+            ),
             reason=BootReasonEnumType.power_up,
         )
         answer = await self.call(request)
