@@ -17,6 +17,10 @@ EXTRA: dict[str, dict[str, str]] = {
         "speech": "what is asked of the OCPP room about messages",
         "upkeep": "what chargers tell of updates and logs, handed on",
     },
+    "configuration": {
+        "keeper": "looks at chargers and repairs, apart from what people decide",
+        "makes": "the makes shipped with voltyard",
+    },
     "energy": {
         "allocator": "pure: grants that fit the whole tree now",
         "board": "every EVSE of a site as its controller sees it",
@@ -65,6 +69,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "field": "what is done on a charger itself",
         "door": "what a connection proves: a security decision read on its own",
         "issuing": "from a request to a certificate in use",
+        "trust": "what people trust, apart from what they do with stations",
         "warnings": "what deserves an alert",
         "authority": "pure: the built-in certificate authority",
         "sealing": "private keys at rest",

@@ -12,6 +12,8 @@ from voltyard.api.caller import Deps, Who
 from voltyard.api.pki import Pem, Reason, RevokeIn
 from voltyard.api.wire import In, Limit, Offset, Out, Page, Text, out, sliced
 from voltyard.pki.model import EventFilter, Profile, SecurityView
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission
 
 ProfileNumber = Annotated[int, msgspec.Meta(ge=0, le=3)]
 
@@ -58,6 +60,28 @@ class RaiseIn(In):
     url: Annotated[str, msgspec.Meta(max_length=512)] | None = None
     slot: Annotated[int, msgspec.Meta(ge=0, le=99)] | None = None
     interface: Annotated[str, msgspec.Meta(pattern="^(Wired|Wireless)[0-3]$")] = "Wired0"
+
+
+class StationStepIn(In):
+    """One step of the way up, for many stations: see docs/operate/security.md.
+
+    ``root`` puts voltyard's own root on them, ``certificate`` asks for a request, ``profile``
+    raises the security profile.
+    """
+
+    station_ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=1000)]
+    step: Annotated[str, msgspec.Meta(pattern="^(root|certificate|profile)$")]
+    profile: Annotated[int, msgspec.Meta(ge=1, le=3)] = 3
+    url: Annotated[str, msgspec.Meta(max_length=512)] | None = None
+
+
+class DoneOut(Out):
+    """What came of one station; ``code`` and ``message`` say why not."""
+
+    station_id: UUID
+    ok: bool
+    code: str
+    message: str
 
 
 class RequiredIn(In):
@@ -111,6 +135,23 @@ async def securities(
 ) -> Page[SecurityOut]:
     found = [_security(view) for view in deps.pki.securities(who)]
     return sliced(SecurityOut, found, limit=limit, offset=offset)
+
+
+@post("/security/steps", summary="One step of the way up, for many stations", status_code=200)
+async def step(deps: Deps, who: Who, data: JSONBody[StationStepIn]) -> Page[DoneOut]:
+    """Each station by itself: one that is offline or refuses stops no other."""
+    require(who, Permission.CHARGERS_COMMAND)
+    field = deps.pki.field
+
+    async def work(station_id: UUID) -> object:
+        if data.step == "root":
+            return await field.install_root(who, station_id, "csms_root")
+        if data.step == "certificate":
+            return await deps.pki.renew(who, station_id)
+        return await field.raise_profile(who, station_id, Profile(data.profile), url=data.url)
+
+    done = await field.each(data.station_ids, work)
+    return sliced(DoneOut, done, limit=len(done), offset=0)
 
 
 @get("/stations/{station_id:uuid}/security", summary="Security of a station")
@@ -257,6 +298,7 @@ ROUTER = Router(
     tags=["Security of stations"],
     route_handlers=[
         securities,
+        step,
         security,
         raise_profile,
         set_required,

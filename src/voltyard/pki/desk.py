@@ -33,6 +33,7 @@ from voltyard.pki.model import (
     StationSecurity,
     event_kind,
     is_critical,
+    plain,
 )
 from voltyard.pki.warnings import Warnings
 from voltyard.storage.engine import Database
@@ -47,6 +48,7 @@ NAME_KEYS = {"1.6": "CpoName"}
 NAME_VARIABLE = "SecurityCtrlr.OrganizationName"
 INFO_MAX = 255
 KIND_MAX = 50
+EVENTS_PER_HOUR = 600
 TOLD_MAX = 10_000
 """Refusals remembered so that the same one is not told within the hour."""
 
@@ -77,6 +79,7 @@ class Desk:
             database, bus, clock, stations, authorities, book, self._door, self.spawn
         )
         self._warned: set[UUID] = set()
+        self._heard: dict[UUID, tuple[datetime, int]] = {}
         self._told: dict[tuple[UUID, str], datetime] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -161,13 +164,27 @@ class Desk:
         return taken
 
     async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
-        """Returns after its commit; the same event again is kept once (A04.FR.02)."""
+        """Returns after its commit; the same event again is kept once (A04.FR.02).
+
+        Of one station at most EVENTS_PER_HOUR are kept, then they are only flagged.
+        """
+        if self._too_many(station):
+            self.stations.flag(station, "security_events_many", kind)
+            return
         await self._keep_event(station, event_kind(kind), at, info, "charger")
+
+    def _too_many(self, station: StationRef) -> bool:
+        now = self.clock.now()
+        begun_at, count = self._heard.get(station.id, (now, 0))
+        if now - begun_at >= timedelta(hours=1):
+            begun_at, count = now, 0
+        self._heard[station.id] = (begun_at, count + 1)
+        return count >= EVENTS_PER_HOUR
 
     async def _keep_event(
         self, station: StationRef, kind: str, at: datetime, info: str, source: str
     ) -> None:
-        kind, info = _plain(kind)[:KIND_MAX], _plain(info)[:INFO_MAX]
+        kind, info = plain(kind)[:KIND_MAX], plain(info)[:INFO_MAX]
         event = SecurityEvent(
             id=uuid5(station.id, f"{source} {at.isoformat()} {kind} {info}"),
             org_id=station.org_id,
@@ -346,8 +363,3 @@ def _having_shown(before: StationSecurity, shown: Presented, at: datetime) -> St
         used_not_after=shown.not_after,
         by_manufacturer=shown.by_manufacturer,
     )
-
-
-def _plain(text: str) -> str:
-    """Without what PostgreSQL's text cannot hold: NUL characters and lone surrogates."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

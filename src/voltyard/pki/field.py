@@ -1,7 +1,8 @@
 """What is done on a charger itself: its profile raised (A05), its roots seen to (M03, M04, M05)."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +19,14 @@ from voltyard.chargers.commands import (
     WriteConfiguration,
 )
 from voltyard.chargers.model import ConfigRow, Station
-from voltyard.errors import ChargerOffline, ChargerRefused, Conflict, Invalid, NotFound
+from voltyard.errors import (
+    ChargerOffline,
+    ChargerRefused,
+    Conflict,
+    Invalid,
+    NotFound,
+    VoltyardError,
+)
 from voltyard.pki import store, x509
 from voltyard.pki.model import (
     ROOT_USES,
@@ -40,6 +48,19 @@ SLOTS = range(1, 10)
 PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
 OLD_VERSION = "1.6"
 
+AT_ONCE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one station among many."""
+
+    station_id: UUID
+    ok: bool = True
+    code: str = ""
+    message: str = ""
+
+
 Send = Callable[[Command], Awaitable[CommandResult]]
 
 
@@ -48,6 +69,22 @@ class Field:
 
     def __init__(self, pki: "PkiService") -> None:
         self._pki = pki
+
+    async def each(
+        self, station_ids: Sequence[UUID], work: Callable[[UUID], Awaitable[object]]
+    ) -> list[Done]:
+        """The same for many stations, some at a time; one that fails stops no other."""
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(station_id: UUID) -> Done:
+            async with slots:
+                try:
+                    await work(station_id)
+                except VoltyardError as error:
+                    return Done(station_id, ok=False, code=error.code, message=error.message)
+            return Done(station_id)
+
+        return list(await asyncio.gather(*(one(station_id) for station_id in station_ids)))
 
     async def raise_profile(
         self,

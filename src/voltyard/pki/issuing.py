@@ -27,6 +27,7 @@ from voltyard.pki.model import (
     CertificateState,
     Issuer,
     StationCertificate,
+    plain,
 )
 from voltyard.pki.x509 import Certificate, Request
 from voltyard.storage.engine import Database, Tx
@@ -87,7 +88,7 @@ class Issuing:
             if fault is None:
                 await store.close_open(tx, station.id, "a newer request came")
             else:
-                row = replace(row, state=CertificateState.REFUSED, reason=fault)
+                row = replace(row, state=CertificateState.REFUSED, reason=plain(fault)[:500])
             await store.insert_certificate(tx, row)
         if fault is not None:
             self._stations.flag(station, "csr_refused", fault)
@@ -131,7 +132,7 @@ class Issuing:
             station_id=station.id,
             state=CertificateState.WAITING,
             issuer=self._book.policy(station.org_id).issuer,
-            csr=text[:REQUEST_MAX].replace("\x00", "") if csr is None else x509.request_pem(csr),
+            csr=plain(text[:REQUEST_MAX]) if csr is None else x509.request_pem(csr),
             key_hash="" if csr is None else x509.key_hash(csr.public_key()),
             requested_at=self._clock.now(),
             use=use,
@@ -242,7 +243,9 @@ class Issuing:
         self, row: StationCertificate, state: CertificateState, reason: str = ""
     ) -> StationCertificate:
         """Into a state a station or a person has put it in."""
-        changed = replace(row, state=state, reason=reason[:500], answered_at=self._clock.now())
+        changed = replace(
+            row, state=state, reason=plain(reason)[:500], answered_at=self._clock.now()
+        )
         await self._save(changed)
         self._book.open.discard(row.station_id)
         await self.told(changed)

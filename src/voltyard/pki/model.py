@@ -273,6 +273,11 @@ def event_kind(word: str) -> str:
     return _LIKE_LISTED.get(word.casefold(), word)
 
 
+def plain(text: str) -> str:
+    """Without what PostgreSQL's text cannot hold: NUL characters and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 def is_critical(kind: str) -> bool:
     return event_kind(kind) in CRITICAL_EVENTS
 

@@ -1,12 +1,8 @@
 """Certificates and security profiles of chargers: what people ask for, and what they may see."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
-
-from cryptography.hazmat.primitives import serialization
 
 from voltyard.alerts.service import AlertService
 from voltyard.bus import Bus
@@ -14,24 +10,17 @@ from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
-from voltyard.ids import new_id
 from voltyard.pki import authority as make
-from voltyard.pki import store, x509
+from voltyard.pki import store
 from voltyard.pki.authorities import Authorities, RunBlocking
 from voltyard.pki.book import Book
-from voltyard.pki.desk import Desk
-from voltyard.pki.events import SecurityProfileChanged, TrustChanged
+from voltyard.pki.events import SecurityProfileChanged
 from voltyard.pki.field import Field
 from voltyard.pki.model import (
     VALID,
-    Algorithm,
-    Anchor,
-    AnchorUse,
-    AuthorityView,
     CertificateFilter,
     CertificateState,
     EventFilter,
-    Policy,
     Profile,
     Revocation,
     SecurityEvent,
@@ -39,9 +28,10 @@ from voltyard.pki.model import (
     StationCertificate,
     StationSecurity,
 )
-from voltyard.pki.sealing import PrivateKey, Vault
+from voltyard.pki.sealing import Vault
+from voltyard.pki.trust import Audit, Trust
 from voltyard.pki.warnings import Warnings
-from voltyard.storage.engine import Database, Tx
+from voltyard.storage.engine import Database
 from voltyard.tenancy import scope
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
@@ -51,7 +41,6 @@ REASON_MAX = 200
 REFUSED_KEPT_DAYS = 90
 NO_EVENTS = EventFilter()
 NO_CERTIFICATES = CertificateFilter()
-Audit = Callable[[Tx, Principal, str, str, str, Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class PkiSettings:
     keep_events_days: int = 730
 
 
-class PkiService(Desk):
+class PkiService(Trust):
     """All take the organisation whose rows may be seen; another's are not found."""
 
     def __init__(
@@ -94,127 +83,6 @@ class PkiService(Desk):
         self.audit = audit
         self.settings = settings
         self.field = Field(self)
-
-    # What is trusted.
-
-    def trusted_pem(self) -> str:
-        """Everything a client's certificate may lead to, of all organisations: for TLS alone.
-
-        Who may be trusted for which station is judged at the door.
-        """
-        theirs = [c for pairs in self._book.anchors.values() for _, c in pairs]
-        return x509.to_pem([*self._book.built_in(), *theirs])
-
-    async def server_keys(self, names: Sequence[str]) -> list[tuple[str, PrivateKey]]:
-        """Certificates of the OCPP port by the built-in authorities: chain (PEM) and key each."""
-        before = len(self._book.authorities)
-        made = await self._authorities.server(names)
-        if len(self._book.authorities) != before:
-            await self._bus.publish(TrustChanged(self.clock.now()))
-        return made
-
-    async def authorities(self, who: Principal) -> list[AuthorityView]:
-        """The built-in ones; made now if there is none yet."""
-        require(who, Permission.VIEW)
-        if not self._book.authorities:
-            await self._authorities.get(Algorithm.EC)
-            await self._bus.publish(TrustChanged(self.clock.now()))
-        return [
-            AuthorityView(
-                algorithm,
-                x509.to_pem([found.root]),
-                x509.to_pem([found.issuing.certificate]),
-                found.root.subject.rfc4514_string(),
-                found.root.not_valid_after_utc,
-                x509.fingerprint(found.root),
-            )
-            for algorithm, found in sorted(self._book.authorities.items())
-        ]
-
-    async def revocation_list(self, who: Principal, algorithm: Algorithm) -> str:
-        """A CRL (PEM) of the built-in issuing authority: this organisation's revocations."""
-        require(who, Permission.VIEW)
-        authority = self._book.authorities.get(algorithm)
-        if authority is None:
-            raise NotFound("There is no such authority yet.")
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            found = await store.revocations(tx)
-        async with scope.transaction(self.database, scope.SYSTEM) as tx:
-            number = await store.next_crl_number(tx, algorithm)
-        issuer = x509.name_hash(authority.issuing.certificate)
-        mine = [entry for entry in found if entry.issuer_hash == issuer]
-        crl = make.revocation_list(authority, mine, number=number, now=self.clock.now())
-        return crl.public_bytes(serialization.Encoding.PEM).decode()
-
-    def anchors(self, who: Principal) -> list[Anchor]:
-        require(who, Permission.VIEW)
-        return [anchor for anchor, _ in self._book.anchors.get(who.org_id, ())]
-
-    async def trust(self, who: Principal, name: str, use: AnchorUse, pem: str) -> list[Anchor]:
-        """Import every certificate of a PEM text. Raises Invalid for one that is no authority."""
-        require(who, Permission.SECURITY_WRITE)
-        now = self.clock.now()
-        found = x509.read_certificates(pem)
-        for certificate in found:
-            fault = x509.key_fault(certificate.public_key())
-            if not x509.is_authority(certificate):
-                fault = "it is no authority's certificate"
-            if certificate.not_valid_after_utc <= now:
-                fault = "it has ended"
-            if fault is not None:
-                raise Invalid(f"{certificate.subject.rfc4514_string()}: {fault}", code="anchor")
-        made = [_anchor(who, name, use, certificate, now) for certificate in found]
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            added = [anchor for anchor in made if await store.insert_anchor(tx, anchor)]
-            for anchor in added:
-                detail = {"name": name, "use": use.value, "subject": anchor.subject}
-                await self.audit(tx, who, "anchor.create", "anchor", str(anchor.id), detail)
-        if not added:
-            raise Conflict("this is trusted already", code="anchor")
-        for anchor, certificate in zip(made, found, strict=True):
-            if anchor in added:
-                self._book.add_anchor(anchor, certificate)
-        await self._bus.publish(TrustChanged(now))
-        return added
-
-    async def distrust(self, who: Principal, anchor_id: UUID) -> None:
-        """Its certificates open no connection any more; those that stand by it are cut."""
-        require(who, Permission.SECURITY_WRITE)
-        known = next((a for a in self.anchors(who) if a.id == anchor_id), None)
-        if known is None:
-            raise NotFound("There is no such certificate.")
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            await store.delete_anchor(tx, anchor_id)
-            detail = {"name": known.name, "subject": known.subject}
-            await self.audit(tx, who, "anchor.delete", "anchor", str(anchor_id), detail)
-        self._book.drop_anchor(who.org_id, anchor_id)
-        certificate = x509.read_certificates(known.certificate)[0]
-        theirs = x509.name_hash(certificate)
-        await self._cut(who.org_id, lambda pairs: any(issuer == theirs for issuer, _ in pairs))
-
-    def policy(self, who: Principal) -> Policy:
-        require(who, Permission.VIEW)
-        return self._book.policy(who.org_id)
-
-    async def set_policy(self, who: Principal, policy: Policy) -> Policy:
-        require(who, Permission.SECURITY_WRITE)
-        wrong = {}
-        if not 1 <= policy.valid_days <= 3_650:
-            wrong["valid_days"] = "1 to 3650"
-        if not 0 <= policy.renew_days < policy.valid_days:
-            wrong["renew_days"] = "less than valid_days"
-        if len(policy.organisation) > make.COMMON_NAME_MAX:
-            wrong["organisation"] = f"at most {make.COMMON_NAME_MAX} characters"
-        if wrong:
-            raise Invalid("these values cannot be", fields=wrong)
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            await store.save_policy(tx, who.org_id, policy)
-            detail = {"issuer": policy.issuer.value, "organisation": policy.organisation}
-            await self.audit(tx, who, "pki.policy", "policy", str(who.org_id), detail)
-        self._book.policies[who.org_id] = policy
-        return policy
-
-    # Certificates of stations.
 
     async def certificates(
         self,
@@ -312,31 +180,6 @@ class PkiService(Desk):
             await self.audit(tx, who, "certificate.revoke", "station", str(station_id), detail)
         self._book.revoke(entry)
         await self._cut_revoked(who.org_id)
-
-    async def import_revocations(self, who: Principal, pem: str) -> int:
-        """A CRL of an imported authority; how many certificates it names."""
-        require(who, Permission.SECURITY_WRITE)
-        issuers = [found for _, found in self._book.anchors.get(who.org_id, ())]
-        issuer_hash, found = x509.read_revocations(pem, issuers)
-        entries = [
-            Revocation(who.org_id, issuer_hash, number, at, "listed by its authority", "crl")
-            for number, at in found
-        ]
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            await store.insert_revocations(tx, entries)
-            detail = {"count": len(entries)}
-            await self.audit(tx, who, "pki.revocations", "crl", issuer_hash, detail)
-        for entry in entries:
-            self._book.revoke(entry)
-        await self._cut_revoked(who.org_id)
-        return len(entries)
-
-    async def revocations(self, who: Principal) -> list[Revocation]:
-        require(who, Permission.VIEW)
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            return await store.revocations(tx)
-
-    # Security profiles and events.
 
     def security(self, who: Principal, station_id: UUID) -> SecurityView:
         require(who, Permission.VIEW)
@@ -451,33 +294,3 @@ class PkiService(Desk):
             for other in await store.certificates(tx, wanted, limit=50):
                 if other.state in VALID:
                     self._book.ends_at(other)
-
-    async def _cut_revoked(self, org_id: UUID) -> None:
-        revoked = self._book.revoked
-        await self._cut(org_id, lambda pairs: any((org_id, *pair) in revoked for pair in pairs))
-
-    async def _cut(self, org_id: UUID, by: Callable[[Sequence[tuple[str, str]]], bool]) -> None:
-        for station_id, shown in tuple(self._book.presented.items()):
-            station = self.stations.station(station_id)
-            if station is None or station.org_id != org_id or not by(shown.revocable):
-                continue
-            link = self.stations.link(station_id)
-            if link is not None:
-                await link.close("its certificate is not trusted any more")
-
-
-def _anchor(
-    who: Principal, name: str, use: AnchorUse, certificate: x509.Certificate, now: datetime
-) -> Anchor:
-    return Anchor(
-        id=new_id(),
-        org_id=who.org_id,
-        name=name,
-        use=use,
-        certificate=x509.to_pem([certificate]),
-        fingerprint=x509.fingerprint(certificate),
-        subject=certificate.subject.rfc4514_string(),
-        not_after=certificate.not_valid_after_utc,
-        created_at=now,
-        created_by=who.name,
-    )

@@ -27,7 +27,16 @@ RSA_BITS = (2048, 8192)
 EC_BITS_MIN = 224
 _GOOD_HASHES = (hashes.SHA224, hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----\n?", re.S)
-_BROKEN = (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature)
+_BROKEN = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading somebody else's bytes may raise."""
 
 E = TypeVar("E", bound=x509.ExtensionType)
 Certificate = x509.Certificate
@@ -42,7 +51,7 @@ def read_certificates(pem: str) -> list[Certificate]:
     if not 1 <= len(blocks) <= CERTIFICATES_MAX:
         raise Invalid("no certificate in PEM form was found", code="certificate")
     try:
-        return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+        return [_sound(x509.load_pem_x509_certificate(block.encode())) for block in blocks]
     except _BROKEN as error:
         raise Invalid(
             "a certificate cannot be read", code="certificate", detail=str(error)
@@ -52,7 +61,7 @@ def read_certificates(pem: str) -> list[Certificate]:
 def read_der(chain: Iterable[bytes]) -> list[Certificate] | None:
     """As a TLS library hands them over; None when one cannot be read."""
     try:
-        return [x509.load_der_x509_certificate(der) for der in chain]
+        return [_sound(x509.load_der_x509_certificate(der)) for der in chain]
     except _BROKEN:
         return None
 
@@ -68,9 +77,18 @@ def read_request(text: str) -> Request:
         )
     cleaned = cleaned.replace(" NEW CERTIFICATE REQUEST", " CERTIFICATE REQUEST")
     try:
-        return x509.load_pem_x509_csr(cleaned.encode())
+        csr = x509.load_pem_x509_csr(cleaned.encode())
+        csr.public_key(), csr.subject.rfc4514_string(), csr.signature_hash_algorithm
     except _BROKEN as error:
         raise Invalid("the request cannot be read", code="csr", detail=str(error)) from None
+    return csr
+
+
+def _sound(certificate: Certificate) -> Certificate:
+    """Every part is read once here, where it may fail; parts are read only when asked for."""
+    certificate.public_key(), certificate.extensions, certificate.not_valid_after_utc
+    certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+    return certificate
 
 
 def request_fault(csr: Request, names: Collection[str], organisation: str | None) -> str | None:

@@ -77,6 +77,19 @@ async def test_security_of_a_station(world: World) -> None:
     assert (await theirs.get("/security"))["items"] == []
 
 
+async def test_a_step_for_many_stations_tells_of_each(world: World) -> None:
+    mine = await world.tenant("Mine")
+    viewer = await world.key(mine.who, mine.email, frozenset({Permission.VIEW}))
+    station = await mine.post("/stations", {"identity": "CP-M", "password": "sixteen letters x"})
+    ids = [station["id"], str(uuid4())]
+    await refused(viewer, "POST", "/security/steps", {"station_ids": ids, "step": "root"})
+    for step in ("root", "certificate", "profile"):
+        done = await mine.post("/security/steps", {"station_ids": ids, "step": step}, 200)
+        codes = [row["code"] for row in done["items"]]
+        assert codes[0] in {"charger_offline", "tls"}
+        assert codes[1] == "not_found"
+
+
 async def test_security_events_are_filtered(world: World) -> None:
     mine, theirs = await world.tenant("Mine"), await world.tenant("Theirs")
     station = await mine.post("/stations", {"identity": "CP-E", "password": "sixteen letters x"})
