@@ -105,6 +105,14 @@ class Index:
         found = self._by_token.get((org_id, key(value)), {})
         return [tracked for tracked in found.values() if tracked.session.open]
 
+    def ended_of(self, station_id: UUID) -> Iterator[Tracked]:
+        """Of those that are still kept, the last to end first."""
+        return (
+            found
+            for found in reversed(self._ended.values())
+            if found.session.station_id == station_id
+        )
+
     def known_elsewhere(self, station_id: UUID, ref: str) -> bool:
         """Whether another station has an open session of that reference."""
         return any(

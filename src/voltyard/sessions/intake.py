@@ -272,10 +272,24 @@ class Intake:
             running[0].unsaved = True
             return await self._continue(running[0], station, evse, report)
         ref = f"{report.transaction_ref or 'none'}@{report.at.isoformat()}"
-        known = await self._book.find(station.id, ref)
+        known = self._stopped_by(station, report) or await self._book.find(station.id, ref)
         if known is not None:
             return await self._continue(known, station, evse, report)
         return await self._begin(station, evse, report, ref)
+
+    def _stopped_by(self, station: StationRef, report: TransactionReport) -> Tracked | None:
+        """The session that this very message without an id has ended: it is told again."""
+        if report.phase is not Phase.ENDED:
+            return None
+        return next(
+            (
+                found
+                for found in self._book.index.ended_of(station.id)
+                if Flag.STOP_WITHOUT_ID.value in found.session.flags
+                and found.session.ended_at == report.at
+            ),
+            None,
+        )
 
     async def _metered(
         self,

@@ -103,6 +103,9 @@ async def test_a_stop_without_an_id_means_the_one_that_runs(yard: Yard) -> None:
     assert (session.state, session.energy_wh) == (SessionState.ENDED, 60_000)
     assert Flag.STOP_WITHOUT_ID in session.flags
     await yard.stop("-1")
+    assert await yard.only() == session, "the same stop again"
+    assert len(yard.seen(SessionEnded)) == 1
+    await yard.stop("-1", minute=61)
     assert [found.state for found in await yard.stored()].count(SessionState.QUARANTINED) == 1
 
 
