@@ -21,6 +21,7 @@ from voltyard.simulator.profiles import Profile, ProfileStore
 from voltyard.simulator.rpc import CallFailed, CallTimeout, Payload, Reply
 from voltyard.simulator.serving import Serving
 from voltyard.simulator.settings import ChargerSettings
+from voltyard.simulator.tokens import TokenMemory
 from voltyard.simulator.upkeep import Upkeep
 from voltyard.simulator.uplink import Offline, Uplink
 from voltyard.simulator.vehicle import Battery
@@ -50,6 +51,9 @@ class Dialect(Protocol):
     def stopped(self, evse: Evse, transaction: Transaction, reason: StopReason) -> None: ...
 
     def sampled(self, evse: Evse, why: Sample) -> None: ...
+
+    def reservation_over(self, number: int, word: str) -> None:
+        """``word``: Expired or Removed."""
 
 
 class Charger:
@@ -85,6 +89,7 @@ class Charger:
         )
         self.serving = Serving(self)
         self.upkeep = Upkeep(self, courier)
+        self.tokens = TokenMemory(self)
         self.dialect = dialect(self)
         self.uplink = Uplink(
             spec.identity,
@@ -190,14 +195,24 @@ class Charger:
             self.spawn(self.seek(evse, evse.token))
 
     def swipe(self, number: int, token: Token) -> None:
-        """A card is shown: starts, or stops what the same card started."""
+        """A card is shown: starts, or stops what it or another of its group started."""
         evse = self.evse(number)
         if evse.transaction is not None:
             if evse.transaction.token == token:
                 self.end(evse, StopReason.LOCAL)
+            else:
+                self.spawn(self._stop_by_group(evse, evse.transaction, token))
         elif evse.battery is not None:
             evse.token = token
             self.spawn(self.seek(evse, token))
+
+    async def _stop_by_group(self, evse: Evse, transaction: Transaction, token: Token) -> None:
+        """Another card: the server says which group it is of (1.6 §4.2.2, 2.0.1 C09)."""
+        allowed = await self.allowed(token)
+        same = self.tokens.one_group(transaction.token, token)
+        if allowed and same and evse.transaction is transaction:
+            transaction.stopped_by = token
+            self.end(evse, StopReason.LOCAL)
 
     def unplug(self, number: int) -> None:
         evse = self.evse(number)
@@ -229,6 +244,7 @@ class Charger:
             evse.energy_wh,
             remote=remote,
             remote_start_id=remote_id,
+            reservation=self.tokens.use(evse, token),
         )
         evse.transaction = transaction
         evse.transactions_begun += 1
@@ -304,6 +320,7 @@ class Charger:
     def report_all(self) -> None:
         if self.stage.dead:
             return
+        self.tokens.drop_out_of_order()
         for evse in self.evses:
             self.dialect.report_status(evse)
 
@@ -315,6 +332,7 @@ class Charger:
             if evse.transaction is not None:
                 return
             usable = evse.operative and not evse.faulted and not self.stage.dead
+            usable = usable and not self.tokens.keeps_away(evse, token)
             if usable and not self.uplink.admitted:
                 await self.uplink.until_admitted()
                 continue
@@ -326,7 +344,7 @@ class Charger:
             wait_s = min(wait_s * 2.0, _LONGEST_RETRY_S) if usable else wait_s
 
     async def allowed(self, token: Token) -> bool:
-        """Online the server decides; offline the policy does (1.6 §3.5.4, 2.0.1 C15).
+        """Online the server decides; offline the local list, the cache and the policy do.
 
         A charger that was never accepted, or is told to wait, lets nobody charge (B02).
         """
@@ -335,7 +353,7 @@ class Charger:
         try:
             return await self.dialect.authorise(token)
         except (Offline, CallTimeout):
-            return self.settings.offline_unknown and self.trusts_profiles
+            return self.trusts_profiles and self.tokens.offline(token)
         except CallFailed:
             return False
 

@@ -13,6 +13,7 @@ from voltyard.simulator.profiles import PURPOSES
 from voltyard.simulator.rpc import Payload, Refusal, Reply
 from voltyard.simulator.serving import Availability
 from voltyard.simulator.settings import read, write
+from voltyard.simulator.tokens16 import Tokens16, standing_16
 from voltyard.simulator.upkeep16 import Upkeep16
 from voltyard.simulator.uplink import Kept
 from voltyard.units import iso_z
@@ -53,9 +54,7 @@ class Dialect16:
             "GetConfiguration": self._get_configuration,
             "ChangeConfiguration": self._change_configuration,
             "DataTransfer": self._data_transfer,
-            "ClearCache": lambda _: Reply({"status": "Accepted"}),
-            "GetLocalListVersion": lambda _: Reply({"listVersion": -1}),
-            "SendLocalList": lambda _: Reply({"status": "NotSupported"}),
+            **Tokens16(charger).handlers,
             **self._upkeep.handlers,
         }
 
@@ -78,7 +77,9 @@ class Dialect16:
 
     async def authorise(self, token: Token) -> bool:
         answer = await self._charger.uplink.request("Authorize", {"idTag": token.value[:20]})
-        return bool(answer["idTagInfo"]["status"] == "Accepted")
+        standing = standing_16(answer["idTagInfo"])
+        self._charger.tokens.answered(token, standing)
+        return standing.status == "Accepted"
 
     def report_status(self, evse: Evse | None) -> None:
         if evse is None:
@@ -99,8 +100,12 @@ class Dialect16:
         if offline and self._charger.plan.quirks.offline_start_zero:
             payload["meterStart"] = 0
 
+        if transaction.reservation is not None:
+            payload["reservationId"] = transaction.reservation
+
         def answered(answer: Payload) -> None:
             transaction.ref = str(answer["transactionId"])
+            self._charger.tokens.answered(transaction.token, standing_16(answer["idTagInfo"]))
             if answer["idTagInfo"]["status"] != "Accepted":
                 self._charger.deauthorise(evse, transaction)
 
@@ -113,7 +118,7 @@ class Dialect16:
 
     def stopped(self, evse: Evse, transaction: Transaction, reason: StopReason) -> None:
         payload: Payload = {
-            "idTag": transaction.token.value[:20],
+            "idTag": (transaction.stopped_by or transaction.token).value[:20],
             "meterStop": register_wh(evse, self._charger.mischief),
             "timestamp": iso_z(self._charger.stage.device_now()),
             "reason": _REASONS[reason],
@@ -149,6 +154,9 @@ class Dialect16:
                 droppable=True,
             )
         )
+
+    def reservation_over(self, number: int, word: str) -> None:
+        """1.6 has no message for it: the status tells."""
 
     # What the server asks.
 

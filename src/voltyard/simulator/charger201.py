@@ -13,6 +13,7 @@ from voltyard.simulator.profiles import PURPOSES
 from voltyard.simulator.reports201 import Reports201
 from voltyard.simulator.rpc import Payload, Refusal, Reply
 from voltyard.simulator.serving import Availability
+from voltyard.simulator.tokens201 import Tokens201, standing_201
 from voltyard.simulator.upkeep201 import Upkeep201
 from voltyard.simulator.uplink import Kept
 from voltyard.simulator.variables201 import Row
@@ -38,6 +39,7 @@ _CONNECTOR_STATUS: Mapping[Status, str] = {
     Status.AVAILABLE: "Available",
     Status.UNAVAILABLE: "Unavailable",
     Status.FAULTED: "Faulted",
+    Status.RESERVED: "Reserved",
 }
 _CHARGING_STATES = (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE)
 _BOOT_REASONS = {"PowerUp", "Triggered", "RemoteReset", "ScheduledReset", "FirmwareUpdate"}
@@ -69,7 +71,7 @@ class Dialect201:
             "SetVariables": self.reports.set_variables,
             "GetBaseReport": self.reports.base,
             "DataTransfer": self._data_transfer,
-            "ClearCache": lambda _: Reply({"status": "Accepted"}),
+            **Tokens201(charger).handlers,
             **self._upkeep.handlers,
         }
 
@@ -90,7 +92,9 @@ class Dialect201:
 
     async def authorise(self, token: Token) -> bool:
         answer = await self._charger.uplink.request("Authorize", {"idToken": _token(token)})
-        return bool(answer["idTokenInfo"]["status"] == "Accepted")
+        standing = standing_201(answer["idTokenInfo"])
+        self._charger.tokens.answered(token, standing)
+        return standing.status == "Accepted"
 
     def report_status(self, evse: Evse | None) -> None:
         if evse is None:
@@ -105,7 +109,9 @@ class Dialect201:
         transaction.ref = str(UUID(int=self._charger.rng.getrandbits(128), version=4))
         transaction.charging_state = "EVConnected"
         trigger = "RemoteStart" if transaction.remote else "Authorized"
-        extra = {"idToken": _token(transaction.token)}
+        extra: Row = {"idToken": _token(transaction.token)}
+        if transaction.reservation is not None:
+            extra["reservationId"] = transaction.reservation
         self._event(evse, transaction, "Started", trigger, Sample.BEGIN, **extra)
 
     def stopped(self, evse: Evse, transaction: Transaction, reason: StopReason) -> None:
@@ -114,7 +120,7 @@ class Dialect201:
         transaction.charging_state = "Idle" if gone else "EVConnected"
         extra = {}
         if reason is StopReason.LOCAL:
-            extra = {"idToken": _token(transaction.token)}
+            extra = {"idToken": _token(transaction.stopped_by or transaction.token)}
         self._event(evse, transaction, "Ended", trigger, Sample.END, **extra)
         if self._reset_when_idle:
             self._charger.spawn(self._reset_if_idle())
@@ -125,6 +131,11 @@ class Dialect201:
         elif self._charger.uplink.online:
             payload = {"evseId": evse.spec.number, "meterValue": self._meter_value(evse, why)}
             self._charger.uplink.notify("MeterValues", payload)
+
+    def reservation_over(self, number: int, word: str) -> None:
+        """H03.FR.02, H04.FR.02."""
+        payload = {"reservationId": number, "reservationUpdateStatus": word}
+        self._charger.uplink.notify("ReservationStatusUpdate", payload)
 
     # Transaction events.
 
@@ -178,7 +189,10 @@ class Dialect201:
 
     def _answered(self, evse: Evse, transaction: Transaction, answer: Payload) -> None:
         info = answer.get("idTokenInfo")
-        if info is not None and info["status"] != "Accepted":
+        if info is None:
+            return
+        self._charger.tokens.answered(transaction.token, standing_201(info))
+        if info["status"] != "Accepted":
             self._charger.deauthorise(evse, transaction)
 
     def _meter_value(self, evse: Evse, why: Sample) -> list[Row]:

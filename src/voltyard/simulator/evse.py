@@ -21,6 +21,7 @@ class Status(StrEnum):
     FINISHING = "Finishing"
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
+    RESERVED = "Reserved"
 
 
 class StopReason(StrEnum):
@@ -100,6 +101,8 @@ class Transaction:
     seq_no: int = 0
     charging_state: str | None = None
     stop_reason: str | None = None
+    reservation: int | None = None
+    stopped_by: Token | None = None
 
     def next_seq_no(self) -> int:
         self.seq_no += 1
@@ -131,6 +134,7 @@ class Evse:
     reported: str | None = None
     stale_soc_pct: float | None = None
     transactions_begun: int = 0
+    reservation: int | None = None
     _settled_s: float = 0.0
 
     def settle(self, now_s: float) -> None:
@@ -167,7 +171,7 @@ class Evse:
             return Status.FINISHING
         if self.battery is not None or self.awaited is not None:
             return Status.PREPARING
-        return Status.AVAILABLE
+        return Status.AVAILABLE if self.reservation is None else Status.RESERVED
 
     def _charging_status(self) -> Status:
         if self.power_w > 0.0:

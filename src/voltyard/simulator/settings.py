@@ -19,6 +19,8 @@ class ChargerSettings:
     stop_on_invalid: bool = True
     stop_on_unplug: bool = True
     offline_unknown: bool = True
+    local_list: bool = True
+    cache: bool = True
     connection_timeout_s: int = 120
     retry_authorise_s: int = 60
     boot_s: int = 30

@@ -9,6 +9,7 @@ from voltyard.simulator.charger import Charger
 from voltyard.simulator.meter import MEASURANDS, check_measurands
 from voltyard.simulator.serving import MOST_PERIODS, MOST_STACK_LEVEL
 from voltyard.simulator.settings import Setting, read, write
+from voltyard.simulator.tokens import PER_MESSAGE
 
 Row = dict[str, Any]
 
@@ -43,6 +44,11 @@ _STATION: Mapping[Address, Setting] = {
     Address("AuthCtrlr", "OfflineTxForUnknownIdEnabled"): Setting(
         "offline_unknown", kind="boolean"
     ),
+    Address("AuthCacheCtrlr", "Enabled"): Setting("cache", kind="boolean"),
+    Address("LocalAuthListCtrlr", "Enabled"): Setting("local_list", kind="boolean"),
+    Address("LocalAuthListCtrlr", "ItemsPerMessage"): _fixed(str(PER_MESSAGE)),
+    Address("ReservationCtrlr", "Enabled"): _fixed("true", "boolean"),
+    Address("ReservationCtrlr", "NonEvseSpecific"): _fixed("true", "boolean"),
     Address("SampledDataCtrlr", "TxUpdatedInterval"): Setting("sample_s"),
     Address("SampledDataCtrlr", "TxUpdatedMeasurands"): Setting("measurands", kind="string"),
     Address("AlignedDataCtrlr", "Interval"): Setting("aligned_s"),

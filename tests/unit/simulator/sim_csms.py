@@ -170,5 +170,6 @@ _EMPTY = {
     "StopTransaction",
     "TransactionEvent",
     "NotifyReport",
+    "ReservationStatusUpdate",
     "ReportChargingProfiles",
 }

@@ -252,12 +252,22 @@ def test_unlock_connector() -> None:
     play(scene)
 
 
+_UNKNOWN: dict[str, tuple[str, Payload]] = {
+    V16: (
+        "InstallCertificate",
+        {"certificateType": "CentralSystemRootCertificate", "certificate": "PEM"},
+    ),
+    V201: ("ClearDisplayMessage", {"id": 1}),
+    V21: ("ClearDisplayMessage", {"id": 1}),
+}
+
+
 @BOTH
 def test_what_it_does_not_know_is_not_implemented(protocol: str) -> None:
     async def scene(world: World) -> None:
         await ready(world, protocol)
         with pytest.raises(Answer) as caught:
-            await world.csms.command("C1", "CancelReservation", {"reservationId": 1})
+            await world.csms.command("C1", *_UNKNOWN[protocol])
         assert caught.value.code == "NotImplemented"
         answer = await world.csms.command("C1", "DataTransfer", {"vendorId": "someone"})
         assert answer["status"] == "UnknownVendorId"
