@@ -74,7 +74,12 @@ class OcppServer:
         """Listen; the port that was bound (for ``port`` 0). Raises OSError when it is taken."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Socket(self), host, port, ssl=self._tls, backlog=BACKLOG
+            lambda: _Socket(self),
+            host,
+            port,
+            ssl=self._tls,
+            ssl_handshake_timeout=self.gateway.settings.handshake_s if self._tls else None,
+            backlog=BACKLOG,
         )
         self._keepalive = self.gateway.spawn(self._keep_alive())
         return int(self._server.sockets[0].getsockname()[1])
@@ -83,7 +88,12 @@ class OcppServer:
         """Listen on a second port, by TLS, for the same gateway; the port that was bound."""
         loop = asyncio.get_running_loop()
         self._secure = await loop.create_server(
-            lambda: _Socket(self), host, port, ssl=tls, backlog=BACKLOG
+            lambda: _Socket(self),
+            host,
+            port,
+            ssl=tls,
+            ssl_handshake_timeout=self.gateway.settings.handshake_s,
+            backlog=BACKLOG,
         )
         return int(self._secure.sockets[0].getsockname()[1])
 

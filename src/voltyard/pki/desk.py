@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,7 @@ from voltyard.pki.model import (
     plain,
 )
 from voltyard.pki.warnings import Warnings
-from voltyard.storage.engine import Database
+from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import scope
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,9 @@ KIND_MAX = 50
 EVENTS_PER_HOUR = 600
 TOLD_MAX = 10_000
 """Refusals remembered so that the same one is not told within the hour."""
+
+
+Note = Callable[[Tx], Awaitable[None]]
 
 
 class Desk:
@@ -79,6 +82,7 @@ class Desk:
             database, bus, clock, stations, authorities, book, self._door, self.spawn
         )
         self._warned: set[UUID] = set()
+        self._storing: dict[UUID, asyncio.Lock] = {}
         self._heard: dict[UUID, tuple[datetime, int]] = {}
         self._told: dict[tuple[UUID, str], datetime] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -123,10 +127,8 @@ class Desk:
         profile = self._door.profile(peer, shown, password=password)
         self._book.presented[station.id] = shown.presented or Presented(profile)
         if shown.pin is not None:
-            security = self._book.security(station.id, station.org_id)
-            pinned = replace(security, certificate_name=shown.pin)
-            self._book.securities[station.id] = pinned
-            self.spawn(self.save(pinned))
+            self._set(station.id, station.org_id, certificate_name=shown.pin)
+            self.spawn(self._store(station.id, station.org_id))
 
     def refused(self, station: Station, fault: str, detail: str, *, remote: str) -> None:
         """Kept and told, the same at most once an hour: a guesser shall not fill the database."""
@@ -222,9 +224,9 @@ class Desk:
         if await self._ended_meanwhile(event, shown):
             return
         before = self._book.security(event.station_id, event.org_id)
-        after = _having_shown(before, shown, event.at)
+        after = self._set(event.station_id, event.org_id, **_having_shown(before, shown, event.at))
         if after != replace(before, used_at=after.used_at):
-            await self.save(after)
+            await self._store(event.station_id, event.org_id)
         if after.required > before.required:
             await self._bus.publish(
                 SecurityProfileChanged(
@@ -295,8 +297,7 @@ class Desk:
     async def ask_for_request(self, station: Station, by: str) -> str:
         """A02: the station is told whose it is, then asked for a request; its word for it."""
         await self.learn_organisation(station.org_id)
-        security = self._book.security(station.id, station.org_id)
-        await self.save(replace(security, renewal_asked_at=self.clock.now()))
+        await self.change(station.id, station.org_id, renewal_asked_at=self.clock.now())
         name = self._book.organisation(station.org_id)
         if name:
             await self._name_operator(station, name, by)
@@ -322,10 +323,37 @@ class Desk:
             async with scope.transaction(self.database, scope.of(org_id)) as tx:
                 self._book.organisations[org_id] = await store.organisation_name(tx, org_id)
 
-    async def save(self, security: StationSecurity) -> None:
-        async with scope.transaction(self.database, scope.of(security.org_id)) as tx:
-            await store.save_station(tx, security)
-        self._book.securities[security.station_id] = security
+    async def change(
+        self, station_id: UUID, org_id: UUID, note: Note | None = None, **fields: Any
+    ) -> StationSecurity:
+        """Set these fields of a station's security; returns after the commit.
+
+        In memory at once, so that what two tasks change at a time both stays; ``note`` writes into
+        the same transaction, and when that fails the fields are as they were.
+        """
+        before = self._book.security(station_id, org_id)
+        after = self._set(station_id, org_id, **fields)
+        try:
+            await self._store(station_id, org_id, note)
+        except BaseException:
+            self._set(station_id, org_id, **{name: getattr(before, name) for name in fields})
+            raise
+        return after
+
+    def _set(self, station_id: UUID, org_id: UUID, **fields: Any) -> StationSecurity:
+        after = replace(self._book.security(station_id, org_id), **fields)
+        self._book.securities[station_id] = after
+        return after
+
+    async def _store(self, station_id: UUID, org_id: UUID, note: Note | None = None) -> None:
+        """What memory has now, one after the other: the last to be written is the newest."""
+        async with (
+            self._storing.setdefault(station_id, asyncio.Lock()),
+            scope.transaction(self.database, scope.of(org_id)) as tx,
+        ):
+            await store.save_station(tx, self._book.security(station_id, org_id))
+            if note is not None:
+                await note(tx)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -348,18 +376,17 @@ class Desk:
         await asyncio.gather(*self._background, return_exceptions=True)
 
 
-def _having_shown(before: StationSecurity, shown: Presented, at: datetime) -> StationSecurity:
+def _having_shown(before: StationSecurity, shown: Presented, at: datetime) -> dict[str, Any]:
     """A profile of 2 or 3 that was shown is required from then on; 1 needs no remembering."""
     done = before.target is not None and shown.profile >= before.target
     kept = shown.profile if shown.profile >= Profile.TLS_BASIC else before.required
-    return replace(
-        before,
-        required=max(before.required, kept),
-        target=None if done else before.target,
-        target_at=None if done else before.target_at,
-        used=shown.profile,
-        used_at=at,
-        used_fingerprint=shown.fingerprint,
-        used_not_after=shown.not_after,
-        by_manufacturer=shown.by_manufacturer,
-    )
+    return {
+        "required": max(before.required, kept),
+        "target": None if done else before.target,
+        "target_at": None if done else before.target_at,
+        "used": shown.profile,
+        "used_at": at,
+        "used_fingerprint": shown.fingerprint,
+        "used_not_after": shown.not_after,
+        "by_manufacturer": shown.by_manufacturer,
+    }

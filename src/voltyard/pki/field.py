@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -109,8 +109,9 @@ class Field:
         await self._check_ready(station, profile)
         if self._pki.stations.link(station_id) is None:
             raise ChargerOffline("the charger is not connected")
-        target = replace(before, target=profile, target_at=self._pki.clock.now())
-        await self._pki.save(target)
+        await self._pki.change(
+            station_id, who.org_id, target=profile, target_at=self._pki.clock.now()
+        )
         await self._note(who, station, "station.raise_profile", {"to": int(profile)})
         send = self._sender(station, who.name)
         try:
@@ -121,7 +122,7 @@ class Field:
                 where = url or self._pki.settings.url
                 await self._to_network(send, profile, where, slot, interface)
         except ChargerRefused:
-            await self._pki.save(replace(target, target=None, target_at=None))
+            await self._pki.change(station_id, who.org_id, target=None, target_at=None)
             raise
         return self._pki.security_of(station)
 
@@ -201,11 +202,8 @@ class Field:
             )
             for entry in result.detail.get("certificates", ())
         )
-        after = replace(
-            self._pki.security_of(station), installed=found, installed_at=self._pki.clock.now()
-        )
-        await self._pki.save(after)
-        return after
+        now = self._pki.clock.now()
+        return await self._pki.change(station_id, who.org_id, installed=found, installed_at=now)
 
     async def delete_installed(
         self, who: Principal, station_id: UUID, algorithm: str, serial: str, key_hash: str
@@ -231,9 +229,8 @@ class Field:
         if not result.accepted and result.word != "NotFound":
             raise ChargerRefused(f"the charger answered {result.word}", detail=result.word)
         await self._note(who, station, "station.delete_certificate", {"serial": serial})
-        after = replace(security, installed=tuple(e for e in security.installed if e != entry))
-        await self._pki.save(after)
-        return after
+        left = tuple(held for held in self._pki.security_of(station).installed if held != entry)
+        return await self._pki.change(station_id, who.org_id, installed=left)
 
     def _sender(self, station: Station, by: str) -> Send:
         async def send(command: Command) -> CommandResult:

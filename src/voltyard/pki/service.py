@@ -31,7 +31,7 @@ from voltyard.pki.model import (
 from voltyard.pki.sealing import Vault
 from voltyard.pki.trust import Audit, Trust
 from voltyard.pki.warnings import Warnings
-from voltyard.storage.engine import Database
+from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import scope
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
@@ -201,30 +201,25 @@ class PkiService(Trust):
         station = self.station_of(who, station_id)
         if not reason.strip():
             raise Invalid("say why", fields={"reason": "is needed"})
-        before = self._book.security(station_id, who.org_id)
-        after = replace(before, required=profile, target=None, target_at=None)
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            await store.save_station(tx, after)
-            detail = {
-                "from": int(before.required),
-                "to": int(profile),
-                "reason": reason[:REASON_MAX],
-            }
+        before = self.security_of(station).required
+        detail = {"from": int(before), "to": int(profile), "reason": reason[:REASON_MAX]}
+
+        async def note(tx: Tx) -> None:
             await self.audit(tx, who, "station.profile", "station", str(station_id), detail)
-        await self._required_now(station, after)
+
+        await self.change(
+            station_id, who.org_id, note, required=profile, target=None, target_at=None
+        )
+        await self._bus.publish(
+            SecurityProfileChanged(
+                station.org_id, station.site_id, station.id, profile, self.clock.now()
+            )
+        )
         shown = self._book.presented.get(station_id)
         link = self.stations.link(station_id)
         if link is not None and (shown.profile if shown else Profile.NONE) < profile:
             await link.close("its security profile is too low")
         return self._view(station)
-
-    async def _required_now(self, station: Station, after: StationSecurity) -> None:
-        self._book.securities[station.id] = after
-        await self._bus.publish(
-            SecurityProfileChanged(
-                station.org_id, station.site_id, station.id, after.required, self.clock.now()
-            )
-        )
 
     async def set_certificate_name(
         self, who: Principal, station_id: UUID, name: str | None
@@ -239,12 +234,12 @@ class PkiService(Trust):
             taken = name is not None and await store.name_is_taken(tx, name, station_id)
         if taken:
             raise Conflict("this is another station's name", fields={"certificate_name": "taken"})
-        after = replace(self._book.security(station_id, who.org_id), certificate_name=name)
-        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
-            await store.save_station(tx, after)
+
+        async def note(tx: Tx) -> None:
             detail = {"certificate_name": name}
             await self.audit(tx, who, "station.name", "station", str(station_id), detail)
-        self._book.securities[station_id] = after
+
+        await self.change(station_id, who.org_id, note, certificate_name=name)
         return self._view(station)
 
     async def events(

@@ -1,5 +1,6 @@
 """Who is let in: profiles never fall, certificates are their station's own, trust can end."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -228,6 +229,23 @@ async def test_the_way_down_is_a_persons_word(yard: Yard) -> None:
     low = await yard.connect(tls=False)
     await yard.pki.set_required(who, low.station.id, Profile.TLS_BASIC, "enough")
     assert low.closed is not None
+
+
+async def test_what_happens_at_a_time_is_all_kept(yard: Yard) -> None:
+    """A request asked for while the station comes with a higher profile: neither is lost."""
+    station = await yard.station()
+    _, known = await yard.knock("CP-1")
+    assert known is not None
+    link = PlayedLink(known.ref)
+    name = yard.pki.set_certificate_name(yard.who(), station.id, "SN-1")
+    now = yard.clock.now()
+    asked = yard.pki.change(station.id, yard.org_id, renewal_asked_at=now)
+    await asyncio.gather(name, yard.chargers.connected(link), asked)
+    for _ in range(2):
+        security = yard.pki.security(yard.who(), station.id).security
+        assert security.required is Profile.TLS_BASIC
+        assert (security.certificate_name, security.renewal_asked_at) == ("SN-1", now)
+        await yard.build()
 
 
 async def test_policies_are_checked(yard: Yard) -> None:
