@@ -1,6 +1,7 @@
 """The built-in authorities as they are kept: made when first needed, their keys sealed."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,10 +14,12 @@ from voltyard.pki import store, x509
 from voltyard.pki.authority import Authority, Keyed
 from voltyard.pki.book import Book
 from voltyard.pki.model import Algorithm
-from voltyard.pki.sealing import PrivateKey, Vault
+from voltyard.pki.sealing import PrivateKey, SealError, Vault
 from voltyard.pki.store import StoredAuthority, StoredServer
 from voltyard.storage.engine import Database
 from voltyard.tenancy import scope
+
+log = logging.getLogger(__name__)
 
 SERVER_LEFT = timedelta(days=30)
 """The server's own certificate is renewed when less than this is left."""
@@ -45,14 +48,22 @@ class Authorities:
         self._making = asyncio.Lock()
 
     async def load(self) -> None:
+        """One whose key cannot be opened is told in the log; chargers it certified are let in."""
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             found = await store.authorities(tx)
         for stored in found:
-            self._book.authorities[stored.algorithm] = self._opened(stored)
+            try:
+                self._book.authorities[stored.algorithm] = self._opened(stored)
+            except SealError as error:
+                log.error("no certificate can be issued: %s", error.message)
+                pair = x509.read_certificates(stored.issuing + stored.root)
+                self._book.closed[stored.algorithm] = pair
 
     async def get(self, algorithm: Algorithm) -> tuple[Authority, bool]:
-        """The authority, and whether it was made just now."""
+        """The authority, and whether it was made just now. Raises SealError."""
         async with self._making:
+            if algorithm in self._book.closed:
+                raise SealError("the key of voltyard's certificate authority cannot be opened")
             known = self._book.authorities.get(algorithm)
             if known is not None:
                 return known, False

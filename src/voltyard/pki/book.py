@@ -25,6 +25,7 @@ NO_POLICY = Policy()
 class Book:
     """One owner writes it (the service), after the commit of what it writes.
 
+    ``closed``: built-in authorities whose key cannot be opened; what they issued still counts.
     ``issued``: whose each certificate of the built-in authorities is, by fingerprint. ``open``:
     stations with a request that is not answered yet.
     """
@@ -32,6 +33,7 @@ class Book:
     securities: dict[UUID, StationSecurity] = field(default_factory=dict)
     presented: dict[UUID, Presented] = field(default_factory=dict)
     authorities: dict[Algorithm, Authority] = field(default_factory=dict)
+    closed: dict[Algorithm, list[Certificate]] = field(default_factory=dict)
     anchors: dict[UUID, list[tuple[Anchor, Certificate]]] = field(default_factory=dict)
     policies: dict[UUID, Policy] = field(default_factory=dict)
     organisations: dict[UUID, str] = field(default_factory=dict)
@@ -54,11 +56,12 @@ class Book:
         return [found for anchor, found in self.anchors.get(org_id, ()) if anchor.use is use]
 
     def built_in(self) -> list[Certificate]:
-        return [
+        opened = [
             certificate
             for authority in self.authorities.values()
             for certificate in (authority.issuing.certificate, authority.root)
         ]
+        return opened + [certificate for pair in self.closed.values() for certificate in pair]
 
     def owner_of_name(self, name: str) -> UUID | None:
         """The station this certificate name was given to."""

@@ -29,6 +29,7 @@ from voltyard.pki.model import (
     StationCertificate,
     plain,
 )
+from voltyard.pki.sealing import SealError
 from voltyard.pki.x509 import Certificate, Request
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import scope
@@ -143,7 +144,11 @@ class Issuing:
         """By the built-in authority; what cannot be signed is refused and shown."""
         csr = x509.read_request(row.csr)
         algorithm = make.algorithm_for(csr.public_key())
-        authority, new = await self._authorities.get(algorithm)
+        try:
+            authority, new = await self._authorities.get(algorithm)
+        except SealError as error:
+            await self.moved(row, CertificateState.REFUSED, reason=error.message)
+            return
         if new:
             await self._bus.publish(TrustChanged(self._clock.now()))
         policy = self._book.policy(row.org_id)

@@ -66,8 +66,11 @@ class Vault:
     def _kept(self) -> bytes:
         if not self._path.exists():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)
-            self._path.write_text(f"{secrets.token_hex(KEY_BYTES)}\n")
+            new = self._path.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            new.touch(mode=0o600)
+            new.write_text(f"{secrets.token_hex(KEY_BYTES)}\n")
+            new.rename(self._path)
         try:
             key = bytes.fromhex(self._path.read_text().strip())
         except ValueError:

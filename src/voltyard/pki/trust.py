@@ -54,19 +54,21 @@ class Trust(Desk):
     async def authorities(self, who: Principal) -> list[AuthorityView]:
         """The built-in ones; made now if there is none yet."""
         require(who, Permission.VIEW)
-        if not self._book.authorities:
+        if not (self._book.authorities or self._book.closed):
             await self._authorities.get(Algorithm.EC)
             await self._bus.publish(TrustChanged(self.clock.now()))
+        pairs = {a: (f.issuing.certificate, f.root) for a, f in self._book.authorities.items()}
+        pairs |= {algorithm: (pair[0], pair[1]) for algorithm, pair in self._book.closed.items()}
         return [
             AuthorityView(
                 algorithm,
-                x509.to_pem([found.root]),
-                x509.to_pem([found.issuing.certificate]),
-                found.root.subject.rfc4514_string(),
-                found.root.not_valid_after_utc,
-                x509.fingerprint(found.root),
+                x509.to_pem([root]),
+                x509.to_pem([issuing]),
+                root.subject.rfc4514_string(),
+                root.not_valid_after_utc,
+                x509.fingerprint(root),
             )
-            for algorithm, found in sorted(self._book.authorities.items())
+            for algorithm, (issuing, root) in sorted(pairs.items())
         ]
 
     async def revocation_list(self, who: Principal, algorithm: Algorithm) -> str:

@@ -161,6 +161,20 @@ async def test_an_authority_elsewhere_signs_by_hand(yard: Yard) -> None:
         await yard.pki.certificate(yard.who(org_id=uuid4()), row.id)
 
 
+async def test_with_its_key_lost_an_authority_is_believed_but_issues_no_more(yard: Yard) -> None:
+    await yard.station()
+    link = await yard.connect()
+    assert await yard.ask(link, yard.keys())
+    chain = link.of(GiveCertificate)[0].chain
+    (yard.folder / "pki.key").unlink()
+    await yard.build()
+    link = await yard.connect(chain=chain, password=None)
+    assert await yard.ask(link, yard.keys("new"))
+    row = (await yard.rows())[0]
+    assert (row.state, "key" in row.reason) == (CertificateState.REFUSED, True)
+    assert len(await yard.pki.authorities(yard.who())) == 1, "its root is no secret"
+
+
 async def test_certificates_are_renewed_before_they_end(yard: Yard) -> None:
     await yard.station()
     link = await yard.connect()
