@@ -368,10 +368,10 @@ def booted(
 ) -> Update:
     """After a boot notification: the proof, or that something else runs.
 
-    A charger given up for silence that boots with the new version has made it after all. One
-    that boots with another version while it installs may boot once more: it has a while.
+    A charger that had failed and boots with the new version has made it after all, by itself or
+    by hand. One that boots with another version while it installs may boot once more.
     """
-    late = update.state is UpdateState.FAILED and update.failure in _MAY_STILL_COME
+    late = update.state is UpdateState.FAILED
     if update.state not in UNDER_WAY and not late:
         return update
     if image.is_version(firmware):
@@ -394,9 +394,6 @@ def booted(
         soon = now + timedelta(seconds=rollout.proof_s)
         return replace(update, due_at=min(update.due_at or soon, soon))
     return update
-
-
-_MAY_STILL_COME = frozenset({Failure.SILENT, Failure.NO_PROOF, Failure.WRONG_VERSION})
 
 
 def overdue(update: Update, rollout: Rollout, now: datetime) -> Update:

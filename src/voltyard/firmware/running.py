@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,9 @@ from voltyard.tenancy.scope import SYSTEM, of, transaction
 
 log = logging.getLogger(__name__)
 
+SETTLE = timedelta(seconds=20)
+PROBE_AGAIN = timedelta(minutes=5)
+
 Step = Callable[[Update, FirmwareImage, Rollout], Update]
 
 
@@ -68,7 +71,7 @@ class Running(Campaigns):
         self._sender = Sender(database, clock, stations)
         self._watched: set[UUID] = set()
         self._known_sent: set[UUID] = set()
-        self._probed: set[UUID] = set()
+        self._probed: dict[UUID, datetime] = {}
         self._ticking = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -151,10 +154,12 @@ class Running(Campaigns):
                 self._spawn(self._ask(changed, "boot"))
             return
         unsure = update.state is UpdateState.ASKED and update.id not in self._known_sent
-        if unsure and self._stations.is_connected(update.station_id):
-            self._known_sent.add(update.id)
-            self._probed.add(update.id)
-            self._spawn(self._ask(update, "firmware"))
+        station = self._stations.station(update.station_id)
+        if unsure and station is not None and self._listens(station):
+            last_at = self._probed.get(update.id)
+            if last_at is None or now - last_at >= PROBE_AGAIN:
+                self._probed[update.id] = now
+                self._spawn(self._ask(update, "firmware"))
 
     async def _begin_some(
         self,
@@ -181,7 +186,7 @@ class Running(Campaigns):
         station = self._stations.station(update.station_id)
         if station is None or station.state is not StationState.APPROVED:
             return "not_approved"
-        if not self._stations.is_connected(station.id):
+        if not self._listens(station):
             return "offline"
         if not await self._in_window(station, campaign.rollout):
             return "window"
@@ -189,6 +194,12 @@ class Running(Campaigns):
         if rollout.idle_only:
             return await self._occupancy.occupied(station, rollout.margin_s)
         return ""
+
+    def _listens(self, station: Station) -> bool:
+        """Connected, and for long enough to have booted: before, chargers lose what they tell."""
+        if station.connected_at is None or not self._stations.is_connected(station.id):
+            return False
+        return self._clock.now() - station.connected_at >= SETTLE
 
     async def _in_window(self, station: Station, rollout: Rollout) -> bool:
         if not rollout.windows:
@@ -240,7 +251,8 @@ class Running(Campaigns):
             return
         now = self._clock.now()
         lost = event.told == Told.IDLE and found.id in self._probed
-        self._probed.discard(found.id)
+        self._probed.pop(found.id, None)
+        self._known_sent.add(found.id)
 
         def step(update: Update, _: FirmwareImage, rollout: Rollout) -> Update:
             if lost and update.state is UpdateState.ASKED:
@@ -287,6 +299,7 @@ class Running(Campaigns):
             self._watched.discard(after.station_id)
         if after.final:
             self._known_sent.discard(after.id)
+            self._probed.pop(after.id, None)
         await self._publish(after, image)
         return after
 

@@ -69,7 +69,7 @@ class Upkeep:
     """``outcome``, ``upload`` and ``has_log`` are set by who wants it to go otherwise.
 
     ``security_extension``: a 1.6 charger knows GetLog and signed updates. ``plain_log``: it
-    knows GetDiagnostics.
+    knows GetDiagnostics. ``signed_only``: it refuses unsigned updates (whitepaper L01.FR.20).
     """
 
     def __init__(self, charger: "Charger", courier: Courier | None = None) -> None:
@@ -80,6 +80,7 @@ class Upkeep:
         self.has_log = True
         self.security_extension = True
         self.plain_log = True
+        self.signed_only = False
         self.firmware_word = "Idle"
         self.log_word = "Idle"
         self.install_s = INSTALL_S

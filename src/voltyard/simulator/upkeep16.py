@@ -47,6 +47,8 @@ class Upkeep16:
 
     def _update(self, payload: Payload) -> Reply:
         upkeep = self._charger.upkeep
+        if upkeep.signed_only:
+            raise Refusal("only signed updates", code="NotSupported")
         at = str(payload["retrieveDate"]).replace("Z", "+00:00")
         wish = UpdateWish(
             str(payload["location"]),

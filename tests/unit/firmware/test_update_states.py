@@ -20,7 +20,6 @@ from voltyard.firmware.model import (
     Window,
     asked,
     booted,
-    failed,
     heard,
     overdue,
     put_back,
@@ -170,17 +169,12 @@ def test_a_reboot_during_the_download_says_nothing_of_the_update() -> None:
     assert booted(update, IMAGE, "2.3.1", ROLLOUT, NOW).state is UpdateState.DOWNLOADING
 
 
-@pytest.mark.parametrize("failure", [Failure.SILENT, Failure.NO_PROOF])
+@pytest.mark.parametrize("failure", list(Failure))
 def test_a_charger_given_up_that_boots_with_it_has_made_it_after_all(failure: Failure) -> None:
     given_up = replace(begun(), state=UpdateState.FAILED, failure=failure)
     assert booted(given_up, IMAGE, "2.3.1", ROLLOUT, NOW) == given_up
     made = booted(given_up, IMAGE, "2.4.0", ROLLOUT, NOW)
     assert (made.state, made.failure) == (UpdateState.DONE, None)
-
-
-def test_one_that_failed_for_a_reason_does_not_come_back() -> None:
-    ended = failed(begun(), Failure.SIGNATURE, ROLLOUT, NOW)
-    assert booted(ended, IMAGE, "2.4.0", ROLLOUT, NOW) == ended
 
 
 def test_a_request_that_never_arrived_does_not_count() -> None:
