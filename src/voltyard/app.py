@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from voltyard.alerts.service import AlertService
+from voltyard.bulk.service import BulkService
 from voltyard.bus import Bus
 from voltyard.chargers.passwords import Passwords
 from voltyard.chargers.passwords import in_place as station_in_place
@@ -17,6 +18,7 @@ from voltyard.chargers.passwords import in_thread as station_in_thread
 from voltyard.chargers.service import ChargerService, ChargerSettings, Home
 from voltyard.clock import Clock
 from voltyard.config import Settings
+from voltyard.configuration.service import ConfigurationService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
@@ -31,6 +33,7 @@ from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.locallists.service import LocalListService
+from voltyard.monitoring.service import MonitoringService
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
 from voltyard.ocpp.speech import OcppSpeech
@@ -87,6 +90,9 @@ class Core:
     pki: PkiService
     reservations: ReservationService
     local_lists: LocalListService
+    configuration: ConfigurationService
+    monitoring: MonitoringService
+    bulk: BulkService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -96,6 +102,8 @@ class Core:
         await partitions.make_ahead(self.database, self.clock.now().date())
         self.spawn(self.commits.run(), "commits")
         await self.chargers.load()
+        await self.configuration.load()
+        await self.bulk.load()
         await self.sessions.load()
         await self.alerts.load()
         await self.firmware.load()
@@ -110,6 +118,7 @@ class Core:
             self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
         self.spawn(self.jobs.run(), "jobs")
         self.spawn(self.sampling.run(), "sampling")
+        self.spawn(self.configuration.keeper.run(), "configuration")
         self.spawn(self.local_lists.run(), "local lists")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
@@ -127,6 +136,7 @@ class Core:
         await self.firmware.close()
         await self.diagnostics.close()
         await self.pki.close()
+        await self.bulk.close()
         await self.reservations.close()
         await self.chargers.close()
         await self.sessions.close()
@@ -163,6 +173,8 @@ class Core:
             Periodic("reservations", 5.0, self.reservations.tick),
             Periodic("local lists", 60.0, self.local_lists.tick),
             Periodic("old security events", 24 * 3600.0, self.pki.drop_old),
+            Periodic("configuration", 600.0, self.configuration.keeper.sweep),
+            Periodic("old events", 24 * 3600.0, self.monitoring.drop_old),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
         )
 
@@ -249,12 +261,18 @@ def build_core(
     firmware, diagnostics = _upkeep(
         settings, database, bus, clock, sites, chargers, sessions, timetable, alerts
     )
+    configuration = ConfigurationService(database, bus, clock, chargers)
+    configuration.listen()
+    sampling.governed_by(configuration.governed)
+    monitoring = MonitoringService(database, bus, clock, chargers, alerts)
+    monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
     reservations, local_lists = _tokens(database, bus, clock, sites, fleets, chargers, sessions)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pki, reservations, local_lists, pace,
+        firmware, diagnostics, pki, reservations, local_lists,
+        configuration, monitoring, BulkService(database, bus, clock, chargers), pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core

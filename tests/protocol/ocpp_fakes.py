@@ -16,11 +16,13 @@ from voltyard.chargers.model import (
     BootStatus,
     ConfigRow,
     Frame,
+    Monitor,
     Peer,
     Station,
     StationRef,
     StationState,
     StatusReport,
+    VariableEvent,
 )
 from voltyard.clock import Clock
 from voltyard.sessions.model import (
@@ -60,6 +62,8 @@ class FakeChargers:
     requests: list[tuple[str, str, int | None]] = field(default_factory=list)
     request_taken: bool = True
     events: list[tuple[str, datetime, str]] = field(default_factory=list)
+    told_events: list[VariableEvent] = field(default_factory=list)
+    told_monitors: list[tuple[int, tuple[Monitor, ...], bool]] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -164,6 +168,14 @@ class FakeChargers:
 
     async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
         self.upkeep.append(("reservation", told, number))
+
+    async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None:
+        self.told_events.extend(events)
+
+    async def monitors_told(
+        self, station: StationRef, report_id: int, monitors: Sequence[Monitor], *, complete: bool
+    ) -> None:
+        self.told_monitors.append((report_id, tuple(monitors), complete))
 
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags.append((flag, detail))

@@ -156,7 +156,7 @@ async def command(
     allowed = Permission.SESSIONS_CONTROL if sessions_only else Permission.CHARGERS_COMMAND
     require(who, allowed)
     deps.chargers.station_view(who.org_id, station_id)
-    asked = _command(deps, data)
+    asked = as_command(deps, data)
     if isinstance(asked, c.RemoteStart):
         deps.sessions.expect_remote(station_id, asked.token)
     result = await deps.chargers.command(station_id, asked, who.name, timeout_s=timeout_s)
@@ -164,7 +164,8 @@ async def command(
     return out(CommandOut, result, detail=detail)
 
 
-def _command(deps: ApiDeps, data: CommandIn) -> c.Command:
+def as_command(deps: ApiDeps, data: CommandIn) -> c.Command:
+    """In words of no OCPP version."""
     now = deps.clock.now()
     match data:
         case RemoteStart():

@@ -7,13 +7,16 @@ from typing import Any, Protocol
 from litestar import Request
 
 from voltyard.alerts.service import AlertService
+from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
+from voltyard.configuration.service import ConfigurationService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.service import EnergyService
 from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
 from voltyard.locallists.service import LocalListService
+from voltyard.monitoring.service import MonitoringService
 from voltyard.pki.service import PkiService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.live import LiveBoard
@@ -81,6 +84,9 @@ class ApiDeps:
     firmware: FirmwareService
     diagnostics: DiagnosticsService
     pki: PkiService
+    configuration: ConfigurationService
+    monitoring: MonitoringService
+    bulk: BulkService
     reservations: ReservationService
     local_lists: LocalListService
     clock: Clock

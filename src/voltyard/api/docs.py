@@ -25,6 +25,8 @@ each wrong field. What belongs to another organisation is not found."""
 TAGS = {
     "Sites": "Sites, areas, bays, the electrical tree and its limits.",
     "Stations": "Charging stations, EVSEs, configuration, message log and commands.",
+    "Configuration": "Makes, templates, and chargers that differ from theirs.",
+    "Monitoring": "Variables that chargers watch, and the events they tell.",
     "Sessions": "Charging sessions and their curves.",
     "Fleet": "Vehicles and the tokens that name them.",
     "Timetable": "Duties: who must leave when, with how much.",

@@ -11,12 +11,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from voltyard.api.caller import Deps, Who
 from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, Text, out, sliced
 from voltyard.chargers.model import (
+    ConfigEntry,
     CurrentType,
     Evse,
     EvseStatus,
     FrameFilter,
     LimitHolder,
     Quirks,
+    Station,
     StationFilter,
     StationState,
     StationView,
@@ -159,6 +161,20 @@ class FrameOut(Out):
     flags: list[str]
 
 
+class TraitsOut(Out):
+    """What a device-model variable is like; limits in ``unit``."""
+
+    mutability: str | None
+    persistent: bool
+    constant: bool
+    unit: str | None
+    data_type: str | None
+    min_limit: float | None
+    max_limit: float | None
+    values_list: str | None
+    supports_monitoring: bool | None
+
+
 class ConfigOut(Out):
     """A configuration key (1.6: no component) or a device-model variable (2.0.1)."""
 
@@ -169,7 +185,14 @@ class ConfigOut(Out):
     instance: str
     evse_number: int | None
     attribute: str
+    component_instance: str
+    connector_number: int | None
+    key: str
+    """By which it is read and set."""
+    traits: TraitsOut | None
     read_at: datetime
+    reboot_needed: bool
+    """It was set to this and is so from the charger's next start on."""
 
 
 @get("/stations", summary="Stations, pending ones first")
@@ -276,7 +299,8 @@ async def configuration(
 ) -> Page[ConfigOut]:
     require(who, Permission.VIEW)
     entries = await deps.chargers.config(who.org_id, station_id)
-    shown = [out(ConfigOut, entry.row, read_at=entry.read_at) for entry in entries]
+    station = deps.chargers.station_view(who.org_id, station_id).station
+    shown = [_setting(entry, station) for entry in entries]
     return sliced(ConfigOut, shown, limit=limit, offset=offset)
 
 
@@ -303,6 +327,17 @@ async def frames(
     )
     items = [out(FrameOut, frame, flags=list(frame.flags)) for frame in found[:asked]]
     return Page(items=items, limit=asked, offset=offset, more=len(found) > asked)
+
+
+def _setting(entry: ConfigEntry, station: Station) -> ConfigOut:
+    traits = entry.row.traits
+    return out(
+        ConfigOut,
+        entry.row,
+        traits=None if traits is None else out(TraitsOut, traits),
+        read_at=entry.read_at,
+        reboot_needed=entry.waits_for_boot(station),
+    )
 
 
 def _quirks(given: QuirksIO | None) -> Quirks | None:

@@ -21,11 +21,13 @@ from voltyard.chargers.model import (
     BootStatus,
     ConfigRow,
     Frame,
+    Monitor,
     Peer,
     Station,
     StationRef,
     StationState,
     StatusReport,
+    VariableEvent,
     station_id_of,
 )
 from voltyard.clock import Clock, SystemClock
@@ -119,6 +121,14 @@ class MemoryChargers:
 
     async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
         return
+
+    async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None:
+        """Nothing is done with it here."""
+
+    async def monitors_told(
+        self, station: StationRef, report_id: int, monitors: Sequence[Monitor], *, complete: bool
+    ) -> None:
+        """Nothing is done with it here."""
 
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         self.flags += 1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from voltyard.chargers import store
 from voltyard.chargers.admission import IDENTITY
-from voltyard.chargers.core import ChargerCore
+from voltyard.chargers.core import ChargerCore, Makes
 from voltyard.chargers.directory import Entry
 from voltyard.chargers.events import EvsesChanged, StationApproved, StationChanged
 from voltyard.chargers.model import Evse, Quirks, Station, StationState, evse_id_of, station_id_of
@@ -148,6 +148,11 @@ class StationAdmin(ChargerCore):
             EvsesChanged(who.org_id, station.site_id, station_id, (saved.id,), self._clock.now())
         )
         return saved
+
+    async def makes_changed(self, makes: Makes) -> None:
+        """As ``makes_from``; whoever limits chargers is told which are limited otherwise now."""
+        for station in self.makes_from(makes):
+            await self._publish_changed(station)
 
     async def _end(
         self, who: Principal, station_id: UUID, state: StationState, action: str

@@ -147,11 +147,18 @@ class ChargerCore:
             raise NotFound("no such station", detail=str(station_id))
         return entry
 
-    def makes_from(self, makes: Makes) -> None:
-        """How makes want their limits, from now on; call again when that changed."""
+    def makes_from(self, makes: Makes) -> list[Station]:
+        """How makes want their limits, from now on; call again when that changed.
+
+        The stations that are limited otherwise now.
+        """
         self._makes = makes
+        changed = []
         for entry in self._directory:
-            self._change(entry, quirks=self._quirks(entry))
+            before = entry.station.quirks
+            if self._change(entry, quirks=self._quirks(entry)).quirks != before:
+                changed.append(entry.station)
+        return changed
 
     def _quirks(self, entry: Entry) -> Quirks:
         """A station's own count first, then those of its make.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from voltyard.chargers.model import Monitor, VariableEvent
+
 
 @dataclass(frozen=True, slots=True)
 class StationConnected:
@@ -117,4 +119,28 @@ class LogReported:
     station_id: UUID
     told: str
     request_id: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VariableEventsTold:
+    """A charger tells that variables crossed a bound, changed, or are due."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    events: tuple[VariableEvent, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorsTold:
+    """A part of a report of a charger's monitors; ``complete``: its last."""
+
+    org_id: UUID
+    site_id: UUID | None
+    station_id: UUID
+    report_id: int
+    monitors: tuple[Monitor, ...]
+    complete: bool
     at: datetime

@@ -224,6 +224,42 @@ class ConfigRow:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableEvent:
+    """What a charger tells of one of its variables (2.0.1 N07, N08).
+
+    ``variable`` is named as ``ConfigRow.key``. ``severity`` 0 is danger, 9 debugging, None where
+    the charger did not say. ``trigger`` and ``origin`` are in the standard's words.
+    """
+
+    event_id: int
+    variable: str
+    value: str
+    at: datetime
+    trigger: str = ""
+    severity: int | None = None
+    cleared: bool = False
+    monitor_id: int | None = None
+    origin: str = ""
+    cause: int | None = None
+    tech_code: str = ""
+    tech_info: str = ""
+    transaction_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """A watch over a variable, as the charger holds it; ``kind`` in words of ``MonitorKind``."""
+
+    monitor_id: int
+    variable: str
+    kind: str
+    value: float
+    severity: int
+    only_in_transaction: bool = False
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """How a charger is connected: in the clear, or by TLS.
 
@@ -353,6 +389,10 @@ class ConfigEntry:
     row: ConfigRow
     read_at: datetime
     reboot_needed_at: datetime | None = None
+
+    def waits_for_boot(self, station: Station) -> bool:
+        at, booted_at = self.reboot_needed_at, station.booted_at
+        return at is not None and (booted_at is None or booted_at < at)
 
 
 PLUGGED = frozenset(

@@ -201,8 +201,11 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         }
         entry.seen_at = now
         self._change(entry, **columns)
+        before = entry.station.quirks
         known = self._change(entry, quirks=self._quirks(entry))
         await self._commits.submit([store.station_write(known.id, **columns)])
+        if known.quirks != before:
+            await self._publish_changed(known)
         await self._bus.publish(
             StationBooted(known.org_id, known.site_id, known.id, info.reason, now)
         )

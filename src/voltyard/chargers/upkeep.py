@@ -1,8 +1,16 @@
-"""What chargers tell of updates, uploads and reservations, handed on to whoever asked for them."""
+"""What chargers tell of updates, uploads, reservations and their variables, handed on."""
+
+from collections.abc import Sequence
 
 from voltyard.chargers.core import ChargerCore
-from voltyard.chargers.events import FirmwareReported, LogReported, ReservationReported
-from voltyard.chargers.model import StationRef
+from voltyard.chargers.events import (
+    FirmwareReported,
+    LogReported,
+    MonitorsTold,
+    ReservationReported,
+    VariableEventsTold,
+)
+from voltyard.chargers.model import Monitor, StationRef, VariableEvent
 
 
 class StationUpkeep(ChargerCore):
@@ -30,4 +38,22 @@ class StationUpkeep(ChargerCore):
         now = self._clock.now()
         await self._bus.publish(
             LogReported(known.org_id, known.site_id, known.id, told, request_id, now)
+        )
+
+    async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None:
+        known = self._entry(station.id).station
+        now = self._clock.now()
+        await self._bus.publish(
+            VariableEventsTold(known.org_id, known.site_id, known.id, tuple(events), now)
+        )
+
+    async def monitors_told(
+        self, station: StationRef, report_id: int, monitors: Sequence[Monitor], *, complete: bool
+    ) -> None:
+        known = self._entry(station.id).station
+        now = self._clock.now()
+        await self._bus.publish(
+            MonitorsTold(
+                known.org_id, known.site_id, known.id, report_id, tuple(monitors), complete, now
+            )
         )

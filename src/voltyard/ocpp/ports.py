@@ -12,9 +12,11 @@ from voltyard.chargers.model import (
     BootReply,
     ConfigRow,
     Frame,
+    Monitor,
     Peer,
     StationRef,
     StatusReport,
+    VariableEvent,
 )
 from voltyard.sessions.model import (
     Authorisation,
@@ -85,6 +87,13 @@ class Chargers(Protocol):
 
     async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
         """A reservation ended there: ``expired``, ``removed`` or ``no_transaction``."""
+
+    async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None: ...
+
+    async def monitors_told(
+        self, station: StationRef, report_id: int, monitors: Sequence[Monitor], *, complete: bool
+    ) -> None:
+        """A part of a report of all monitors; ``complete``: its last."""
 
     def flag(self, station: StationRef, flag: str, detail: str) -> None:
         """Note an oddity of this charger's messages; counted and shown, never blocking."""

@@ -5,7 +5,7 @@ What a charger refuses is flagged once and left alone; one that is right is only
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -84,6 +84,7 @@ class Sampling:
         self._under_way: set[UUID] = set()
         self._seen: set[UUID] = set()
         self._refused: set[tuple[UUID, str | None, str, str]] = set()
+        self._governed: Callable[[UUID], frozenset[str]] = lambda station_id: frozenset()
 
     def subscribe(self, bus: Bus) -> None:
         bus.subscribe(StationBooted, self._on_boot, name="sampling.booted")
@@ -120,6 +121,10 @@ class Sampling:
         finally:
             self._under_way.discard(station_id)
 
+    def governed_by(self, governed: Callable[[UUID], frozenset[str]]) -> None:
+        """Keys that somebody else decides for a charger are left to them."""
+        self._governed = governed
+
     async def _set_right(self, station_id: UUID) -> None:
         station, link = self._chargers.station(station_id), self._chargers.link(station_id)
         if station is None or link is None or station.state is not StationState.APPROVED:
@@ -129,9 +134,10 @@ class Sampling:
             return
         rows = await self._read(link, keys)
         interval, measurands = rows.get(keys.interval), rows.get(keys.measurands)
-        if not _often_enough(interval, self._interval_s):
+        governed = self._governed(station_id)
+        if keys.interval not in governed and not _often_enough(interval, self._interval_s):
             await self._write(station, keys.interval, interval, [str(self._interval_s)])
-        if not _names(measurands) >= NEEDED:
+        if keys.measurands not in governed and not _names(measurands) >= NEEDED:
             had = _names(measurands)
             better = [text for text in LISTS if not set(text.split(",")) <= had]
             await self._write(station, keys.measurands, measurands, better)

@@ -31,6 +31,14 @@ BODIES: dict[str, object] = {
     "/certificate-name": {"certificate_name": "SN-1"},
     "/installed-certificates/delete": {"algorithm": "SHA256", "serial": "1", "issuer_key_hash": ""},
     "/vehicle": {"vehicle_id": None},
+    "/ocpp": {"action": "Reset", "payload": {"type": "Soft"}},
+    "/configuration": {"key": "HeartbeatInterval", "value": "60"},
+    "/monitors": {"variable": "EVSE@1.Power", "kind": "delta", "value": 1, "severity": 5},
+    "/monitors/forget": {"monitor_ids": [1]},
+    "/monitors/base": {"base": "all"},
+    "/monitors/level": {"severity": 5},
+    "/makes": {"vendor": "X", "quirks": {}},
+    "/templates": {"name": "X", "vendor": "X", "wanted": [{"key": "A", "value": "1"}]},
 }
 DUTY = {
     "arrival_at": "2026-01-15T18:30:00+01:00",

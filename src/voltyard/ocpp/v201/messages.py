@@ -20,6 +20,7 @@ from voltyard.ocpp.v201 import (
     security,
     smart_charging,
     tariff_cost,
+    told,
     transactions,
     upkeep,
 )
@@ -77,8 +78,10 @@ MESSAGES = registry(
     sent(diagnostics, "GetLog"),
     sent(diagnostics, "CustomerInformation"),
     noted(diagnostics, "NotifyCustomerInformation"),
-    noted(monitoring, "NotifyEvent"),
-    noted(monitoring, "NotifyMonitoringReport"),
+    received(monitoring, "NotifyEvent", told.notify_event),
+    received(
+        monitoring, "NotifyMonitoringReport", told.notify_monitoring_report
+    ),
     sent(monitoring, "GetMonitoringReport"),
     sent(monitoring, "SetMonitoringBase"),
     sent(monitoring, "SetMonitoringLevel"),

@@ -38,6 +38,7 @@ from voltyard.ocpp.v201 import (
     remote_control,
     smart_charging,
     token_orders,
+    watching,
 )
 from voltyard.ocpp.v201.device_model import read_variables, write_variable
 from voltyard.ocpp.v201.messages import MESSAGES
@@ -340,5 +341,7 @@ for _asks in certificate_orders.ORDERS:
     _express.register(_asks)
 for _token_order in token_orders.ORDERS:
     _express.register(_token_order)
+for _watch_order in watching.ORDERS:
+    _express.register(_watch_order)
 for _order in (update_firmware, publish_firmware, unpublish_firmware, request_log):
     _express.register(_order)

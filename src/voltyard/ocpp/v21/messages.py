@@ -40,6 +40,7 @@ from voltyard.ocpp.v201 import notices as notices_201
 from voltyard.ocpp.v201 import provisioning as provisioning_201
 from voltyard.ocpp.v201 import reservation as reservation_201
 from voltyard.ocpp.v201 import security as security_201
+from voltyard.ocpp.v201 import told as told_201
 from voltyard.ocpp.v201 import transactions as transactions_201
 
 MESSAGES = registry(
@@ -100,8 +101,10 @@ MESSAGES = registry(
     sent(diagnostics, "GetLog"),
     sent(diagnostics, "CustomerInformation"),
     noted(diagnostics, "NotifyCustomerInformation"),
-    noted(monitoring, "NotifyEvent"),
-    noted(monitoring, "NotifyMonitoringReport"),
+    received(monitoring, "NotifyEvent", told_201.notify_event),
+    received(
+        monitoring, "NotifyMonitoringReport", told_201.notify_monitoring_report
+    ),
     sent(monitoring, "GetMonitoringReport"),
     sent(monitoring, "SetMonitoringBase"),
     sent(monitoring, "SetMonitoringLevel"),
