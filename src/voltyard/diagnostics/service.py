@@ -245,21 +245,21 @@ class DiagnosticsService:
         if blob.size_bytes == 0:
             raise Invalid("The file is empty.", code="file_empty")
         now = self._clock.now()
-        file = LogFile(
-            id=new_id(),
-            org_id=request.org_id,
-            log_request_id=request.id,
-            station_id=request.station_id,
-            name=safe_name(name or request.announced or _unnamed(request)),
-            size_bytes=blob.size_bytes,
-            sha256=blob.sha256,
-            received_at=now,
-            remote=remote,
-        )
         async with transaction(self._database, of(request.org_id)) as tx:
-            await store.insert_file(tx, file)
             before = await store.request(tx, request.id, lock=True)
             assert before is not None
+            file = LogFile(
+                id=new_id(),
+                org_id=request.org_id,
+                log_request_id=request.id,
+                station_id=request.station_id,
+                name=safe_name(name or before.announced or _unnamed(request)),
+                size_bytes=blob.size_bytes,
+                sha256=blob.sha256,
+                received_at=now,
+                remote=remote,
+            )
+            await store.insert_file(tx, file)
             after = arrived(before, now)
             await store.save(tx, after)
         await self._publish(after)

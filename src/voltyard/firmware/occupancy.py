@@ -10,6 +10,8 @@ from voltyard.clock import Clock
 from voltyard.sessions.live import EvseLive
 from voltyard.timetable.model import Duty
 
+KNOWN_FOR = timedelta(seconds=3)
+
 
 class Live(Protocol):
     """``LiveBoard`` is one."""
@@ -36,6 +38,7 @@ class YardOccupancy:
         self._live = live
         self._duties = duties
         self._clock = clock
+        self._known: dict[tuple[UUID, int], tuple[datetime, Sequence[Duty]]] = {}
 
     async def occupied(self, station: Station, margin_s: int) -> str:
         outlets = self._live.station(station.id)
@@ -47,8 +50,19 @@ class YardOccupancy:
         until = now + timedelta(seconds=margin_s)
         bays = {live.bay_id for live in outlets if live.bay_id is not None}
         here = {live.duty_id for live in outlets if live.duty_id is not None}
-        for duty in await self._duties.duties(station.org_id, station.site_id, now, until):
+        for duty in await self._coming(station.org_id, station.site_id, margin_s):
             mine = duty.id in here or (duty.bay_id is not None and duty.bay_id in bays)
             if mine and duty.departure_at <= until:
                 return "departure"
         return ""
+
+    async def _coming(self, org_id: UUID, site_id: UUID, margin_s: int) -> Sequence[Duty]:
+        """Asked of the timetable once for all chargers of a site that are looked at together."""
+        now = self._clock.now()
+        at, found = self._known.get((site_id, margin_s), (None, ()))
+        if at is None or now - at >= KNOWN_FOR:
+            until = now + timedelta(seconds=margin_s)
+            found = await self._duties.duties(org_id, site_id, now, until)
+            self._known = {key: k for key, k in self._known.items() if now - k[0] < KNOWN_FOR}
+            self._known[site_id, margin_s] = (now, found)
+        return found

@@ -8,9 +8,12 @@ import httpx
 import pytest
 from firmware_yard import Yard, yard
 
+from voltyard.diagnostics.commands import NewLogRequest
 from voltyard.simulator.upkeep import image_of
+from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.audit import AuditFilter
-from voltyard.tenancy.model import Permission
+from voltyard.tenancy.model import Permission, Role
+from voltyard.tenancy.service import NewUser
 
 CONTENT = image_of("3.0.0", 30_000)
 META = {"vendor": "Voltyard Simulated", "version": "3.0.0", "file_name": "vy 3.0.0.bin"}
@@ -114,3 +117,42 @@ async def test_what_makes_no_sense_is_told_by_field(
         assert [error["field"] for error in answer.json()["errors"]] == [field]
         made = await client.post("/firmware/images/external", json=good)
         assert (made.status_code, made.json()["file_name"]) == (201, "a.bin")
+
+
+async def test_what_is_anothers_is_not_found(database_url: str, tmp_path: Path) -> None:
+    async with yard(database_url, tmp_path) as there:
+        station = (await there.add_fleet(1))[0]
+        image = await there.image()
+        campaign = await there.campaign(image, [station])
+        update = (await there.updates(campaign))[0]
+        request = await there.diagnostics.ask(there.who, station, NewLogRequest())
+
+        async def arrived() -> bool:
+            found = await there.diagnostics.request(there.who.org_id, request.id)
+            return bool(found.files)
+
+        await there.until(arrived)
+        file = (await there.diagnostics.request(there.who.org_id, request.id)).files[0]
+        admin = NewUser("o@example.org", "O", Role.ADMIN, "another's password")
+        other, _ = await there.server.core.tenancy.create_organisation("Other", admin)
+        mine, there.who = there.who, system_principal(other.id)
+        async with await client_of(there, *Permission) as client:
+            start = {"image_id": str(image.id), "station_ids": [str(station)]}
+            answers = [
+                await client.get(f"/firmware/images/{image.id}"),
+                await client.delete(f"/firmware/images/{image.id}"),
+                await client.post("/firmware/campaigns", json=start),
+                await client.get(f"/firmware/campaigns/{campaign}"),
+                await client.get(f"/firmware/campaigns/{campaign}/updates"),
+                await client.post(f"/firmware/campaigns/{campaign}/cancel"),
+                await client.post(f"/firmware/updates/{update.id}/leave-out"),
+                await client.post(f"/stations/{station}/logs", json={}),
+                await client.get(f"/logs/{request.id}"),
+                await client.get(f"/logs/files/{file.id}"),
+                await client.delete(f"/logs/files/{file.id}"),
+            ]
+            assert [answer.status_code for answer in answers] == [404] * len(answers)
+            for path in ("/firmware/images", "/firmware/campaigns"):
+                assert (await client.get(path)).json()["items"] == []
+        there.who = mine
+        assert there.diagnostics.blobs.has(file.sha256)

@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,22 +61,22 @@ async def there(database_url: str, tmp_path: Path) -> AsyncIterator[Yard]:
         yield opened
 
 
-@pytest.mark.parametrize("as_password", [False, True])
-@pytest.mark.parametrize("how", list(Upload))
-@pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
-async def test_chargers_bring_their_logs_each_in_its_way(
-    there: Yard, protocol: str, how: Upload, as_password: bool
-) -> None:
-    there.add("CP00", protocol).upkeep.upload = how
-    await there.until(lambda: there.chargers["CP00"].uplink.online)
-    new = NewLogRequest(as_password=as_password)
-    request = await there.diagnostics.ask(there.who, there.id_of("CP00"), new)
-    await until_closed(there, request)
-    await there.diagnostics.settle()
-    found = await view(there, request)
-    assert (found.request.state, found.request.failure) == (LogState.DONE, None)
-    assert [file.name for file in found.files] == [found.request.announced]
-    assert b"of CP00" in await content_of(there, found)
+async def test_chargers_bring_their_logs_each_in_its_way(there: Yard) -> None:
+    ways = list(product(("ocpp1.6", "ocpp2.0.1"), Upload, (False, True)))
+    for place, (protocol, how, _) in enumerate(ways):
+        there.add(f"CP{place:02d}", protocol).upkeep.upload = how
+    await there.until(lambda: all(c.uplink.online for c in there.chargers.values()))
+    asked = []
+    for place, (_, _, as_password) in enumerate(ways):
+        new = NewLogRequest(as_password=as_password)
+        asked.append(await there.diagnostics.ask(there.who, there.id_of(f"CP{place:02d}"), new))
+    for place, (request, way) in enumerate(zip(asked, ways, strict=True)):
+        await until_closed(there, request)
+        await there.diagnostics.settle()
+        found = await view(there, request)
+        assert (found.request.state, found.request.failure) == (LogState.DONE, None), way
+        assert [file.name for file in found.files] == [found.request.announced], way
+        assert f"of CP{place:02d}".encode() in await content_of(there, found)
 
 
 async def test_a_1_6_charger_with_the_new_message_only_is_asked_by_it(there: Yard) -> None:
@@ -134,8 +135,6 @@ def by_httpx_form(url: str) -> None:
 
 def by_curl(*arguments: str) -> Callable[[str], None]:
     def bring(url: str) -> None:
-        if shutil.which("curl") is None:
-            pytest.skip("no curl on this machine")
         said = subprocess.run(
             ["curl", "--noproxy", "*", "-sS", "-w", "%{http_code}", *arguments, url],
             input=CONTENT,
@@ -147,30 +146,33 @@ def by_curl(*arguments: str) -> Callable[[str], None]:
     return bring
 
 
-CLIENTS = {
+OURS = {
     "urllib": by_urllib,
     "urllib chunked": by_urllib_chunked,
     "httpx form": by_httpx_form,
+}
+CURL = {
     "curl -T (PUT)": by_curl("-T", "-"),
     "curl PUT with Expect": by_curl("-T", "-", "-H", "Expect: 100-continue"),
     "curl POST": by_curl("--data-binary", "@-", "-H", "Content-Type: application/octet-stream"),
     "curl form": by_curl("-F", "file=@-;filename=a.zip"),
     "curl form without a file name": by_curl("-F", "file=<-"),
 }
+CLIENTS = {**OURS, **(CURL if shutil.which("curl") else {})}
 
 
-@pytest.mark.parametrize("bring", CLIENTS.values(), ids=CLIENTS.keys())
-async def test_clients_of_all_kinds_are_served(there: Yard, bring: Callable[[str], None]) -> None:
+async def test_clients_of_all_kinds_are_served(there: Yard) -> None:
     charger = there.add("CP00")
     charger.upkeep.courier = courier = Absent()  # type: ignore[assignment]
     await there.until(lambda: charger.uplink.online)
-    request = await there.diagnostics.ask(there.who, there.id_of("CP00"), NewLogRequest())
-    url = await asyncio.wait_for(courier.urls.get(), 30)
-    await asyncio.to_thread(bring, url)
-    found = await until_closed(there, request)
-    assert found.request.state is LogState.DONE
-    assert [file.size_bytes for file in found.files] == [len(CONTENT)]
-    assert await content_of(there, found) == CONTENT
+    for name, bring in CLIENTS.items():
+        request = await there.diagnostics.ask(there.who, there.id_of("CP00"), NewLogRequest())
+        url = await asyncio.wait_for(courier.urls.get(), 30)
+        await asyncio.to_thread(bring, url)
+        found = await until_closed(there, request)
+        assert found.request.state is LogState.DONE, name
+        assert [file.size_bytes for file in found.files] == [len(CONTENT)], name
+        assert await content_of(there, found) == CONTENT
 
 
 async def test_an_address_ends_with_its_upload_and_takes_what_it_should(

@@ -23,6 +23,7 @@ STATION = Station(UUID(int=9), ORG, SITE, "CP1", StationState.APPROVED)
 class Yard:
     outlets: list[EvseLive] = field(default_factory=list)
     known: list[Duty] = field(default_factory=list)
+    asked: int = 0
 
     def station(self, station_id: UUID) -> list[EvseLive]:
         return self.outlets
@@ -30,6 +31,7 @@ class Yard:
     async def duties(
         self, org_id: UUID, site_id: UUID, from_at: datetime, until_at: datetime
     ) -> list[Duty]:
+        self.asked += 1
         return self.known
 
 
@@ -73,3 +75,11 @@ async def test_without_margin_or_site_only_sessions_count() -> None:
     assert await occupied(yard, 0) == ""
     nowhere = Station(STATION.id, ORG, None, "CP1", StationState.APPROVED)
     assert await occupied(yard, 3600, nowhere) == ""
+
+
+async def test_the_timetable_is_asked_once_for_chargers_that_are_looked_at_together() -> None:
+    yard = Yard([outlet()], [duty(30, BAY)])
+    occupancy = YardOccupancy(yard, yard, ScaledClock(NOW))
+    for _ in range(5):
+        assert await occupancy.occupied(STATION, 3600) == "departure"
+    assert yard.asked == 1
