@@ -15,6 +15,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "secrets": "pure: what of a command must not be kept",
         "settings": "what chargers tell of their configuration",
         "speech": "what is asked of the OCPP room about messages",
+        "stretch": "pure: the message log as lines that can be replayed",
         "upkeep": "what chargers tell of updates and logs, handed on",
     },
     "configuration": {

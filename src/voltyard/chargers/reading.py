@@ -44,17 +44,28 @@ class StationReads(ChargerCore):
     async def frames(
         self,
         org_id: UUID,
-        station_id: UUID,
+        station_id: UUID | None,
         wanted: FrameFilter = ALL_FRAMES,
         *,
         limit: int = 100,
         offset: int = 0,
+        oldest_first: bool = False,
     ) -> list[Frame]:
-        """Newest first; ask for one more than a page to know whether there is a next."""
-        self._of(org_id, station_id)
+        """Newest first; ask for one more than a page to know whether there is a next.
+
+        ``station_id`` None: of all chargers.
+        """
+        if station_id is not None:
+            self._of(org_id, station_id)
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.frames(
-                tx, station_id, wanted, limit=min(limit, PAGE_MAX), offset=offset
+                tx,
+                org_id,
+                station_id,
+                wanted,
+                limit=min(limit, PAGE_MAX),
+                offset=offset,
+                oldest_first=oldest_first,
             )
 
     async def commands(

@@ -201,15 +201,30 @@ async def commands(
 
 
 async def frames(
-    tx: Tx, station_id: UUID, wanted: FrameFilter, *, limit: int, offset: int
+    tx: Tx,
+    org_id: UUID,
+    station_id: UUID | None,
+    wanted: FrameFilter,
+    *,
+    limit: int,
+    offset: int,
+    oldest_first: bool = False,
 ) -> list[Frame]:
-    """Newest first."""
+    """Newest first, unless ``oldest_first``; of all stations without ``station_id``.
+
+    The order is one that an index has: a page reads little more than it shows.
+    """
     where, params = _frame_conditions(wanted)
+    if station_id is None:
+        whose, params = "org_id = :org_id", {**params, "org_id": org_id}
+    else:
+        whose, params = "station_id = :station_id", {**params, "station_id": station_id}
+    order = "at, direction" if oldest_first else "at DESC, direction"
     rows = await tx.all(
         "SELECT at, org_id, station_id, direction, kind, message_id, action, payload, error_code,"
-        f" latency_ms, flags FROM ocpp_frames WHERE station_id = :station_id{where}"
-        " ORDER BY at DESC, direction LIMIT :limit OFFSET :offset",
-        {**params, "station_id": station_id, "limit": limit, "offset": offset},
+        f" latency_ms, flags FROM ocpp_frames WHERE {whose}{where}"
+        f" ORDER BY {order} LIMIT :limit OFFSET :offset",
+        {**params, "limit": limit, "offset": offset},
     )
     return [Frame(**{**row, "flags": tuple(row["flags"])}) for row in rows]
 
