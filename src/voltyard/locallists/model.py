@@ -180,7 +180,7 @@ def steps(known: LocalList, wanted: Wanted, floor: int, *, full: bool) -> list[S
     held = {} if full else dict(known.entries)
     changes = [entry for name, entry in wanted.items() if held.get(name) != want[name]]
     gone = [ListEntry(token_of(name), None) for name in held if name not in wanted]
-    if not full and len(changes) + len(gone) > max(1, len(wanted)):
+    if not full and (changes or gone) and (not held or len(changes) + len(gone) > len(wanted)):
         return steps(known, wanted, floor, full=True)
     size = known.per_message or PER_MESSAGE
     rows = [*gone, *changes]
