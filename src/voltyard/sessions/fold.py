@@ -369,7 +369,10 @@ def _measured(tracked: Tracked) -> dict[str, Any]:
 
 
 def _power_w(tracked: Tracked, reading: MeterReading) -> float | None:
-    """As measured; else from currents and voltage; else from the register's last step."""
+    """As measured; else from currents and voltage; else from the register's last step.
+
+    A register in other units than it says (Wh called kWh) would show megawatts: that is no power.
+    """
     if reading.power_w is not None:
         return reading.power_w
     if reading.current_a is not None and reading.voltage_v is not None:
@@ -381,7 +384,8 @@ def _power_w(tracked: Tracked, reading: MeterReading) -> float | None:
     passed_s = last.at_s - before.at_s
     if last.at_s != reading.at.timestamp() or not 1 <= passed_s <= 3600:
         return None
-    return max(0.0, last.wh - before.wh) * 3600 / passed_s
+    power_w = max(0.0, last.wh - before.wh) * 3600 / passed_s
+    return power_w if power_w <= tracked.register.cap_w else None
 
 
 def _sources(readings: Sequence[MeterReading], phase: Phase) -> list[Source]:

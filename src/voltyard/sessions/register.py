@@ -328,8 +328,7 @@ class Register:
         if last.source is Source.END or last.wh != measured.last_wh:
             return False
         step_wh = point.wh - last.wh
-        cap_w = max(2.0 * self._max_power_w, POWER_CAP_MIN_W)
-        if not 0 <= step_wh <= cap_w * (point.at_s - last.at_s) / 3600 + SLACK_WH:
+        if not 0 <= step_wh <= self.cap_w * (point.at_s - last.at_s) / 3600 + SLACK_WH:
             return False
         if len(self.points) == 2 and last.wh == 0:
             return False
@@ -338,6 +337,11 @@ class Register:
             return False
         self.measured = Measured(measured.energy_wh + step_wh, measured.start_wh, point.wh)
         return True
+
+    @property
+    def cap_w(self) -> float:
+        """More than that no outlet of its rating draws, whatever a register says."""
+        return max(2.0 * self._max_power_w, POWER_CAP_MIN_W)
 
     def _power_disagrees(self, grown_wh: float) -> bool:
         expected_wh = self._by_power_wh

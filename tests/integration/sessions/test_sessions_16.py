@@ -265,6 +265,16 @@ async def test_power_is_derived_where_the_charger_sends_none(yard: Yard) -> None
     assert yard.seen(MeterReported)[-1].power_w == pytest.approx(6_900)
 
 
+async def test_a_register_in_units_it_does_not_mean_shows_no_power(yard: Yard) -> None:
+    """Wh called kWh: a site that believed it would cut everybody else."""
+    ack = await yard.start(meter_wh=0)
+    await yard.meter(ack.transaction_ref, 0.25, 150_140, power_w=None)
+    await yard.meter(ack.transaction_ref, 0.5, 300_190, power_w=None)
+    assert {event.power_w for event in yard.seen(MeterReported)} <= {None, 0.0}
+    await yard.stop(ack.transaction_ref, minute=1, meter_wh=601)
+    assert (await yard.only()).energy_wh == pytest.approx(601, abs=1)
+
+
 async def test_numbers_that_are_none_harm_nothing(yard: Yard) -> None:
     ack = await yard.start()
     await yard.meter(ack.transaction_ref, 1, float("nan"), power_w=float("inf"), soc_pct=1e300)
