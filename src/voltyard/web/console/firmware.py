@@ -17,6 +17,7 @@ from voltyard.firmware.commands import NewCampaign, NewImage
 from voltyard.firmware.library import IMAGE_MAX_BYTES
 from voltyard.firmware.model import (
     CAMPAIGN_OPEN,
+    UNDER_WAY,
     FirmwareImage,
     Rollout,
     Signing,
@@ -27,14 +28,20 @@ from voltyard.firmware.model import (
 from voltyard.firmware.service import FirmwareService
 from voltyard.tenancy.model import Permission
 from voltyard.web.console import upkeep_words as words
-from voltyard.web.console.common import posted
+from voltyard.web.console.common import paging, posted, query
+from voltyard.web.console.views.common import Page
 from voltyard.web.forms import Fields
 from voltyard.web.ui import Ui
 
 READ_BYTES = 256 * 1024
 FILE_LONGEST = 12_000
 SHOWN = 200
-SIGNINGS = (Signing.IF_KNOWN, Signing.REQUIRED, Signing.NEVER)
+SHOWN_STATES: dict[str, frozenset[UpdateState]] = {
+    "done": frozenset({UpdateState.DONE, UpdateState.SKIPPED}),
+    "under_way": UNDER_WAY,
+    "waiting": frozenset({UpdateState.WAITING}),
+    "failed": frozenset({UpdateState.FAILED}),
+}
 CAMPAIGN_FIELDS: dict[str, str] = {
     "wave": "10",
     "soak": "0",
@@ -250,18 +257,35 @@ async def campaign_page(ui: NamedDependency[Ui], campaign_id: FromPath[UUID]) ->
     rooms = firmware_of(ui)
     view = await rooms.campaign(ui.who.org_id, campaign_id)
     updates = await rooms.updates(ui.who.org_id, campaign_id)
-    rows = [_row(ui, rooms, view.image, update) for update in updates]
+    page = _page_of(ui, rooms, view.image, updates)
     moving = view.campaign.state in CAMPAIGN_OPEN or view.progress.under_way > 0
     return ui.page(
         "campaign.html",
         campaign=view.campaign,
         image=view.image,
         progress=view.progress,
-        rows=rows,
+        page=page,
+        counts={name: _count(updates, states) for name, states in SHOWN_STATES.items()},
         moving=moving,
         campaign_words=words,
         share_pct=_share_pct(view.progress.total, len([u for u in updates if u.final])),
     )
+
+
+def _page_of(
+    ui: Ui, rooms: FirmwareService, image: FirmwareImage, updates: Sequence[Update]
+) -> Page[UpdateRow]:
+    """The chargers wanted by ``show``, a page at a time: what moves is asked for often."""
+    wanted = SHOWN_STATES.get(query(ui).text("show"))
+    found = [update for update in updates if wanted is None or update.state in wanted]
+    part = paging(ui, 100)
+    rows = found[part.offset : part.offset + part.size]
+    shown = tuple(_row(ui, rooms, image, update) for update in rows)
+    return Page(shown, len(found), part)
+
+
+def _count(updates: Sequence[Update], states: frozenset[UpdateState]) -> int:
+    return sum(update.state in states for update in updates)
 
 
 def _share_pct(total: int, ended: int) -> int:
