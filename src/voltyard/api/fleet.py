@@ -263,9 +263,7 @@ def _token_draft(data: TokenIn) -> TokenDraft:
 
 
 def _token(token: Token) -> TokenOut:
-    return out(
-        TokenOut, token, site_ids=list(token.site_ids), area_ids=list(token.area_ids)
-    )
+    return out(TokenOut, token, site_ids=list(token.site_ids), area_ids=list(token.area_ids))
 
 
 async def _check_places(deps: ApiDeps, who: Principal, data: TokenIn) -> None:

@@ -19,6 +19,15 @@ from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
 
 
+class RepairOut(Out):
+    """One correction: what, at which instant of the session, from what to what."""
+
+    what: str
+    at: datetime
+    was: str | None
+    now: str | None
+
+
 class SessionOut(Out):
     """One plug-in and the energy delivered in it."""
 
@@ -46,6 +55,7 @@ class SessionOut(Out):
     stop_reason: str | None
     authorisation: str | None
     flags: list[str]
+    repairs: list[RepairOut]
 
 
 class SampleOut(Out):
@@ -148,7 +158,8 @@ async def assign_vehicle(
 
 
 def _session(session: Session) -> SessionOut:
-    return out(SessionOut, session, flags=list(session.flags))
+    repairs = [out(RepairOut, repair) for repair in session.repairs]
+    return out(SessionOut, session, flags=list(session.flags), repairs=repairs)
 
 
 ROUTER = Router(
