@@ -13,8 +13,9 @@ _LOCK_KEY = 0x766F6C74
 
 
 async def migrate(url: str, *, app_password: str | None = None, to: str = "head") -> str:
-    """Upgrade to the newest revision, or up to one, and return it; two processes at once wait for each other.
+    """Upgrade to the newest revision, or up to one, and return it.
 
+    Two processes at once wait for each other.
     ``url`` belongs to the owner of the tables. ``app_password`` lets the application role log in
     by itself (the embedded server); on other servers voltyard connects as the owner and takes
     the role on.
