@@ -49,6 +49,8 @@ OTHER_WORDS: dict[str, str] = {
     "expired": N_("Expired"),
     "blocked": N_("Blocked"),
     "concurrent": N_("Already charging elsewhere"),
+    "not_here": N_("Not allowed here"),
+    "not_now": N_("Not valid yet"),
     "admin": N_("Administrator"),
     "dispatcher": N_("Dispatcher"),
     "technician": N_("Technician"),
