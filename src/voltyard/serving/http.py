@@ -26,6 +26,7 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.web.app_routes import make_router
 from voltyard.web.auth import FormGuard, SetupForm
+from voltyard.web.console.rooms import TechnicianRooms
 from voltyard.web.console.source import ServiceData, Services
 from voltyard.web.ui import Deps
 
@@ -52,6 +53,9 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         secure_cookies=settings.cookie_secure or bool(settings.http_tls_cert),
         firmware=core.firmware,
         diagnostics=core.diagnostics,
+        technician=TechnicianRooms(
+            core.chargers, core.configuration, core.monitoring, core.bulk
+        ),
     )
     api = ApiDeps(
         tenancy=core.tenancy,

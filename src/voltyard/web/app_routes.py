@@ -28,11 +28,13 @@ from voltyard.web.console import (
     duties,
     firmware,
     fleet,
+    fleetwide,
     logs,
     people,
     sessions,
     sites,
     stations,
+    technician,
     timetable,
 )
 from voltyard.web.console.topics import TopicReader
@@ -52,6 +54,8 @@ STAFF_ROUTES = [
     *sites.ROUTES,
     *firmware.ROUTES,
     *logs.ROUTES,
+    *technician.ROUTES,
+    *fleetwide.ROUTES,
     *people.ROUTES,
 ]
 STATUS = {

@@ -28,6 +28,7 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
+from voltyard.web.console.rooms import TechnicianRooms
 from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
@@ -112,6 +113,7 @@ class Deps:
     product: str = "voltyard"
     firmware: FirmwareService | None = None
     diagnostics: DiagnosticsService | None = None
+    technician: TechnicianRooms | None = None
 
 
 @dataclass(slots=True)

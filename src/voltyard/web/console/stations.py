@@ -1,5 +1,6 @@
 """Chargers: the list, one charger with its values and commands, its OCPP log, approval."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +11,20 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.chargers.model import FrameFilter, StationFilter, StationState
+from voltyard.chargers.stretch import line
 from voltyard.errors import Invalid, NotFound
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.commands import BY_NAME, COMMANDS, CommandSpec, InputKind
 from voltyard.web.console.common import paging, posted, query, search_text
+from voltyard.web.console.technician import rooms_of
 from voltyard.web.console.views import FrameRow, Paging, StationRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
 from voltyard.web.ui import Ui
 
 LOG_PAGE = 60
+STRETCH_MAX = 100_000
+STRETCH_PART = 500
 
 
 @get("/chargers")
@@ -169,9 +174,47 @@ async def frame_page(
         "frame.html",
         row=station.row,
         frame=frame,
-        fields=readable(frame.payload),
-        answer_fields=readable(frame.answer_payload),
+        fields=_fields(ui, station_id, frame.row, frame.payload),
+        answer_fields=_fields(ui, station_id, frame.answer, frame.answer_payload),
     )
+
+
+def _fields(
+    ui: Ui, station_id: UUID, row: FrameRow | None, payload: str
+) -> list[tuple[int, str, str, str]]:
+    """With units and local instants where the rooms are there to read it."""
+    rooms = ui.deps.technician
+    if rooms is None or row is None:
+        return [(*line, "") for line in readable(payload)]
+    version = rooms.chargers.version(station_id)
+    read = rooms.chargers.spoken().read(version, row.action, row.kind, payload, ui.zone)
+    return [(field.depth, field.name, field.text, field.note) for field in read]
+
+
+@get("/chargers/{station_id:uuid}/stretch.jsonl")
+async def stretch_export(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Stream:
+    """A stretch of the log, oldest first, that a test can replay."""
+    rooms = rooms_of(ui)
+    station = rooms.chargers.station_view(ui.who.org_id, station_id).station
+    version, wanted = rooms.chargers.version(station_id), _frame_filter(ui)
+
+    async def lines() -> AsyncIterator[bytes]:
+        for offset in range(0, STRETCH_MAX, STRETCH_PART):
+            part = await rooms.chargers.frames(
+                ui.who.org_id,
+                station_id,
+                wanted,
+                limit=STRETCH_PART,
+                offset=offset,
+                oldest_first=True,
+            )
+            yield b"".join(line(frame, station.identity, version) for frame in part)
+            if len(part) < STRETCH_PART:
+                return
+
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in station.identity)
+    headers = {"content-disposition": f'attachment; filename="log-{name}.jsonl"'}
+    return Stream(lines(), media_type="application/jsonl", headers=headers)
 
 
 def readable(payload: str) -> list[tuple[int, str, str]]:
@@ -289,4 +332,5 @@ ROUTES = [
     log_page,
     log_export,
     frame_page,
+    stretch_export,
 ]
