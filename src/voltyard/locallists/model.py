@@ -222,6 +222,15 @@ def reaches(tokens: Iterable[tuple[Token, Vehicle | None]], now: datetime) -> di
     }
 
 
+def holds_more(known: LocalList, reach: Mapping[str, Reach]) -> bool:
+    """Whether a charger was told to accept a token that may not charge at all any more."""
+    return any(
+        standing.startswith(AuthorisationStatus.ACCEPTED.value)
+        and token_of(name).value.casefold() not in reach
+        for name, standing in known.entries.items()
+    )
+
+
 def revoked(before: Mapping[str, Reach], after: Mapping[str, Reach]) -> bool:
     """Whether any token may charge at fewer places than it could."""
     for value, had in before.items():

@@ -41,6 +41,7 @@ from voltyard.locallists.model import (
     Step,
     Wanted,
     differs,
+    holds_more,
     reaches,
     revoked,
     steps,
@@ -128,7 +129,22 @@ class LocalListService:
         now = self._clock.now()
         for org_id in sorted({evse.org_id for evse in self._stations.evses()}):
             self._reaches[org_id] = reaches(await self._tokens(org_id), now)
+            await self._revoked_meanwhile(org_id)
         self._ticked_at = now
+
+    async def _revoked_meanwhile(self, org_id: UUID) -> None:
+        """A server that stopped between a revocation and its mark makes the mark now."""
+        reach = self._reaches[org_id]
+        stale = [
+            each
+            for each in self._lists.values()
+            if each.org_id == org_id and not each.clear_cache and holds_more(each, reach)
+        ]
+        if stale:
+            async with transaction(self._database, of(org_id)) as tx:
+                await store.mark(tx, org_id, [each.station_id for each in stale])
+        for each in stale:
+            self._lists[each.station_id] = replace(each, clear_cache=True)
 
     def listen(self) -> None:
         bus = self._bus
@@ -155,7 +171,7 @@ class LocalListService:
             tokens = await self._fleets.all_tokens(org_id)
             instants = [at for token in tokens for at in (token.valid_from, token.valid_until)]
             if last is not None and any(at is not None and last < at <= now for at in instants):
-                await self._tokens_changed(org_id)
+                await self._tokens_changed(org_id, by_time=True)
 
     # People
 
@@ -203,13 +219,16 @@ class LocalListService:
     async def _on_tokens(self, event: TokensChanged | VehiclesChanged) -> None:
         await self._tokens_changed(event.org_id)
 
-    async def _tokens_changed(self, org_id: UUID) -> None:
-        """Every connected charger of theirs, spread; who lost a right is forgotten by caches."""
+    async def _tokens_changed(self, org_id: UUID, *, by_time: bool = False) -> None:
+        """Every connected charger of theirs, spread; who lost a right is forgotten by caches.
+
+        What ends ``by_time`` ends in caches too: the answers in them carry their expiry.
+        """
         after = reaches(await self._tokens(org_id), self._clock.now())
         before = self._reaches.get(org_id)
         self._reaches[org_id] = after
         stations = self._stations.list_stations(org_id)
-        if before is not None and revoked(before, after):
+        if before is not None and not by_time and revoked(before, after):
             mine = [v.station for v in stations if v.station.state is StationState.APPROVED]
             async with transaction(self._database, of(org_id)) as tx:
                 await store.mark(tx, org_id, [station.id for station in mine])

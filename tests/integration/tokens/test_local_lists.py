@@ -142,6 +142,26 @@ def test_a_charger_that_was_away_at_a_revocation_clears_its_cache_when_it_is_bac
     one_yard(play)
 
 
+def test_a_revocation_that_a_crash_kept_from_being_marked_is_marked_at_the_start(
+    one_yard: Run,
+) -> None:
+    async def play(yard: TokenYard) -> None:
+        made = await yard.token("A")
+        await yard.after(60)
+        yard.charger.uplink.drop(600)
+        await yard.after(5)
+        lists = yard.core.local_lists
+        lists._reaches.clear()  # as if the process had died before it heard of it
+        await yard.core.fleets.delete_token(yard.who, made.id)
+        assert not (await known(yard)).clear_cache
+        await lists.load()
+        assert (await known(yard)).clear_cache
+        await yard.after(1200)
+        assert (await known(yard)).cache_word == "Accepted"
+
+    one_yard(play)
+
+
 def test_a_token_ends_on_the_list_when_its_time_ends(one_yard: Run) -> None:
     async def play(yard: TokenYard) -> None:
         await yard.token("A", valid_until=yard.clock.now() + timedelta(hours=1))
@@ -152,6 +172,7 @@ def test_a_token_ends_on_the_list_when_its_time_ends(one_yard: Run) -> None:
         await yard.core.local_lists.tick()
         await yard.after(60)
         assert set(yard.charger.tokens.list) == {"B"}
+        assert yard.asked("ClearCache") == [], "its answers carried their expiry"
 
     one_yard(play)
 
