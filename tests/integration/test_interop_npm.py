@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.interop.house import PASSWORD, TOKEN, House, house
 from tests.interop.process import INTEROP, NODE, package, program
 from tests.interop.tale import charges_under_our_limit, limit
@@ -24,11 +26,14 @@ def cli(here: House, command: str, identity: str, *more: str) -> list[str]:
     return [str(NODE), str(script), command, *who, *more]
 
 
-async def test_ocpp_rpc_in_strict_mode_charges_under_our_limit(database: PostgresDatabase) -> None:
+@pytest.mark.parametrize("program_file", ["charge_point.mjs", "charge_point_201.mjs"])
+async def test_ocpp_rpc_in_strict_mode_charges_under_our_limit(
+    database: PostgresDatabase, program_file: str
+) -> None:
     package("ocpp-rpc")
     async with house(database) as here:
         station = await here.add("NPM-RPC")
-        script = str(INTEROP / "charge_point.mjs")
+        script = str(INTEROP / program_file)
         command = [str(NODE), script, here.url, "NPM-RPC", PASSWORD, TOKEN]
         async with program(*command) as point:
             await charges_under_our_limit(here, point, station)
