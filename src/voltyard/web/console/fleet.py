@@ -175,6 +175,8 @@ async def token_page(ui: NamedDependency[Ui], token_id: FromPath[UUID]) -> Respo
         "vehicle_id": str(token.vehicle_id or ""),
         "label": token.label,
         "blocked": "on" if token.blocked else "",
+        "group_id": token.group_id,
+        "concurrent": "on" if token.concurrent else "",
     }
     return await _token_form(ui, token, values)
 
@@ -196,10 +198,12 @@ async def _save_token(ui: Ui, token: TokenRow | None) -> Response[Any]:
         kind = form.one_of("kind", TokenKind) or TokenKind.RFID
         read = TokenDraft(
             kind=kind.value,
-            value=form.text("value", required=True, longest=64),
+            value=form.text("value", required=True, longest=255),
             vehicle_id=form.id("vehicle_id"),
             label=form.text("label", longest=80),
             blocked=form.flag("blocked"),
+            group_id=form.text("group_id", longest=36),
+            concurrent=form.flag("concurrent"),
         )
         form.check()
         await ui.data.save_token(ui.who, None if token is None else token.id, read)

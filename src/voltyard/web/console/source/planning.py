@@ -279,8 +279,6 @@ def _vehicle_row(vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]) -> v.
 _NOT_ON_THE_FORM = (
     "valid_from",
     "valid_until",
-    "group_id",
-    "concurrent",
     "site_ids",
     "area_ids",
 )
@@ -296,4 +294,6 @@ def _token_row(token: Token, vehicles: Mapping[UUID, Vehicle]) -> v.TokenRow:
         vehicle=vehicle.name if vehicle else None,
         label=token.label,
         blocked=token.blocked,
+        group_id=token.group_id,
+        concurrent=token.concurrent,
     )

@@ -30,3 +30,5 @@ class TokenRow:
     label: str = ""
     blocked: bool = False
     last_used_at: datetime | None = None
+    group_id: str = ""
+    concurrent: bool = False
