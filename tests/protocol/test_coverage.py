@@ -12,9 +12,8 @@ from voltyard.errors import Invalid
 from voltyard.ocpp.routing import State
 from voltyard.ocpp.speech import OcppSpeech
 
-COVERAGE = tomllib.loads(
-    (Path(__file__).parents[2] / "docs" / "coverage.toml").read_text(encoding="utf-8")
-)
+ROOT = Path(__file__).parents[2]
+COVERAGE = tomllib.loads((ROOT / "docs" / "coverage.toml").read_text(encoding="utf-8"))
 
 
 def sent(version: str) -> set[str]:
@@ -58,3 +57,30 @@ def test_what_is_called_sent_is_sent(version: str) -> None:
     assert sent(version) == {
         message.action for message in MESSAGES[version].values() if message.sent is State.DONE
     }
+
+
+def named_tests() -> list[str]:
+    """Every test that the file names."""
+    named = {test for version in COVERAGE["tests"].values() for test in version.values()}
+    cases = (case for version in COVERAGE["use_cases"].values() for case in version.values())
+    return sorted(named | {case["test"] for case in cases if case["done"]})
+
+
+@pytest.mark.parametrize("version", DIALECTS)
+def test_every_message_names_its_test(version: str) -> None:
+    assert set(COVERAGE["tests"][version]) == set(MESSAGES[version])
+
+
+@pytest.mark.parametrize("name", named_tests())
+def test_a_named_test_exists(name: str) -> None:
+    path, _, function = name.partition("::")
+    source = (ROOT / path).read_text(encoding="utf-8")
+    assert f"def {function}(" in source
+
+
+@pytest.mark.parametrize("version", ["2.0.1", "2.1"])
+def test_a_use_case_is_proven_or_says_why_not(version: str) -> None:
+    for number, case in COVERAGE["use_cases"][version].items():
+        assert case["name"], number
+        assert ("test" in case) == case["done"], number
+        assert ("why" in case) != case["done"], number

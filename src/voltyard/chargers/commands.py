@@ -163,14 +163,14 @@ class MonitorBase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SetMonitorBase:
-    """Which set of monitors is active; all but ``all`` remove what was set (2.0.1 N05)."""
+    """Which set of monitors is active; all but ``all`` remove what was set (2.0.1 N03)."""
 
     base: MonitorBase
 
 
 @dataclass(frozen=True, slots=True)
 class SetMonitorLevel:
-    """Only events of this severity or a graver one are told (2.0.1 N03)."""
+    """Only events of this severity or a graver one are told (2.0.1 N05)."""
 
     severity: int
 

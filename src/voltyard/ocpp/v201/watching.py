@@ -114,13 +114,13 @@ def read_monitors(command: ReadMonitors, now: datetime) -> Expressed:
 
 
 def set_monitor_base(command: SetMonitorBase, now: datetime) -> Expressed:
-    """N05."""
+    """N03."""
     request = SetMonitoringBase(monitoring_base=BASES[command.base])
     return single(outgoing(MESSAGES, request, _said))
 
 
 def set_monitor_level(command: SetMonitorLevel, now: datetime) -> Expressed:
-    """N03."""
+    """N05."""
     _check_severity(command.severity)
     return single(outgoing(MESSAGES, SetMonitoringLevel(severity=command.severity), _said))
 
