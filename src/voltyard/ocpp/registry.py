@@ -2,7 +2,7 @@
 
 A row names a module and an action; the module holds the request as ``<Action>`` and the response
 as ``<Action>Response``. To handle a message that is only noted, give its row to ``received`` with
-a handler; to send one that waits, register its expression in orders.py and make it ``sent``.
+a handler. Whatever we may send can be sent by its name; a command of its own is in orders.py.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,8 @@ def noted(module: ModuleType, action: str, handler: Handler | None = None) -> Me
 
 
 def sent(module: ModuleType, action: str) -> Message:
-    """We call it: some command is expressed so."""
+    """We call it: some command is expressed so, or somebody by its name (anything.py)."""
     return Message(*_parts(module, action), sent=State.DONE)
-
-
-def later(module: ModuleType, action: str) -> Message:
-    """We may call it, and no command does yet."""
-    return Message(*_parts(module, action), sent=State.LATER)
 
 
 def both(module: ModuleType, action: str, handler: Handler) -> Message:

@@ -57,11 +57,10 @@ Handler = Callable[[Exchange, Any], Awaitable[Wire | None]]
 
 
 class State(StrEnum):
-    """How far a message is: handled or sent, acknowledged and kept in the log, or not yet sent."""
+    """How far a message is: handled or sent, or acknowledged and kept in the log."""
 
     DONE = "done"
     LOGGED = "logged"
-    LATER = "later"
 
 
 @dataclass(frozen=True, slots=True)
