@@ -40,6 +40,8 @@ from voltyard.firmware.commands import NewCampaign, NewImage
 from voltyard.firmware.events import CampaignChanged
 from voltyard.firmware.model import Rollout
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.reservations.commands import NewReservation
+from voltyard.reservations.model import ReservationState
 from voltyard.serving import Server, running
 from voltyard.sessions.events import SessionEnded, SessionStarted
 from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken
@@ -145,11 +147,18 @@ async def test_it_is_reserved_and_charges_then(
         assert (await yard.ask(CancelReservation(7))).accepted
         await yard.status("available")
 
+        core = yard.server.core
+        (evse,) = core.chargers.station_view(yard.who.org_id, yard.station_id).evses
+        wish = NewReservation(yard.station_id, TOKEN, until_at, evse.id)
+        kept = await core.reservations.reserve(yard.who, wish)
+        await yard.status("reserved")
         await point.press("\n")
         started = await yard.until(lambda event: isinstance(event, SessionStarted))
-        session = await yard.server.core.sessions.session(yard.who.org_id, started.session_id)
+        session = await core.sessions.session(yard.who.org_id, started.session_id)
         assert (await yard.ask(RemoteStop(session.transaction_ref))).accepted
         await yard.until(lambda event: isinstance(event, SessionEnded))
+        used = await core.reservations.reservation(yard.who, kept.id)
+        assert (used.state, used.session_id) == (ReservationState.USED, session.id)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
