@@ -18,6 +18,8 @@ from voltyard.sessions.tokens import key, spellings
 
 EXPECTED_FOR = timedelta(minutes=10)
 EXPECTED_MAX = 10_000
+POLICY_FOR = timedelta(days=1)
+"""How long a charger's cache may let in whom nobody knows: a site's policy may change."""
 PASSING_FOR = timedelta(minutes=1)
 """How long an answer holds that another moment may change."""
 
@@ -70,7 +72,7 @@ class Authoriser:
     ) -> Authorisation:
         """``replayed`` tells of the past: where the token is now does not matter then."""
         if token is None or not token.value or token.kind is TokenKind.NONE:
-            return await self._by_policy(place, "no token")
+            return await self._by_policy(place, "no token", now)
         found, vehicle = await self._look_up(place.org_id, token)
         group = "" if found is None else found.group_id
         if not replayed and self._kept_for_others(place, token, group, now):
@@ -85,7 +87,7 @@ class Authoriser:
         if found is None:
             if self._kept_for(place, token, now):
                 return Authorisation(AuthorisationStatus.ACCEPTED, None, True, "reserved")
-            return await self._by_policy(place, "unknown token")
+            return await self._by_policy(place, "unknown token", now)
         return await self._judged(place, token, found, vehicle, now, replayed=replayed)
 
     async def group_of(self, org_id: UUID, token: IdToken) -> str:
@@ -186,10 +188,13 @@ class Authoriser:
         vehicle_id = found.vehicle_id if vehicle is None else vehicle.id
         return Authorisation(status, vehicle_id, True, reason, found.group_id, until_at)
 
-    async def _by_policy(self, place: Place, reason: str) -> Authorisation:
+    async def _by_policy(self, place: Place, reason: str, now: datetime) -> Authorisation:
         """A station that belongs to no site yet lets nobody unknown charge."""
         if place.site_id is not None:
             policy = await self._policies.policy(place.site_id)
             if policy.unknown_token == "accept":
-                return Authorisation(AuthorisationStatus.ACCEPTED, None, False, reason)
+                until_at = now + POLICY_FOR
+                return Authorisation(
+                    AuthorisationStatus.ACCEPTED, None, False, reason, until_at=until_at
+                )
         return Authorisation(AuthorisationStatus.UNKNOWN, None, False, reason)

@@ -47,6 +47,8 @@ async def test_unknown_tokens_by_the_sites_policy(
     assert ack.authorisation is not None
     assert ack.authorisation.status is status
     assert (await yard.only()).authorisation == status.value
+    day = START_AT + timedelta(days=1)
+    assert ack.authorisation.until_at == (day if status is A.ACCEPTED else None)
 
 
 async def test_a_mac_is_known_however_it_is_written(yard: Yard) -> None:
