@@ -22,6 +22,7 @@ from voltyard.chargers.commands import (
 from voltyard.chargers.events import StationApproved, StationBooted
 from voltyard.chargers.model import ConfigRow, Station, StationState
 from voltyard.chargers.service import ChargerService
+from voltyard.chargers.settings import SINGLE_MESSAGE, named
 from voltyard.clock import Clock
 from voltyard.configuration import store
 from voltyard.configuration.events import DriftChanged
@@ -38,6 +39,7 @@ AGAIN_AFTER = timedelta(hours=6)
 AT_ONCE = 16
 PER_SWEEP = 200
 WRITES_MAX = 20
+KEYS_PER_READ = 10
 TIMEOUT_S = 30.0
 REPAIRED_KEPT = timedelta(days=30)
 WHO = "voltyard"
@@ -157,10 +159,15 @@ class Keeper:
     async def _read(
         self, station_id: UUID, goals: Mapping[str, Goal]
     ) -> dict[str, ConfigRow | None]:
-        command = ReadConfiguration(tuple(goals))
-        result = await self._chargers.command(station_id, command, WHO, timeout_s=TIMEOUT_S)
-        rows: Iterable[ConfigRow] = result.detail.get("rows", ())
-        told = {row.key.casefold(): row for row in rows if row.attribute == "Actual"}
+        """Some keys a message, as chargers bound them; what its version has no key for is none."""
+        version = self._chargers.version(station_id)
+        keys = [key for key in goals if version in SINGLE_MESSAGE or named(key, version).component]
+        told: dict[str, ConfigRow] = {}
+        for start in range(0, len(keys), KEYS_PER_READ):
+            command = ReadConfiguration(tuple(keys[start : start + KEYS_PER_READ]))
+            result = await self._chargers.command(station_id, command, WHO, timeout_s=TIMEOUT_S)
+            rows: Iterable[ConfigRow] = result.detail.get("rows", ())
+            told |= {row.key.casefold(): row for row in rows if row.attribute == "Actual"}
         return {key: told.get(key.casefold()) for key in goals}
 
     def _compared(

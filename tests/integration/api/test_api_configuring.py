@@ -165,6 +165,33 @@ async def test_the_more_specific_template_decides_and_no_password_is_taken(
     assert "HeartbeatInterval" in governed
 
 
+async def test_keys_of_another_version_are_told_and_many_are_read_in_parts(
+    world: World, tenant: Tenant
+) -> None:
+    def say(action: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        data = payload.get("getVariableData", ())
+        results = [{"attributeStatus": "Accepted", "attributeValue": "1", **one} for one in data]
+        return {"getVariableResult": results}
+
+    new = await plug(world, tenant, "CP-2", "2.0.1", say=say)
+    wanted = [{"key": "HeartbeatInterval", "value": "1"}, {"key": "A.B", "value": "1"}]
+    await tenant.post("/templates", {**TEMPLATE, "wanted": wanted})
+    found = await world.core.configuration.keeper.look(new.station.id)
+    assert [(row.key, row.state.value) for row in found] == [("HeartbeatInterval", "unknown_key")]
+    keys = Keys()
+    keys.kept = {f"K{number}": "1" for number in range(25)}
+    old = await plug(world, tenant, "CP-1", say=keys)
+    wanted = [{"key": key, "value": "1"} for key in keys.kept]
+    await tenant.post(
+        "/templates", {**TEMPLATE, "name": "Many", "version": "1.6", "wanted": wanted}
+    )
+    old.heard.clear()
+    await world.core.configuration.keeper.look(old.station.id)
+    sizes = [len(payload["key"]) for _, payload in old.heard if "key" in payload]
+    assert max(sizes) <= 10
+    assert sum(sizes) >= 25
+
+
 async def test_makes_decide_how_their_chargers_are_limited(world: World, tenant: Tenant) -> None:
     await world.core.configuration.load()
     link = await plug(world, tenant, make=("ABB", "Terra AC W22"))
