@@ -53,9 +53,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         secure_cookies=settings.cookie_secure or bool(settings.http_tls_cert),
         firmware=core.firmware,
         diagnostics=core.diagnostics,
-        technician=TechnicianRooms(
-            core.chargers, core.configuration, core.monitoring, core.bulk
-        ),
+        technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
     )
     api = ApiDeps(
         tenancy=core.tenancy,

@@ -79,9 +79,7 @@ MESSAGES = registry(
     sent(diagnostics, "CustomerInformation"),
     noted(diagnostics, "NotifyCustomerInformation"),
     received(monitoring, "NotifyEvent", told.notify_event),
-    received(
-        monitoring, "NotifyMonitoringReport", told.notify_monitoring_report
-    ),
+    received(monitoring, "NotifyMonitoringReport", told.notify_monitoring_report),
     sent(monitoring, "GetMonitoringReport"),
     sent(monitoring, "SetMonitoringBase"),
     sent(monitoring, "SetMonitoringLevel"),

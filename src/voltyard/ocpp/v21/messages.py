@@ -102,9 +102,7 @@ MESSAGES = registry(
     sent(diagnostics, "CustomerInformation"),
     noted(diagnostics, "NotifyCustomerInformation"),
     received(monitoring, "NotifyEvent", told_201.notify_event),
-    received(
-        monitoring, "NotifyMonitoringReport", told_201.notify_monitoring_report
-    ),
+    received(monitoring, "NotifyMonitoringReport", told_201.notify_monitoring_report),
     sent(monitoring, "GetMonitoringReport"),
     sent(monitoring, "SetMonitoringBase"),
     sent(monitoring, "SetMonitoringLevel"),
