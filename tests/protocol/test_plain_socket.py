@@ -94,6 +94,7 @@ async def test_what_comes_after_a_goodbye_is_not_heard() -> None:
         (frame(Opcode.CONT, b"alone"), 1002),
         (b"\x81\xff" + (1 << 40).to_bytes(8, "big") + b"mask", 1009),
     ],
+    ids=["unmasked", "reserved bit", "lone continuation", "too long"],
 )
 async def test_broken_frames_end_the_connection_as_the_standard_has_it(
     broken: bytes, code: int

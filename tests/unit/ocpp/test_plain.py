@@ -63,6 +63,7 @@ def test_a_very_long_text_of_ours() -> None:
         sent(Opcode.TEXT, b"x" * plain.KEPT_MAX_BYTES),
         b"\xc1" + sent(Opcode.TEXT, b"reserved bit")[1:],
     ],
+    ids=["a part", "continuation", "binary", "unmasked", "too long", "reserved bit"],
 )
 def test_what_is_not_ordinary_is_left_to_the_library(strange: bytes) -> None:
     ordinary = sent(Opcode.TEXT, b"ordinary")
