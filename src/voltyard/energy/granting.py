@@ -20,6 +20,9 @@ from voltyard.sites.model import ElectricalTree
 
 MAX_ROUNDS = 4
 TAPER_STEP_W = 1000.0
+CLOSE_STEP_W = 250.0
+CLOSE_BAND_W = 500.0
+"""Under overload limits follow a tapering vehicle in smaller steps: others need what it leaves."""
 _NOTHING = FailsafeLevel(0.0, 0.0)
 
 
@@ -35,6 +38,11 @@ class GrantInput:
     levels: Mapping[UUID, FailsafeLevel]
     other_w: Mapping[UUID, float]
     dead_band_w: float = 2000.0
+
+    @property
+    def overload(self) -> bool:
+        """Whether not everybody can be ready."""
+        return self.plan is not None and self.plan.stats.overload
 
 
 def targets(board: Board, given: GrantInput) -> Allocation:
@@ -104,8 +112,8 @@ def _share(
             node_budget_w={}
             if given.plan is None
             else {n: given.plan.node_power_at(n, given.now) for n in sorted(given.plan.tight)},
-            opportunistic=given.plan is not None and given.plan.stats.overload,
-            dead_band_w=given.dead_band_w,
+            opportunistic=given.overload,
+            dead_band_w=CLOSE_BAND_W if given.overload else given.dead_band_w,
         )
     )
 
@@ -119,7 +127,7 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         return None
     done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
     whole_amps = in_amps(outlet.evse, outlet.station.quirks)
-    want_w = 0.0 if done else outlet.settable_w(_takes_w(present, outlet))
+    want_w = 0.0 if done else outlet.settable_w(_takes_w(present, outlet, closely=given.overload))
     least_w = max(present.min_power_w, least_power_w(outlet))
     made = Candidate(
         evse_id=evse_id,
@@ -134,10 +142,11 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
     return _as_planned(made, present, given)
 
 
-def _takes_w(present: Present, outlet: Outlet) -> float:
+def _takes_w(present: Present, outlet: Outlet, *, closely: bool) -> float:
     """What it takes; as it tapers, its limit follows in steps, not with every reading."""
-    takes_w, held_w = present.takes_w, outlet.granted_w
-    close = takes_w < held_w <= min(takes_w + TAPER_STEP_W, present.max_power_w)
+    takes_w, held_w = present.takes_w(closely=closely), outlet.granted_w
+    step_w = CLOSE_STEP_W if closely else TAPER_STEP_W
+    close = takes_w < held_w <= min(takes_w + step_w, present.max_power_w)
     return held_w if close else takes_w
 
 

@@ -54,13 +54,15 @@ class Present:
     soc_pct: float | None
     now: datetime | None = None
 
-    @property
-    def takes_w(self) -> float:
-        """The most it can take at its present state of charge, with a little to spare."""
+    def takes_w(self, *, closely: bool = False) -> float:
+        """The most it can take at its present state of charge, with a little to spare.
+
+        ``closely``: with hardly any, where every watt that is kept free makes another one late.
+        """
         if self.curve is None or self.soc_pct is None:
             return self.max_power_w
-        soc_pct = self.soc_pct + self._gained_pct()
-        return min(self.max_power_w, self.curve.power_at(soc_pct, self.max_power_w) * 1.01 + 300.0)
+        curve_w = self.curve.power_at(self.soc_pct + self._gained_pct(), self.max_power_w)
+        return min(self.max_power_w, curve_w * 1.002 + 50.0 if closely else curve_w * 1.01 + 300.0)
 
     def _gained_pct(self) -> float:
         """What it gained since the last reading: a tapering vehicle soon takes less than then."""

@@ -51,5 +51,5 @@ def test_a_tapering_vehicle_is_granted_for_where_it_is_by_now() -> None:
         curve=CURVE,
     )
     soon = replace(curved, now=EVENING + timedelta(seconds=60))
-    assert soon.takes_w < replace(curved, now=EVENING).takes_w
-    assert replace(curved, now=EVENING + timedelta(hours=5)).takes_w > 0.9 * soon.takes_w
+    assert soon.takes_w() < replace(curved, now=EVENING).takes_w()
+    assert replace(curved, now=EVENING + timedelta(hours=5)).takes_w() > 0.9 * soon.takes_w()
