@@ -58,3 +58,19 @@ def test_a_charger_that_takes_no_limits_is_not_locked_out_and_the_others_make_ro
     assert not any(truth.exceedances for truth in done.truths.values())
     served = {session.station for session in done.sessions if session.energy_wh > 10_000.0}
     assert served == {station.identity for station in depot.stations}
+
+
+def test_a_charger_that_takes_no_limits_and_fits_nowhere_is_switched_off_until_it_takes_one(
+    night: RunNight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    depot = lower_limit(everybody_there(3, 6), 90_000.0)
+    stubborn = depot.stations[0].identity
+    began_at = depot.start_at - timedelta(hours=1)
+    plan = FaultPlan((Fault(began_at, FaultKind.REJECT_PROFILE, 5_400.0),))
+    monkeypatch.setattr(night_module, "fault_plans", lambda *_: {stubborn: plan})
+    done = night([depot], seed=3)
+    assert not done.errors
+    assert not any(truth.exceedances for truth in done.truths.values())
+    served = {session.station for session in done.sessions if session.energy_wh > 1_000.0}
+    assert {station.identity for station in depot.stations[1:]} <= served
+    assert stubborn in served, "an hour and a half later it took its limit, and charged"

@@ -31,17 +31,21 @@ class Verdict(StrEnum):
     """It holds its fail-safe limit, or none is asked of it."""
     UNLIMITED = "unlimited"
     """It took none in time: accepted, and counted at its full power."""
+    TOO_MUCH = "too_much"
+    """It took none, and its full power fits nowhere: it is switched off before it is accepted."""
 
 
 @dataclass(slots=True)
 class Hold:
-    """``link`` is the connection it booted on; ``asked`` that it was told to boot again."""
+    """``link`` is the connection it booted on; ``asked`` that it was told to boot
+    again, ``switched_off`` that its outlets were told to give nothing."""
 
     since: datetime
     heard_at: datetime
     link: object
     room_since: datetime | None = None
     asked: bool = False
+    switched_off: bool = False
 
 
 class Holds:
@@ -85,9 +89,10 @@ class Holds:
         if not refused and now < hold.since + timedelta(seconds=rules.install_s):
             return Verdict.WAIT
         hold.room_since = hold.room_since or now
-        if fits() or now >= hold.room_since + timedelta(seconds=rules.room_s):
+        if hold.switched_off or fits():
             return Verdict.UNLIMITED
-        return Verdict.WAIT
+        over = now >= hold.room_since + timedelta(seconds=rules.room_s)
+        return Verdict.TOO_MUCH if over else Verdict.WAIT
 
     def over(self, station_ids: Iterable[UUID]) -> None:
         """They were accepted."""

@@ -204,6 +204,15 @@ class Commander:
                 log.warning("%s ignores its limit: %s", outlet.station.identity, command)
                 self.tell(link, command)
 
+    def shut(self, link: StationLink, outlets: Iterable[Outlet], now: datetime) -> None:
+        """Switch off outlets that take no limit, until they take one."""
+        for outlet in outlets:
+            log.warning(
+                "%s takes no limit, and its full power fits nowhere: switched off",
+                outlet.station.identity,
+            )
+            self.tell(link, outlet.shut(now))
+
     def tell(self, link: StationLink, command: Command) -> None:
         """A command whose answer only calls for a new look."""
         self._sender.send(link, command, lambda _: self._news(False))

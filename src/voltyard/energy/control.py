@@ -219,7 +219,7 @@ class SiteController:
     def boot_verdict(self, station_id: UUID) -> Verdict:
         """Whether a charger that booted may be accepted now. If so, it waits no longer."""
         verdict = self._verdict(station_id, self._clock.now())
-        if verdict is not Verdict.WAIT:
+        if verdict in (Verdict.READY, Verdict.UNLIMITED):
             self._holds.over([station_id])
         if verdict is Verdict.UNLIMITED:
             for outlet in self.board.of_station(station_id):
@@ -292,7 +292,11 @@ class SiteController:
             link = self._parts.links.link(station_id)
             if hold.asked or link is not hold.link or link is None:
                 continue
-            if self._verdict(station_id, now) is not Verdict.WAIT:
+            verdict = self._verdict(station_id, now)
+            if verdict is Verdict.TOO_MUCH:
+                hold.switched_off = True
+                self._commander.shut(link, self.board.of_station(station_id), now)
+            elif verdict is not Verdict.WAIT:
                 hold.asked = True
                 self._commander.tell(link, Trigger("boot"))
 

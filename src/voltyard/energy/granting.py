@@ -81,6 +81,8 @@ def targets(board: Board, given: GrantInput) -> Allocation:
 
 def floor_of(outlet: Outlet, given: GrantInput) -> float:
     """What an EVSE counts at whatever it is granted."""
+    if outlet.is_shut:
+        return 0.0
     if not outlet.is_controllable:
         return outlet.counted_w(given.now)
     level = given.levels.get(outlet.evse.id, _NOTHING)

@@ -77,7 +77,8 @@ class Outlet:
     ``heard`` is True once the charger answered or spoke since it last connected; until then it
     counts as offline. ``commissioned`` is False for a charger that never connected: nothing is
     known to be there, so it counts as nothing. ``says_idle``: since it last connected the charger
-    said that no transaction runs here. ``fresh``: it booted, and its fail-safe limit was not sent.
+    said that no transaction runs here. ``takes_no_limit``: it was switched off because of that.
+    ``fresh``: it booted, and its fail-safe limit was not sent.
     """
 
     evse: Evse
@@ -105,13 +106,20 @@ class Outlet:
     off_since: datetime | None = None
     unsaved: bool = False
     says_idle: bool = False
+    takes_no_limit: bool = False
 
     def counted_w(self, now: datetime) -> float:
         """The most this EVSE may draw as far as anybody knows."""
-        if not self.commissioned:
+        if not self.commissioned or self.is_shut:
             return 0.0
         ceiling_w = self.held.at(now).ceiling_w
         return max(ceiling_w, self.obedience.counted_w(self.evse.max_power_w))
+
+    @property
+    def is_shut(self) -> bool:
+        """Switched off by us, and it says that it is."""
+        off = self.takes_no_limit and self.connected and self.session is None
+        return off and self.evse.status is EvseStatus.UNAVAILABLE
 
     def settable_w(self, power_w: float) -> float:
         return settable_w(self.evse, self.station.quirks, power_w)
@@ -379,8 +387,18 @@ class Outlet:
             seconds=STOP_AGAIN_S
         )
 
+    def shut(self, now: datetime) -> Command:
+        """Out of service until it takes a limit."""
+        self.off_since, self.takes_no_limit = now, True
+        return SetAvailability(self.evse.number, operative=False)
+
     def _back_on(self, now: datetime) -> Command | None:
         assert self.off_since is not None
+        if self.takes_no_limit:
+            if self.reinstall or self.held.fallback_state is FallbackState.FAILED:
+                return None
+            self.off_since, self.takes_no_limit = None, False
+            return SetAvailability(self.evse.number, operative=True)
         if self.obedience.step >= Step.FENCED or now < self.off_since + timedelta(
             seconds=OFF_FOR_S
         ):

@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 LEASE_S = 30.0
 _DECISIONS = {
     Verdict.WAIT: BootDecision.WAIT,
+    Verdict.TOO_MUCH: BootDecision.WAIT,
     Verdict.READY: BootDecision.ACCEPT,
     Verdict.UNLIMITED: BootDecision.ACCEPT_UNLIMITED,
 }
