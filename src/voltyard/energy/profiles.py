@@ -7,7 +7,7 @@ from voltyard.chargers.commands import CommandResult, LimitPurpose, SchedulePeri
 from voltyard.chargers.model import CurrentType, Evse, LimitHolder, Quirks
 from voltyard.units import amps_to_watts, floor_amps, watts_to_amps
 
-BACKDATE_S = 60
+BACKDATE_S = 300
 """Live limits start this much in the past, so that a charger whose clock is slow obeys at once."""
 
 

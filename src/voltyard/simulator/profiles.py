@@ -252,7 +252,8 @@ def _watts(profile: Profile, period: Period, phases: int) -> float:
 def _origin(profile: Profile, circuit: Circuit, at: datetime) -> datetime | None:
     """When the schedule that may hold at ``at`` began; None before its first start."""
     if profile.kind is Kind.RELATIVE or profile.start_at is None:
-        return circuit.started_at
+        # A clock set back during the transaction does not take the schedule's first period away.
+        return None if circuit.started_at is None else min(circuit.started_at, at)
     if profile.kind is Kind.RECURRING and profile.recurrence is not None:
         turns = floor((at - profile.start_at) / profile.recurrence)
         return None if turns < 0 else profile.start_at + turns * profile.recurrence
