@@ -38,14 +38,16 @@ def test_the_tour_of_one_charger(browser: Browser, place: Place) -> None:
     page.goto(page.url.partition("/configuration")[0])
     page.get_by_role("link", name="Any message").click()
     page.get_by_label("Action").select_option("GetLocalListVersion")
-    page.get_by_role("button", name="Choose").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Choose").click()
     wrong += looked_at(page, "message")
     page.get_by_label("Content (JSON)").fill('{"no": 1}')
     send(page)
     expect(page.get_by_text("payload.no")).to_be_visible(timeout=LATE_MS)
     wrong += looked_at(page, "message-wrong")
     page.get_by_label("Content (JSON)").fill("{}")
-    send(page)
+    with page.expect_navigation():
+        send(page)
     expect(page.get_by_text("listVersion").or_(page.get_by_text("charger")).first).to_be_visible(
         timeout=LATE_MS
     )

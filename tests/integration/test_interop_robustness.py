@@ -83,9 +83,9 @@ async def test_unless_strict_only_what_real_chargers_do_is_let_pass(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize(
-    "anomalies", [500, pytest.param(300_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])]
-)
+@pytest.mark.long
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("anomalies", [500, 300_000])
 async def test_its_fuzzer_finds_nothing(
     database: PostgresDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture, anomalies: int
 ) -> None:
