@@ -38,9 +38,15 @@ def start_key_of(report: TransactionReport) -> str:
 
 
 def same_start(session: Session, start_key: str, report: TransactionReport) -> bool:
-    """The same content; or the same message, connector, token and meter, only dated anew."""
+    """The same content; or the same message, connector, token and meter, only dated anew.
+
+    Some chargers count messages from the beginning after a reboot: what begins after the session
+    ended is another one.
+    """
     if session.start_key == start_key:
         return True
+    if session.ended_at is not None and report.at > session.ended_at:
+        return False
     same_but_time = session.start_key.rsplit("|", 1)[0] == start_key.rsplit("|", 1)[0]
     recent = abs(report.at - session.started_at) <= RETRY_WINDOW
     return session.start_message == report.message_key and same_but_time and recent

@@ -60,6 +60,14 @@ async def test_a_retry_dated_anew_is_known_by_its_message_id(yard: Yard) -> None
     assert other.transaction_ref != first.transaction_ref, "ids are counted anew after a reboot"
 
 
+async def test_a_message_id_used_again_after_the_end_begins_another_session(yard: Yard) -> None:
+    first = await yard.start(message="same")
+    await yard.stop(first.transaction_ref, minute=30, meter_wh=500_000)
+    other = await yard.start(message="same", minute=35)
+    assert other.transaction_ref != first.transaction_ref, "nothing was charged, yet it is new"
+    assert len(await yard.stored()) == 2
+
+
 async def test_a_repeated_stop_counts_once(yard: Yard) -> None:
     """citrineos-core PR 880."""
     ack = await yard.start()
