@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from voltyard.chargers.commands import LimitPurpose, SetLimit
 from voltyard.errors import Invalid
 
-# A schedule begins a little in the past, so that a charger whose clock is late obeys at once.
-CLOCK_SLACK = timedelta(seconds=60)
+# A schedule begins in the past, so that a charger whose clock is late obeys at once: one that
+# stays a whole day, so that not even local time taken for UTC leaves a charger without a limit.
+STANDING_SLACK = timedelta(days=1)
+PASSING_SLACK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Flat:
 def flat(command: SetLimit, now: datetime) -> Flat:
     """Raises Invalid for a limit no charger could understand."""
     _check(command)
-    start_at = command.start_at or now - CLOCK_SLACK
+    slack = STANDING_SLACK if command.valid_s is None else PASSING_SLACK
+    start_at = command.start_at or now - slack
     if command.limit_w is not None:
         unit, limit = "W", command.limit_w
     else:
