@@ -163,6 +163,7 @@ class Core:
             Periodic("partitions", 6 * 3600.0, self._make_partitions),
             Periodic("retention", 24 * 3600.0, self._drop_partitions),
             Periodic("sessions", 60.0, self.sessions.sweep),
+            Periodic("old refusals", 24 * 3600.0, self.sessions.drop_old_refusals),
             Periodic("departures", 30.0, self.timetable.close_overdue),
             Periodic("events", 15.0, lambda: self.retries.redeliver(self.bus)),
             Periodic("chargers", 60.0, self._maintain),
@@ -267,7 +268,9 @@ def build_core(
     monitoring = MonitoringService(database, bus, clock, chargers, alerts)
     monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
-    reservations, local_lists = _tokens(database, bus, clock, sites, fleets, chargers, sessions)
+    reservations, local_lists = _tokens(
+        database, commits, bus, clock, sites, fleets, chargers, sessions
+    )
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
@@ -280,6 +283,7 @@ def build_core(
 
 def _tokens(
     database: Database,
+    commits: GroupCommit,
     bus: Bus,
     clock: Clock,
     sites: SiteService,
@@ -294,7 +298,7 @@ def _tokens(
     reservations.listen()
     sessions.honour(reservations)
     local_lists = LocalListService(
-        database, bus, clock, stations=chargers, fleets=fleets, areas=sites
+        database, commits, bus, clock, stations=chargers, fleets=fleets, areas=sites
     )
     local_lists.listen()
     return reservations, local_lists

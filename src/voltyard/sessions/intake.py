@@ -39,6 +39,7 @@ from voltyard.sessions.model import (
     TransactionReport,
 )
 from voltyard.sessions.ports import Outlets
+from voltyard.sessions.refusals import RefusalLog
 from voltyard.sessions.tokens import clean, key, storable
 from voltyard.storage.groupcommit import GroupCommit
 
@@ -59,6 +60,7 @@ class Intake:
         outlets: Outlets,
         live: LiveBoard,
         authoriser: Authoriser,
+        refusals: RefusalLog,
     ) -> None:
         self._book = book
         self._commits = commits
@@ -67,6 +69,7 @@ class Intake:
         self._outlets = outlets
         self._live = live
         self._authoriser = authoriser
+        self._refusals = refusals
 
     async def authorise(
         self, station: StationRef, evse_number: int | None, token: IdToken
@@ -387,6 +390,7 @@ class Intake:
     ) -> Authorisation:
         now = self._clock.now()
         found = await self._authoriser.check(place, token, now, replayed=replayed)
+        self._refusals.note(place, token, found, now)
         if not found.known and token.value:
             await self._bus.publish(
                 UnknownTokenUsed(

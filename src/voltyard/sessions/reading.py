@@ -7,7 +7,9 @@ from uuid import UUID
 
 from voltyard.errors import NotFound
 from voltyard.sessions import store
-from voltyard.sessions.model import MeterSample, Session, SessionFilter
+from voltyard.sessions.model import IdToken, MeterSample, Session, SessionFilter
+from voltyard.sessions.refusals import Refusal, RefusalFilter
+from voltyard.sessions.tokens import spellings
 from voltyard.storage.engine import Database
 from voltyard.tenancy import scope
 from voltyard.units import iso_z
@@ -84,6 +86,24 @@ class SessionReads:
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.registers(tx, session_ids, since, bucket_s)
 
+    async def last_uses(self, org_id: UUID, tokens: Sequence[str]) -> Mapping[str, Session]:
+        """Each token's newest session, for those that have one; by the token as it was given."""
+        written = {each.value.upper(): token for token in tokens for each in _written(token)}
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            sessions = await store.newest_of_tokens(tx, org_id, list(written))
+        found: dict[str, Session] = {}
+        for session in sorted(sessions, key=lambda each: each.started_at):
+            found[written[(session.id_token or "").upper()]] = session
+        return found
+
+    async def refusals(
+        self, org_id: UUID, wanted: RefusalFilter, *, limit: int = 50, offset: int = 0
+    ) -> tuple[list[Refusal], int]:
+        """Newest first, and how many match in all."""
+        ways = [each.value.upper() for each in _written(wanted.token)]
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            return await store.refusals(tx, wanted, ways, limit=limit, offset=offset)
+
     async def csv_rows(
         self, org_id: UUID, wanted: SessionFilter = EVERYTHING
     ) -> AsyncIterator[tuple[str, ...]]:
@@ -98,6 +118,10 @@ class SessionReads:
             if len(found) < CSV_BATCH:
                 return
             last = found[-1]
+
+
+def _written(token: str) -> tuple[IdToken, ...]:
+    return spellings(IdToken(token)) if token else ()
 
 
 def csv_row(session: Session) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from voltyard.chargers.model import EvseStatus, StationRef
 from voltyard.clock import Clock
 from voltyard.errors import Forbidden, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
-from voltyard.sessions import fold
+from voltyard.sessions import fold, store
 from voltyard.sessions.authorisation import Authoriser, Place
 from voltyard.sessions.book import Book, Change
 from voltyard.sessions.events import SessionUpdated
@@ -29,6 +29,7 @@ from voltyard.sessions.model import (
 )
 from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.reading import SessionReads
+from voltyard.sessions.refusals import KEPT_FOR, RefusalLog
 from voltyard.sessions.sweep import SessionRules, judge
 from voltyard.storage.engine import Database, Tx
 from voltyard.storage.groupcommit import GroupCommit
@@ -74,7 +75,10 @@ class SessionService(SessionReads):
         self._rules = rules
         self._book = Book(database, commits, bus, clock, outlets, self.live)
         self._authoriser = Authoriser(tokens, policies, outlets, self._busy)
-        self._intake = Intake(self._book, commits, bus, clock, outlets, self.live, self._authoriser)
+        self._intake = Intake(
+            self._book, commits, bus, clock, outlets, self.live, self._authoriser,
+            RefusalLog(commits),
+        )  # fmt: skip
 
     async def load(self) -> None:
         """At start, after the chargers and before the first connection; commits must run.
@@ -189,6 +193,10 @@ class SessionService(SessionReads):
         if changes:
             await self._book.save(changes)
         return [change.tracked.session for change in changes]
+
+    async def drop_old_refusals(self) -> None:
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await store.drop_refusals_before(tx, self._clock.now() - KEPT_FOR)
 
     def open_sessions(
         self, *, org_id: UUID | None = None, site_id: UUID | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.sessions.model import (
+    AuthorisationStatus,
     MeterReading,
     MeterSample,
     Repair,
@@ -14,6 +15,7 @@ from voltyard.sessions.model import (
     SessionFilter,
     SessionState,
 )
+from voltyard.sessions.refusals import Refusal, RefusalFilter
 from voltyard.sessions.register import Point, Source
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
@@ -83,6 +85,45 @@ async def points(tx: Tx, session_ids: Sequence[UUID]) -> dict[UUID, list[Point]]
 
 
 _SOURCES = {"begin": Source.BEGIN, "end": Source.END}
+
+
+async def newest_of_tokens(tx: Tx, org_id: UUID, tokens: Sequence[str]) -> list[Session]:
+    """The newest session of each token, in capitals."""
+    rows = await tx.all(
+        f"SELECT s.* FROM unnest(CAST(:tokens AS text[])) AS t(token) CROSS JOIN LATERAL"
+        f" (SELECT {_COLUMNS} FROM sessions WHERE org_id = :org AND upper(id_token) = t.token"
+        " ORDER BY started_at DESC LIMIT 1) AS s",
+        {"tokens": list(tokens), "org": org_id},
+    )
+    return [_session(row) for row in rows]
+
+
+async def refusals(
+    tx: Tx, wanted: RefusalFilter, tokens: Sequence[str], *, limit: int, offset: int
+) -> tuple[list[Refusal], int]:
+    """Newest first, and how many match; ``tokens``: only these, in capitals."""
+    parts = {
+        "token ILIKE :text": ("text", _like(wanted.text)),
+        "upper(token) = ANY(:tokens)": ("tokens", list(tokens) or None),
+        "site_id = :site_id": ("site_id", wanted.site_id),
+        "status = :status": ("status", wanted.status and wanted.status.value),
+        "at >= :from_at": ("from_at", wanted.from_at),
+        "at < :until_at": ("until_at", wanted.until_at),
+    }
+    used = {sql: pair for sql, pair in parts.items() if pair[1] is not None}
+    where, params = " AND ".join(["true", *used]), dict(used.values())
+    rows = await tx.all(
+        "SELECT at, site_id, station_id, evse_id, token, token_kind, status, reason, known"
+        f" FROM refusals WHERE {where} ORDER BY at DESC LIMIT :limit OFFSET :offset",
+        {**params, "limit": limit, "offset": offset},
+    )
+    total = await tx.one(f"SELECT count(*) AS n FROM refusals WHERE {where}", params)
+    found = [Refusal(**{**row, "status": AuthorisationStatus(row["status"])}) for row in rows]
+    return found, int(total["n"]) if total else 0
+
+
+async def drop_refusals_before(tx: Tx, at: datetime) -> None:
+    await tx.execute("DELETE FROM refusals WHERE at < :at", {"at": at})
 
 
 async def transaction_ids(tx: Tx, count: int) -> list[int]:

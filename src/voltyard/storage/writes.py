@@ -29,6 +29,7 @@ TABLE_ORDER = (
     "connectors",
     "station_config",
     "charger_commands",
+    "local_lists",
     "sessions",
     "duties",
     "grants",
@@ -39,6 +40,7 @@ TABLE_ORDER = (
     "power_samples",
     "ocpp_frames",
     "event_log",
+    "refusals",
 )
 
 
