@@ -7,6 +7,7 @@ EXTRA: dict[str, dict[str, str]] = {
     "chargers": {
         "administration": "what people decide, apart from what chargers say",
         "admission": "who may connect: a security decision read on its own",
+        "arrivals": "whether a crowd of chargers is coming, for whoever can wait",
         "asking": "the door for any message, and what is refused at it",
         "core": "what both halves of the service share",
         "directory": "links and stations in memory: a message asks the database nothing",
@@ -58,7 +59,10 @@ EXTRA: dict[str, dict[str, str]] = {
         "watching": "samples and alerts a controller leaves behind",
     },
     "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
-    "locallists": {"asking": "what a charger says of its list, apart from what is sent to it"},
+    "locallists": {
+        "asking": "what a charger says of its list, apart from what is sent to it",
+        "overview": "what chargers hold beside what they should, for pages",
+    },
     "reservations": {
         "agreement": "what is agreed with the charger, and the one place that changes a stored one",
         "desk": "reservations in memory: a token that is shown asks the database nothing",

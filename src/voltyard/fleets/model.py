@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 CurvePoint = tuple[float, float]
@@ -23,6 +24,16 @@ class Vehicle:
     vin: str | None = None
     licence_plate: str | None = None
     active: bool = True
+
+
+class TokenState(StrEnum):
+    """``out_of_service``: the token is good, its vehicle is not."""
+
+    VALID = "valid"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    OUT_OF_SERVICE = "out_of_service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +62,26 @@ class Token:
     @property
     def anywhere(self) -> bool:
         return not self.site_ids and not self.area_ids
+
+    def state_at(self, now: datetime, vehicle: Vehicle | None = None) -> TokenState:
+        """What a charger is told of it first; where it is shown is another question."""
+        if self.blocked:
+            return TokenState.BLOCKED
+        if self.valid_until is not None and self.valid_until <= now:
+            return TokenState.EXPIRED
+        if self.valid_from is not None and self.valid_from > now:
+            return TokenState.NOT_YET
+        if vehicle is not None and not vehicle.active:
+            return TokenState.OUT_OF_SERVICE
+        return TokenState.VALID
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFilter:
+    """``text`` is in value, label, group or the vehicle's name; None leaves a field open."""
+
+    text: str = ""
+    vehicle_id: UUID | None = None
+    kind: str | None = None
+    state: TokenState | None = None
+    concurrent: bool | None = None

@@ -1,7 +1,7 @@
 """Use cases of fleets: vehicles, the tokens that name them, and looking a token up."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ from voltyard.fleets.importing import (
     write_tokens,
     write_vehicles,
 )
-from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.model import Token, TokenFilter, Vehicle
 from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
 from voltyard.storage.engine import Database, Tx
@@ -194,20 +194,34 @@ class FleetService:
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[list[Token], int]:
-        """By value, and how many match in all. ``text`` is in value or label."""
+        """By value, and how many match in all; ``text`` as in ``TokenFilter``."""
+        wanted = TokenFilter(text, vehicle_id)
+        return await self.find_tokens(principal, wanted, limit=limit, offset=offset)
+
+    async def find_tokens(
+        self, principal: Principal, wanted: TokenFilter, *, limit: int = 100, offset: int = 0
+    ) -> tuple[list[Token], int]:
+        """By value, and how many match in all."""
         require(principal, Permission.VIEW)
-        conditions: list[str] = []
-        params: dict[str, object] = {}
-        if text:
-            conditions.append(
-                "(strpos(lower(value), :text) > 0 OR strpos(lower(label), :text) > 0)"
-            )
-            params["text"] = text.lower()
-        if vehicle_id is not None:
-            conditions.append("vehicle_id = :vehicle_id")
-            params["vehicle_id"] = vehicle_id
+        conditions, params = store.token_conditions(wanted, self._clock.now())
         async with transaction(self._database, of(principal.org_id)) as tx:
             return await store.find_tokens(tx, conditions, params, limit=limit, offset=offset)
+
+    async def block_token(
+        self, principal: Principal, token_id: UUID, *, blocked: bool, remote: str = ""
+    ) -> Token:
+        """Block it or let it charge again; NotFound."""
+        require(principal, Permission.FLEET_WRITE)
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            before = await _token(tx, token_id)
+            after = replace(before, blocked=blocked)
+            if after != before:
+                await store.update_tokens(tx, [after])
+                made = {"value": after.value}
+                await self._note_saved(tx, principal, before, after, made, remote)
+        if after != before:
+            await self.changed(principal.org_id, tokens=True)
+        return after
 
     async def token(self, principal: Principal, token_id: UUID) -> Token:
         require(principal, Permission.VIEW)

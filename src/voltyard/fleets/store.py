@@ -1,12 +1,13 @@
 """SQL of vehicles and tokens."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.model import Token, TokenFilter, TokenState, Vehicle
 from voltyard.storage.engine import Row, Tx
 
 VEHICLE = tuple(Vehicle.__dataclass_fields__)
@@ -100,6 +101,41 @@ async def token(tx: Tx, token_id: UUID) -> Token | None:
 async def all_tokens(tx: Tx, org_id: UUID) -> list[Token]:
     rows = await tx.all("SELECT * FROM tokens WHERE org_id = :org ORDER BY value", {"org": org_id})
     return [_token(row) for row in rows]
+
+
+_GOOD = "NOT blocked AND (valid_until IS NULL OR valid_until > :now)"
+_BEGUN = "(valid_from IS NULL OR valid_from <= :now)"
+_IDLE = "EXISTS (SELECT 1 FROM vehicles v WHERE v.id = vehicle_id AND NOT v.active)"
+_STATES: Mapping[TokenState, str] = {
+    TokenState.BLOCKED: "blocked",
+    TokenState.EXPIRED: "(NOT blocked AND valid_until <= :now)",
+    TokenState.NOT_YET: f"({_GOOD} AND valid_from > :now)",
+    TokenState.OUT_OF_SERVICE: f"({_GOOD} AND {_BEGUN} AND {_IDLE})",
+    TokenState.VALID: f"({_GOOD} AND {_BEGUN} AND NOT {_IDLE})",
+}
+
+
+def token_conditions(wanted: TokenFilter, now: datetime) -> tuple[list[str], dict[str, Any]]:
+    """``Token.state_at`` says the same of one token."""
+    conditions: list[str] = []
+    params: dict[str, Any] = {}
+    if wanted.text:
+        conditions.append(
+            "(strpos(lower(value), :text) > 0 OR strpos(lower(label), :text) > 0"
+            " OR strpos(lower(group_id), :text) > 0 OR EXISTS (SELECT 1 FROM vehicles v"
+            " WHERE v.id = vehicle_id AND strpos(lower(v.name), :text) > 0))"
+        )
+        params["text"] = wanted.text.lower()
+    for name in ("vehicle_id", "kind", "concurrent"):
+        value = getattr(wanted, name)
+        if value is not None:
+            conditions.append(f"{name} = :{name}")
+            params[name] = value
+    if wanted.state is not None:
+        conditions.append(_STATES[wanted.state])
+        if wanted.state is not TokenState.BLOCKED:
+            params["now"] = now
+    return conditions, params
 
 
 async def find_tokens(

@@ -204,6 +204,45 @@ def steps(known: LocalList, wanted: Wanted, floor: int, *, full: bool) -> list[S
     return found
 
 
+class Difference(StrEnum):
+    """How an entry stands on a charger beside how it should."""
+
+    SAME = "same"
+    MISSING = "missing"
+    CHANGED = "changed"
+    EXTRA = "extra"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One token of a list; each standing is None where the token is not on that side."""
+
+    name: str
+    held: str | None
+    wanted: str | None
+
+    @property
+    def difference(self) -> Difference:
+        if self.held is None:
+            return Difference.MISSING
+        if self.wanted is None:
+            return Difference.EXTRA
+        return Difference.SAME if self.held == self.wanted else Difference.CHANGED
+
+
+def compared(known: LocalList, wanted: Wanted) -> list[Compared]:
+    """What a charger holds beside what it should hold, by token."""
+    want = standings(wanted)
+    names = sorted({*known.entries, *want}, key=lambda name: token_of(name).value.casefold())
+    return [Compared(name, known.entries.get(name), want.get(name)) for name in names]
+
+
+def next_version(known: LocalList, wanted: Wanted) -> int:
+    """The version a charger's list will have once it is as it should be."""
+    todo = steps(known, wanted, known.version, full=False)
+    return todo[-1].command.version if todo else known.version
+
+
 Reach = tuple[frozenset[UUID], frozenset[UUID]] | None
 """Where a token may charge: sites and areas; None for everywhere."""
 

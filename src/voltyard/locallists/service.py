@@ -183,8 +183,21 @@ class LocalListService:
             found = await store.of_station(tx, station_id)
         return found or LocalList(station_id, who.org_id)
 
-    async def resend(self, who: Principal, station_id: UUID, *, remote: str = "") -> None:
-        """Read again what the charger can do, and replace its list whole. ChargerOffline."""
+    def known(self, station: Station) -> LocalList:
+        """What is known of a charger's list, from memory."""
+        return self._of(station)
+
+    def under_way(self, station_id: UUID) -> bool:
+        """Whether a look at its list is due or has begun."""
+        return station_id in self._under_way
+
+    async def resend(
+        self, who: Principal, station_id: UUID, *, whole: bool = True, remote: str = ""
+    ) -> None:
+        """Read again what the charger can do and replace its list; or only send what differs.
+
+        Returns at once. ChargerOffline, Conflict.
+        """
         require(who, Permission.CHARGERS_COMMAND)
         station = self._station(who, station_id)
         if self._stations.link(station_id) is None:
@@ -193,10 +206,11 @@ class LocalListService:
             raise Conflict("The charger is not in service.", code="not_approved")
         async with transaction(self._database, of(who.org_id)) as tx:
             await audit.write(
-                tx, who, "locallist.resend", "station", station_id,
+                tx, who, "locallist.resend" if whole else "locallist.sync", "station", station_id,
                 at=self._clock.now(), remote=remote,
             )  # fmt: skip
-        self._whole.add(station_id)
+        if whole:
+            self._whole.add(station_id)
         self._ask_for(station_id, 0.0)
 
     def _station(self, who: Principal, station_id: UUID) -> Station:

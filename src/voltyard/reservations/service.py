@@ -224,10 +224,12 @@ class ReservationService(Agreement):
         station_id: UUID | None = None,
         site_id: UUID | None = None,
         open_only: bool = False,
+        over_only: bool = False,
+        text: str = "",
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[list[Reservation], int]:
-        """Latest end first, and how many match in all."""
+        """Latest end first, and how many match in all; ``text`` is in the token."""
         require(who, Permission.VIEW)
         now = self._clock.now()
         async with transaction(self._database, of(who.org_id)) as tx:
@@ -236,6 +238,8 @@ class ReservationService(Agreement):
                 station_id=station_id,
                 site_id=site_id,
                 open_at=now if open_only else None,
+                over_at=now if over_only else None,
+                text=text,
                 limit=limit,
                 offset=offset,
             )

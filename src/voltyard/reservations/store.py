@@ -56,17 +56,29 @@ async def find(
     station_id: UUID | None,
     site_id: UUID | None,
     open_at: datetime | None,
+    text: str = "",
+    over_at: datetime | None = None,
     limit: int,
     offset: int,
 ) -> tuple[list[Reservation], int]:
-    """Latest end first, and how many there are; ``open_at``: only those open then."""
+    """Latest end first, and how many there are; only those open at ``open_at``, or over by
+    ``over_at``; ``text`` is in the token."""
     where = (
         "(CAST(:station AS uuid) IS NULL OR station_id = :station)"
         " AND (CAST(:site AS uuid) IS NULL OR site_id = :site)"
         " AND (CAST(:open_at AS timestamptz) IS NULL"
         " OR (state IN ('planned', 'asked', 'active') AND until_at > :open_at))"
+        " AND (CAST(:over_at AS timestamptz) IS NULL"
+        " OR state NOT IN ('planned', 'asked', 'active') OR until_at <= :over_at)"
+        " AND (CAST(:text AS text) = '' OR strpos(lower(token), :text) > 0)"
     )
-    params = {"station": station_id, "site": site_id, "open_at": open_at}
+    params = {
+        "station": station_id,
+        "site": site_id,
+        "open_at": open_at,
+        "over_at": over_at,
+        "text": text.lower(),
+    }
     rows = await tx.all(
         f"SELECT * FROM reservations WHERE {where} ORDER BY until_at DESC, id"
         " LIMIT :limit OFFSET :offset",
