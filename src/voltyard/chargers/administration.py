@@ -121,6 +121,20 @@ class StationAdmin(ChargerCore):
         hashed = await self._hash(password)
         await self._save(who, entry, entry.station, "station.password", password_hash=hashed)
 
+    async def hashed(self, password: str) -> str:
+        """As it is kept; raises Invalid for one that is too short or too long."""
+        return await self._hash(password)
+
+    async def adopt_password(self, station_id: UUID, password_hash: str) -> None:
+        """The charger has come with this one: no other is let in from now on."""
+        entry = self._directory.entry(station_id)
+        if entry is None:
+            return
+        org_id = entry.station.org_id
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            await store.set_password(tx, station_id, password_hash)
+        entry.password_hash = password_hash
+
     async def save_evse(
         self, who: Principal, station_id: UUID, number: int, **changes: Any
     ) -> Evse:

@@ -1,7 +1,7 @@
 """Who may connect: known stations by password, unknown ones held for a person's approval."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -90,6 +90,12 @@ class Doorkeeper(Protocol):
     def refused(self, station: Station, fault: str, detail: str, *, remote: str) -> None:
         """It is not."""
 
+    def coming_passwords(self, station: Station) -> Sequence[str]:
+        """Hashes of passwords it was told and has not come with yet (A01)."""
+
+    async def password_shown(self, station: Station, password_hash: str) -> None:
+        """It has come with one of them; returns after the commit."""
+
 
 class SecurityDesk(Doorkeeper, Protocol):
     """Who knows certificates: at the door, and when a charger asks for one or warns."""
@@ -174,10 +180,23 @@ class Gatekeeper:
         )
         if checked.verdict is Verdict.RIGHT:
             return Admitted(Admission.ACCEPT, entry.station)
+        if checked.verdict is Verdict.WRONG and await self._by_new_password(entry, password, who):
+            return Admitted(Admission.ACCEPT, entry.station)
         if checked.verdict is Verdict.LATER:
             return Admitted(Admission.BUSY, retry_after_s=checked.retry_after_s)
         entry.note("wrong_password", remote, now)
         return Admitted(Admission.UNAUTHORISED)
+
+    async def _by_new_password(self, entry: Entry, password: str, who: tuple[str, str]) -> bool:
+        """One it was told (A01); from now on it is the only one."""
+        for coming in () if self.door is None else self.door.coming_passwords(entry.station):
+            checked = await self._passwords.check(
+                entry.station.id, coming, password, who=who, at=self._clock.now()
+            )
+            if checked.verdict is Verdict.RIGHT and self.door is not None:
+                await self.door.password_shown(entry.station, coming)
+                return True
+        return False
 
     async def _stranger(
         self, identity: str, password: str | None, remote: str, peer: Peer

@@ -92,6 +92,13 @@ async def insert_station(
     return done == 1
 
 
+async def set_password(tx: Tx, station_id: UUID, password_hash: str) -> None:
+    await tx.execute(
+        "UPDATE stations SET password_hash = :password_hash WHERE id = :id",
+        {"id": station_id, "password_hash": password_hash},
+    )
+
+
 async def update_station(tx: Tx, station: Station, *, password_hash: str | None) -> None:
     """What people decide of a station; what it says of itself goes by group commit."""
     await tx.execute(

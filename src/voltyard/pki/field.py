@@ -71,18 +71,23 @@ class Field:
         self._pki = pki
 
     async def each(
-        self, station_ids: Sequence[UUID], work: Callable[[UUID], Awaitable[object]]
+        self,
+        station_ids: Sequence[UUID],
+        work: Callable[[UUID], Awaitable[object]],
+        told: Callable[[Done], None] | None = None,
     ) -> list[Done]:
-        """The same for many stations, some at a time; one that fails stops no other."""
+        """The same for many stations, some at a time; one that fails stops no other.
+
+        ``told`` hears of each as soon as it is done.
+        """
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(station_id: UUID) -> Done:
             async with slots:
-                try:
-                    await work(station_id)
-                except VoltyardError as error:
-                    return Done(station_id, ok=False, code=error.code, message=error.message)
-            return Done(station_id)
+                done = await _tried(station_id, work)
+            if told is not None:
+                told(done)
+            return done
 
         return list(await asyncio.gather(*(one(station_id) for station_id in station_ids)))
 
@@ -243,6 +248,14 @@ class Field:
     ) -> None:
         async with scope.transaction(self._pki.database, scope.of(who.org_id)) as tx:
             await self._pki.audit(tx, who, action, "station", str(station.id), detail)
+
+
+async def _tried(station_id: UUID, work: Callable[[UUID], Awaitable[object]]) -> Done:
+    try:
+        await work(station_id)
+    except VoltyardError as error:
+        return Done(station_id, ok=False, code=error.code, message=error.message)
+    return Done(station_id)
 
 
 def _uses_tls(security: StationSecurity) -> bool:

@@ -117,7 +117,8 @@ class StationSecurity:
 
     ``required``: connections below are refused. ``target``: it was told to use this profile;
     ``required`` follows once it has connected with it. ``certificate_name``: a CN besides the
-    identity that is this station's, its serial number as a rule (A00.FR.405).
+    identity that is this station's, its serial number as a rule (A00.FR.405). ``next_passwords``:
+    hashes, with spaces between, of passwords it was told and has not come with yet (A01).
     """
 
     station_id: UUID
@@ -134,6 +135,9 @@ class StationSecurity:
     renewal_asked_at: datetime | None = None
     installed: tuple[Installed, ...] = ()
     installed_at: datetime | None = None
+    next_passwords: str = ""
+    password_asked_at: datetime | None = None
+    password_changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ class EventFilter:
     text: str = ""
     from_at: datetime | None = None
     until_at: datetime | None = None
+    station_ids: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,71 @@ class SecurityView:
     security: StationSecurity
     required: Profile
     connected_profile: Profile | None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateBrief:
+    """A station's certificate, or its request for one, without the texts."""
+
+    id: UUID
+    station_id: UUID
+    state: CertificateState
+    issuer: Issuer
+    subject: str
+    serial: str | None
+    not_after: datetime | None
+    requested_at: datetime
+    issued_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityRow:
+    """A station at a glance.
+
+    ``held``: the certificate it uses or could use. ``newest``: its newest request, whatever
+    became of it. ``open_events``: security events that nobody has acknowledged yet.
+    """
+
+    view: SecurityView
+    name: str
+    site_id: UUID | None
+    version: str
+    held: CertificateBrief | None
+    newest: CertificateBrief | None
+    open_events: int
+
+    @property
+    def now(self) -> Profile | None:
+        """What it uses, or used when it was last connected; None if that was never told."""
+        shown = self.view.connected_profile
+        return self.view.security.used if shown is None else shown
+
+    @property
+    def wanted(self) -> Profile:
+        return max(self.view.required, self.view.security.target or Profile.NONE)
+
+    @property
+    def tls(self) -> bool:
+        return (self.now or Profile.NONE) >= Profile.TLS_BASIC
+
+    @property
+    def behind(self) -> bool:
+        """It was told to come with a higher profile and has not yet."""
+        return self.wanted > (self.now or Profile.NONE)
+
+    @property
+    def not_after(self) -> datetime | None:
+        """When the certificate it uses ends, whoever issued it."""
+        if self.held is not None:
+            return self.held.not_after
+        return self.view.security.used_not_after
+
+    @property
+    def failed(self) -> bool:
+        """Its newest request came to nothing."""
+        states = (CertificateState.REFUSED, CertificateState.REJECTED, CertificateState.REVOKED)
+        return self.newest is not None and self.newest.state in states
 
 
 @dataclass(frozen=True, slots=True)

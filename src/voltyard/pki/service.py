@@ -1,5 +1,6 @@
 """Certificates and security profiles of chargers: what people ask for, and what they may see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -28,6 +29,9 @@ from voltyard.pki.model import (
     StationCertificate,
     StationSecurity,
 )
+from voltyard.pki.overview import Overview
+from voltyard.pki.rotation import Rotation
+from voltyard.pki.rounds import Rounds
 from voltyard.pki.sealing import Vault
 from voltyard.pki.trust import Audit, Trust
 from voltyard.pki.warnings import Warnings
@@ -83,6 +87,9 @@ class PkiService(Trust):
         self.audit = audit
         self.settings = settings
         self.field = Field(self)
+        self.rotation = Rotation(self)
+        self.rounds = Rounds(self)
+        self.overview = Overview(self, alerts)
 
     async def certificates(
         self,
@@ -257,6 +264,20 @@ class PkiService(Trust):
 
     def security_of(self, station: Station) -> StationSecurity:
         return self._book.security(station.id, station.org_id)
+
+    def coming_passwords(self, station: Station) -> Sequence[str]:
+        """The newest first: it is the likeliest, and each wrong one slows the next."""
+        return tuple(reversed(self.rotation.waiting(station)))
+
+    async def password_shown(self, station: Station, password_hash: str) -> None:
+        """Told ones that came before it were never taken, or are not used any more."""
+        await self.stations.adopt_password(station.id, password_hash)
+        await self.change(
+            station.id,
+            station.org_id,
+            next_passwords="",
+            password_changed_at=self.clock.now(),
+        )
 
     async def drop_old(self) -> None:
         """Security events, and requests that were refused, once they are old."""

@@ -12,6 +12,7 @@ from voltyard.pki.model import (
     Algorithm,
     Anchor,
     AnchorUse,
+    CertificateBrief,
     CertificateFilter,
     CertificateState,
     EventFilter,
@@ -28,6 +29,7 @@ from voltyard.storage.engine import Row, Tx
 
 _CERTIFICATE = ", ".join(field.name for field in fields(StationCertificate))
 _STATION = ", ".join(field.name for field in fields(StationSecurity))
+_BRIEF = ", ".join(field.name for field in fields(CertificateBrief))
 _EVENT = ", ".join(field.name for field in fields(SecurityEvent))
 _ANCHOR = ", ".join(field.name for field in fields(Anchor))
 
@@ -227,6 +229,25 @@ async def certificates(
     return [_certificate(row) for row in rows]
 
 
+async def held(tx: Tx) -> list[CertificateBrief]:
+    """What each station uses; failing that, what it has taken."""
+    rows = await tx.all(
+        f"SELECT DISTINCT ON (station_id) {_BRIEF} FROM pki_certificates"
+        " WHERE state IN ('installed', 'in_use')"
+        " ORDER BY station_id, state = 'in_use' DESC, requested_at DESC, id"
+    )
+    return [_brief(row) for row in rows]
+
+
+async def newest(tx: Tx) -> list[CertificateBrief]:
+    """Each station's newest request."""
+    rows = await tx.all(
+        f"SELECT DISTINCT ON (station_id) {_BRIEF} FROM pki_certificates"
+        " ORDER BY station_id, requested_at DESC, id"
+    )
+    return [_brief(row) for row in rows]
+
+
 async def issued_unsent(tx: Tx) -> list[StationCertificate]:
     """Signed and not answered yet, oldest first."""
     rows = await tx.all(
@@ -306,6 +327,26 @@ async def revocations(tx: Tx) -> list[Revocation]:
     return [Revocation(**row) for row in rows]
 
 
+async def revoked_since(tx: Tx, issuer_hash: str, serial: str) -> datetime | None:
+    """Of whatever organisation's; None if it is not revoked."""
+    row = await tx.one(
+        "SELECT min(revoked_at) AS at FROM pki_revocations"
+        " WHERE issuer_hash = :issuer_hash AND serial = :serial",
+        {"issuer_hash": issuer_hash, "serial": serial},
+    )
+    return None if row is None else row["at"]
+
+
+async def was_issued(tx: Tx, issuer_hash: str, serial: str) -> bool:
+    """Whether a station's request became this certificate."""
+    row = await tx.one(
+        "SELECT 1 AS x FROM pki_certificates"
+        " WHERE issuer_hash = :issuer_hash AND serial = :serial",
+        {"issuer_hash": issuer_hash, "serial": serial},
+    )
+    return row is not None
+
+
 async def insert_revocations(tx: Tx, found: Sequence[Revocation]) -> None:
     await tx.execute_many(
         "INSERT INTO pki_revocations (org_id, issuer_hash, serial, revoked_at, reason, source)"
@@ -338,6 +379,18 @@ async def events(
     return [SecurityEvent(**row) for row in rows]
 
 
+async def count_events(tx: Tx, wanted: EventFilter) -> int:
+    where, params = _event_conditions(wanted)
+    row = await tx.one(f"SELECT count(*) AS n FROM security_events WHERE {where}", params)
+    return 0 if row is None else int(row["n"])
+
+
+async def event_kinds(tx: Tx) -> list[str]:
+    """Every kind that was ever told, by name."""
+    rows = await tx.all("SELECT DISTINCT kind FROM security_events ORDER BY kind LIMIT 500")
+    return [str(row["kind"]) for row in rows]
+
+
 def _event_conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
     text = None
     if wanted.text:
@@ -345,6 +398,7 @@ def _event_conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
         text = f"%{escaped}%"
     parts = {
         "station_id = :station_id": ("station_id", wanted.station_id),
+        "station_id = ANY(:station_ids)": ("station_ids", _listed(wanted.station_ids)),
         "kind = :kind": ("kind", wanted.kind),
         "critical = :critical": ("critical", wanted.critical),
         "source = :source": ("source", wanted.source),
@@ -354,6 +408,10 @@ def _event_conditions(wanted: EventFilter) -> tuple[str, dict[str, Any]]:
     }
     used = {sql: pair for sql, pair in parts.items() if pair[1] is not None}
     return " AND ".join(["true", *used]), dict(used.values())
+
+
+def _listed(ids: frozenset[UUID] | None) -> list[UUID] | None:
+    return None if ids is None else sorted(ids)
 
 
 async def organisations_with_events(tx: Tx) -> set[UUID]:
@@ -390,6 +448,12 @@ def _station(row: Row) -> StationSecurity:
     }
     installed = tuple(msgspec.convert(row["installed"], list[Installed]))
     return StationSecurity(**{**row, **profile, "installed": installed})
+
+
+def _brief(row: Row) -> CertificateBrief:
+    return CertificateBrief(
+        **{**row, "state": CertificateState(row["state"]), "issuer": Issuer(row["issuer"])}
+    )
 
 
 def _certificate(row: Row) -> StationCertificate:

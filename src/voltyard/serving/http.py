@@ -54,6 +54,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
+        pki=core.pki,
     )
     api = ApiDeps(
         tenancy=core.tenancy,

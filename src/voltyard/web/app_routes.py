@@ -24,6 +24,7 @@ from voltyard.web.auth import SESSION_COOKIE, FormGuard, same_origin
 from voltyard.web.console import (
     account,
     alerts,
+    authority,
     board,
     duties,
     firmware,
@@ -31,6 +32,8 @@ from voltyard.web.console import (
     fleetwide,
     logs,
     people,
+    security,
+    security_station,
     sessions,
     sites,
     stations,
@@ -56,6 +59,9 @@ STAFF_ROUTES = [
     *logs.ROUTES,
     *technician.ROUTES,
     *fleetwide.ROUTES,
+    *security.ROUTES,
+    *security_station.ROUTES,
+    *authority.ROUTES,
     *people.ROUTES,
 ]
 STATUS = {

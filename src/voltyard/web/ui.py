@@ -17,6 +17,7 @@ from litestar.response import Redirect
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
+from voltyard.pki.service import PkiService
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
@@ -114,6 +115,7 @@ class Deps:
     firmware: FirmwareService | None = None
     diagnostics: DiagnosticsService | None = None
     technician: TechnicianRooms | None = None
+    pki: PkiService | None = None
 
 
 @dataclass(slots=True)
