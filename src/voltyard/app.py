@@ -19,6 +19,9 @@ from voltyard.chargers.service import ChargerService, ChargerSettings, Home
 from voltyard.clock import Clock
 from voltyard.config import Settings
 from voltyard.configuration.service import ConfigurationService
+from voltyard.contracts.fetching import Fetcher, read_allowed
+from voltyard.contracts.pool import HttpPool, PoolSettings
+from voltyard.contracts.service import ContractService, ContractSettings, read_roots
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
@@ -93,6 +96,7 @@ class Core:
     configuration: ConfigurationService
     monitoring: MonitoringService
     bulk: BulkService
+    contracts: ContractService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -138,6 +142,7 @@ class Core:
         await self.pki.close()
         await self.bulk.close()
         await self.reservations.close()
+        await self.contracts.close()
         await self.chargers.close()
         await self.sessions.close()
         await self.commits.close()
@@ -272,8 +277,8 @@ def build_core(
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pki, reservations, local_lists,
-        configuration, monitoring, BulkService(database, bus, clock, chargers), pace,
+        firmware, diagnostics, pki, reservations, local_lists, configuration, monitoring,
+        BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki), pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
@@ -364,6 +369,28 @@ def _pki(
     pki.listen()
     chargers.guarded_by(pki)
     return pki
+
+
+def _contracts(settings: Settings, chargers: ChargerService, pki: PkiService) -> ContractService:
+    """Certificates of vehicles; asks nobody but whom the settings name."""
+    fetcher = Fetcher(pki.clock, timeout_s=settings.contract_timeout_s)
+    pool = PoolSettings(
+        settings.contract_pool_url,
+        settings.contract_pool_update_url,
+        settings.contract_pool_key,
+        settings.contract_pool_party,
+    )
+    contracts = ContractService(
+        pki.clock,
+        fetcher,
+        ContractSettings(
+            read_allowed(settings.revocation_urls), read_roots(settings.contract_roots)
+        ),
+        pki,
+        HttpPool(fetcher, pool) if pool.url else None,
+    )
+    chargers.vehicle_certificates = contracts
+    return contracts
 
 
 def _energy(

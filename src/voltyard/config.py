@@ -52,7 +52,13 @@ class Settings:
     ocpp_clean_close: bool = True
     http_tls_cert: str = ""
     http_tls_key: str = ""
-
+    revocation_urls: str = ""
+    contract_roots: str = ""
+    contract_pool_url: str = ""
+    contract_pool_update_url: str = ""
+    contract_pool_key: str = ""
+    contract_pool_party: str = ""
+    contract_timeout_s: float = 5.0
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
         if wrong:
@@ -70,8 +76,9 @@ class Settings:
         if values["database_url"]:
             parts = urlsplit(values["database_url"])
             values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
-        if values["pki_key"]:
-            values["pki_key"] = "(hidden)"
+        for secret in ("pki_key", "contract_pool_key"):
+            if values[secret]:
+                values[secret] = "(hidden)"
         return values
 
 
@@ -161,6 +168,7 @@ def _problems(settings: Settings) -> Mapping[str, str]:
         if bool(getattr(settings, certificate)) != bool(getattr(settings, key)):
             wrong[key] = f"{certificate} and {key} belong together"
     wrong |= _pki_problems(settings)
+    wrong |= _contract_problems(settings)
     if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
@@ -195,6 +203,33 @@ def _pki_problems(settings: Settings) -> Mapping[str, str]:
     return wrong
 
 
+def _contract_problems(settings: Settings) -> Mapping[str, str]:
+    """Addresses that voltyard itself asks, so none may be half of one."""
+    wrong: dict[str, str] = {}
+    for name in ("revocation_urls", "contract_pool_url", "contract_pool_update_url"):
+        words = getattr(settings, name).replace(",", " ").split()
+        if any(not _is_plain_address(word) for word in words):
+            wrong[name] = "begins with http:// or https:// and a host, and names no user"
+        elif name != "revocation_urls" and len(words) > 1:
+            wrong[name] = "one address"
+    if settings.contract_pool_key and settings.contract_pool_url.startswith("http://"):
+        host = urlsplit(settings.contract_pool_url).hostname
+        if host not in LOCAL_HOSTS:
+            wrong["contract_pool_key"] = "is sent by https:// only"
+    if settings.contract_roots and not Path(settings.contract_roots).is_file():
+        wrong["contract_roots"] = "there is no such file"
+    return wrong
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = parts.username is not None or parts.password is not None
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not named
+
+
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("heartbeat_s", 10, 86_400),
     ("sample_s", 5, 900),
@@ -206,4 +241,5 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("keep_meter_values_days", 1, 3_650),
     ("keep_power_samples_days", 1, 3_650),
     ("keep_logs_days", 1, 3_650),
+    ("contract_timeout_s", 0.5, 60),
 )

@@ -25,6 +25,7 @@ from voltyard.chargers.model import (
     VariableEvent,
 )
 from voltyard.clock import Clock
+from voltyard.contracts.model import NoVehicleCertificates, VehicleCertificates
 from voltyard.sessions.model import (
     Authorisation,
     AuthorisationStatus,
@@ -65,6 +66,7 @@ class FakeChargers:
     told_events: list[VariableEvent] = field(default_factory=list)
     told_monitors: list[tuple[int, tuple[Monitor, ...], bool]] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
+    vehicle_certificates: VehicleCertificates = field(default_factory=NoVehicleCertificates)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -107,7 +107,10 @@ async def test_valid_requests_are_understood_and_validly_answered(
         assert set(flags) <= {
             "token_type_unknown",
             "security_event",
+            "certificate_status_failed",
+            "contract_certificate_failed",
             "contract_certificate_ignored",
+            "contract_certificate_refused",
             "power_export",
             "energy_net_only",
             "unit_mismatch",

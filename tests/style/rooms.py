@@ -58,6 +58,12 @@ EXTRA: dict[str, dict[str, str]] = {
         "watch": "pure: does a charger obey",
         "watching": "samples and alerts a controller leaves behind",
     },
+    "contracts": {
+        "fetching": "HTTP outwards: the one place that decides where may be asked",
+        "ocsp": "pure: requests written, responses read and proven",
+        "pool": "the provider's port, and pools by HTTP",
+        "revoking": "answers of responders and lists, kept until there is news",
+    },
     "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
     "locallists": {
         "asking": "what a charger says of its list, apart from what is sent to it",
@@ -77,6 +83,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "rotation": "passwords exchanged, the old one valid until the new one is shown",
         "rounds": "one step for many stations, in the background",
         "issuing": "from a request to a certificate in use",
+        "responding": "OCSP for what the built-in authority has issued",
         "trust": "what people trust, apart from what they do with stations",
         "warnings": "what deserves an alert",
         "authority": "pure: the built-in certificate authority",

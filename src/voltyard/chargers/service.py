@@ -51,6 +51,7 @@ from voltyard.chargers.reading import StationReads
 from voltyard.chargers.secrets import keepable
 from voltyard.chargers.upkeep import StationUpkeep
 from voltyard.clock import Clock
+from voltyard.contracts.model import NoVehicleCertificates, VehicleCertificates
 from voltyard.errors import ChargerOffline, VoltyardError
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
@@ -96,6 +97,7 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         self._commands_sent = 0
         self.guard: BootGuard | None = None
         self._desk: SecurityDesk | None = None
+        self.vehicle_certificates: VehicleCertificates = NoVehicleCertificates()
         self._background: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:

@@ -18,6 +18,7 @@ from voltyard.chargers.model import (
     StatusReport,
     VariableEvent,
 )
+from voltyard.contracts.model import VehicleCertificates
 from voltyard.sessions.model import (
     Authorisation,
     IdToken,
@@ -29,6 +30,10 @@ from voltyard.sessions.model import (
 
 class Chargers(Protocol):
     """Every method that changes something returns after its commit."""
+
+    @property
+    def vehicle_certificates(self) -> VehicleCertificates:
+        """Who is asked about contracts of vehicles and the certificates on their way."""
 
     async def admit(
         self,

@@ -96,6 +96,13 @@ class Authorities:
             Keyed(x509.read_certificates(stored.issuing)[0], key),
         )
 
+    async def root(self, algorithm: Algorithm) -> Keyed:
+        """The root with its key, opened for once. Raises SealError."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            stored = {found.algorithm: found for found in await store.authorities(tx)}[algorithm]
+        key = self._vault.open(stored.root_key, _about(algorithm, "root"))
+        return Keyed(x509.read_certificates(stored.root)[0], key)
+
     async def server(self, names: Sequence[str]) -> list[tuple[str, PrivateKey]]:
         """Chain (PEM) and key for the OCPP port, per algorithm: one RSA, one EC (A00.FR.317)."""
         async with scope.transaction(self._database, scope.SYSTEM) as tx:

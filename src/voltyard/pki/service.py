@@ -32,6 +32,7 @@ from voltyard.pki.model import (
 from voltyard.pki.overview import Overview
 from voltyard.pki.rotation import Rotation
 from voltyard.pki.rounds import Rounds
+from voltyard.pki.responding import Asked, Responder
 from voltyard.pki.sealing import Vault
 from voltyard.pki.trust import Audit, Trust
 from voltyard.pki.warnings import Warnings
@@ -278,6 +279,14 @@ class PkiService(Trust):
             next_passwords="",
             password_changed_at=self.clock.now(),
         )
+
+    async def ocsp_response(
+        self, algorithm: str, name_hash: bytes, key_hash: bytes, serial: int
+    ) -> bytes | None:
+        """What the built-in authority says of its own certificate (DER, RFC 6960); else None."""
+        asked = Asked(algorithm, name_hash, key_hash, serial)
+        responder = Responder(self.database, self.clock, self._authorities, self._book)
+        return await responder.answer(asked)
 
     async def drop_old(self) -> None:
         """Security events, and requests that were refused, once they are old."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from voltyard.contracts.model import ContractCheck, ContractStanding
+from voltyard.errors import Invalid
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.certificates import OcspRequestData
 from voltyard.ocpp.v201.types import (
@@ -13,7 +15,9 @@ from voltyard.ocpp.v201.types import (
     id_token_info,
     read_token,
 )
+from voltyard.ocpp.v201.vehicle_certificates import questions
 from voltyard.ocpp.wire import Items, OneOf, Str5500, Word
+from voltyard.sessions.model import Authorisation, AuthorisationStatus
 
 AuthorizeCertificateStatusWord = Literal[
     "Accepted",
@@ -39,13 +43,53 @@ class AuthorizeResponse(Wire201):
 
 
 async def authorise(exchange: Exchange, request: Authorize) -> AuthorizeResponse:
-    """C01. Contract certificates are not checked here; the token alone decides."""
-    if request.certificate is not None or request.iso15118_certificate_hash_data:
-        exchange.flag("contract_certificate_ignored")
+    """C01; with a contract certificate C07, whose standing counts before the token's."""
     authorisation = await exchange.sessions.authorise(
         exchange.station, None, read_token(exchange, request.id_token)
     )
-    return AuthorizeResponse(id_token_info=id_token_info(authorisation))
+    if request.certificate is None and not request.iso15118_certificate_hash_data:
+        return AuthorizeResponse(id_token_info=id_token_info(authorisation))
+    found = await _contract_check(exchange, request)
+    if found.standing is ContractStanding.UNCHECKED:
+        exchange.flag("contract_certificate_ignored")
+        return AuthorizeResponse(id_token_info=id_token_info(authorisation))
+    if found.standing is ContractStanding.VALID:
+        cancelled = authorisation.status in CANCELLED
+        return AuthorizeResponse(
+            id_token_info=id_token_info(authorisation),
+            certificate_status="ContractCancelled" if cancelled else "Accepted",
+        )
+    exchange.flag("contract_certificate_refused", f"{found.standing}: {found.reason}")
+    status, word = REFUSALS[found.standing]
+    refused = Authorisation(status, reason=found.reason)
+    return AuthorizeResponse(id_token_info=id_token_info(refused), certificate_status=word)
+
+
+async def _contract_check(exchange: Exchange, request: Authorize) -> ContractCheck:
+    try:
+        asked = questions(request.iso15118_certificate_hash_data)
+    except Invalid as error:
+        return ContractCheck(ContractStanding.UNPROVEN, error.message)
+    return await exchange.chargers.vehicle_certificates.check(
+        request.id_token.id_token, request.certificate, asked
+    )
+
+
+CANCELLED = frozenset(
+    {
+        AuthorisationStatus.BLOCKED,
+        AuthorisationStatus.EXPIRED,
+        AuthorisationStatus.INVALID,
+        AuthorisationStatus.UNKNOWN,
+    }
+)
+"""C07.FR.13: the certificate is sound, its contract is not."""
+REFUSALS: dict[ContractStanding, tuple[AuthorisationStatus, AuthorizeCertificateStatusWord]] = {
+    ContractStanding.EXPIRED: (AuthorisationStatus.EXPIRED, "CertificateExpired"),
+    ContractStanding.REVOKED: (AuthorisationStatus.INVALID, "CertificateRevoked"),
+    ContractStanding.UNPROVEN: (AuthorisationStatus.INVALID, "CertChainError"),
+}
+"""C07.FR.15 to 17."""
 
 
 class ClearCache(Wire201):

@@ -23,6 +23,7 @@ from voltyard.ocpp.v201 import (
     told,
     transactions,
     upkeep,
+    vehicle_certificates,
 )
 
 MESSAGES = registry(
@@ -69,8 +70,8 @@ MESSAGES = registry(
     sent(firmware, "UpdateFirmware"),
     sent(firmware, "PublishFirmware"),
     sent(firmware, "UnpublishFirmware"),
-    noted(certificates, "Get15118EVCertificate", notices.ev_certificate),
-    noted(certificates, "GetCertificateStatus", notices.certificate_status),
+    received(certificates, "Get15118EVCertificate", vehicle_certificates.ev_certificate),
+    received(certificates, "GetCertificateStatus", vehicle_certificates.certificate_status),
     sent(certificates, "InstallCertificate"),
     sent(certificates, "DeleteCertificate"),
     sent(certificates, "GetInstalledCertificateIds"),

@@ -31,6 +31,7 @@ from voltyard.ocpp.v21 import (
     transactions,
     upkeep,
     v2x,
+    vehicle_certificates,
 )
 from voltyard.ocpp.v201 import authorization as authorization_201
 from voltyard.ocpp.v201 import availability as availability_201
@@ -91,12 +92,12 @@ MESSAGES = registry(
     sent(firmware, "UpdateFirmware"),
     sent(firmware, "PublishFirmware"),
     sent(firmware, "UnpublishFirmware"),
-    noted(certificates, "Get15118EVCertificate", notices_201.ev_certificate),
-    noted(certificates, "GetCertificateStatus", notices_201.certificate_status),
+    received(certificates, "Get15118EVCertificate", vehicle_certificates.ev_certificate),
+    received(certificates, "GetCertificateStatus", vehicle_certificates.certificate_status),
     sent(certificates, "InstallCertificate"),
     sent(certificates, "DeleteCertificate"),
     sent(certificates, "GetInstalledCertificateIds"),
-    noted(certificates, "GetCertificateChainStatus", notices.certificate_chain_status),
+    received(certificates, "GetCertificateChainStatus", vehicle_certificates.chain_status),
     received(diagnostics, "LogStatusNotification", upkeep.log_status),
     sent(diagnostics, "GetLog"),
     sent(diagnostics, "CustomerInformation"),

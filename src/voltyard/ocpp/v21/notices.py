@@ -1,12 +1,6 @@
 """OCPP 2.1 messages that are answered and logged, so that nothing locks a charger out."""
 
-from voltyard.ocpp.reader import check
 from voltyard.ocpp.routing import Exchange
-from voltyard.ocpp.v21.certificates import (
-    CertificateStatus,
-    GetCertificateChainStatus,
-    GetCertificateChainStatusResponse,
-)
 from voltyard.ocpp.v21.dynamic_charging import (
     PullDynamicScheduleUpdate,
     PullDynamicScheduleUpdateResponse,
@@ -16,29 +10,6 @@ from voltyard.ocpp.v21.periodic_stream import (
     OpenPeriodicEventStream,
     OpenPeriodicEventStreamResponse,
 )
-from voltyard.units import iso_z
-
-
-async def certificate_chain_status(
-    exchange: Exchange, request: GetCertificateChainStatus
-) -> GetCertificateChainStatusResponse:
-    """M07: neither an OCSP responder nor a revocation list is reached from here.
-
-    Raises Invalid where what is to be said again is not of the standard.
-    """
-    now = iso_z(exchange.received_at)
-    statuses = [
-        CertificateStatus(
-            certificate_hash_data=wanted.certificate_hash_data,
-            source=wanted.source,
-            status="Failed",
-            next_update=now,
-        )
-        for wanted in request.certificate_status_requests
-    ]
-    response = GetCertificateChainStatusResponse(certificate_status=statuses)
-    check(response)
-    return response
 
 
 async def dynamic_schedule(
