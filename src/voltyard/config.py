@@ -59,6 +59,7 @@ class Settings:
     contract_pool_key: str = ""
     contract_pool_party: str = ""
     contract_timeout_s: float = 5.0
+
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
         if wrong:

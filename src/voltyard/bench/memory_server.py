@@ -31,6 +31,7 @@ from voltyard.chargers.model import (
     station_id_of,
 )
 from voltyard.clock import Clock, SystemClock
+from voltyard.contracts.model import NoVehicleCertificates, VehicleCertificates
 from voltyard.ocpp.socket import OcppServer
 from voltyard.process import raise_file_limit, settle_memory
 from voltyard.sessions.model import (
@@ -53,6 +54,7 @@ class MemoryChargers:
         self._clock = clock
         self.links: dict[UUID, StationLink] = {}
         self.seen_at: dict[UUID, datetime] = {}
+        self.vehicle_certificates: VehicleCertificates = NoVehicleCertificates()
         self.flags = 0
 
     async def admit(

@@ -30,9 +30,9 @@ from voltyard.pki.model import (
     StationSecurity,
 )
 from voltyard.pki.overview import Overview
+from voltyard.pki.responding import Asked, Responder
 from voltyard.pki.rotation import Rotation
 from voltyard.pki.rounds import Rounds
-from voltyard.pki.responding import Asked, Responder
 from voltyard.pki.sealing import Vault
 from voltyard.pki.trust import Audit, Trust
 from voltyard.pki.warnings import Warnings

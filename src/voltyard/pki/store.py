@@ -340,28 +340,7 @@ async def revoked_since(tx: Tx, issuer_hash: str, serial: str) -> datetime | Non
 async def was_issued(tx: Tx, issuer_hash: str, serial: str) -> bool:
     """Whether a station's request became this certificate."""
     row = await tx.one(
-        "SELECT 1 AS x FROM pki_certificates"
-        " WHERE issuer_hash = :issuer_hash AND serial = :serial",
-        {"issuer_hash": issuer_hash, "serial": serial},
-    )
-    return row is not None
-
-
-async def revoked_since(tx: Tx, issuer_hash: str, serial: str) -> datetime | None:
-    """Of whatever organisation's; None if it is not revoked."""
-    row = await tx.one(
-        "SELECT min(revoked_at) AS at FROM pki_revocations"
-        " WHERE issuer_hash = :issuer_hash AND serial = :serial",
-        {"issuer_hash": issuer_hash, "serial": serial},
-    )
-    return None if row is None else row["at"]
-
-
-async def was_issued(tx: Tx, issuer_hash: str, serial: str) -> bool:
-    """Whether a station's request became this certificate."""
-    row = await tx.one(
-        "SELECT 1 AS x FROM pki_certificates"
-        " WHERE issuer_hash = :issuer_hash AND serial = :serial",
+        "SELECT 1 AS x FROM pki_certificates WHERE issuer_hash = :issuer_hash AND serial = :serial",
         {"issuer_hash": issuer_hash, "serial": serial},
     )
     return row is not None
