@@ -22,6 +22,7 @@ from voltyard.contracts.model import (
     Unobtainable,
     Verdict,
 )
+from voltyard.pki.sealing import SealError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -136,6 +137,15 @@ class Revocations:
 
         Which of several addresses is asked is not the charger's choice: the first allowed.
         """
+        of = asked.certificate
+        try:
+            own = await self._own.ocsp_response(
+                of.algorithm, of.issuer_name_hash, of.issuer_key_hash, of.serial
+            )
+        except SealError as error:
+            raise Unobtainable(error.message) from None
+        if own is not None:
+            return ocsp.read(own, of, self._clock.now()), True
         return await self._answers.get(
             (asked.certificate, asked.urls),
             lambda: self._ask(asked),
@@ -144,11 +154,6 @@ class Revocations:
 
     async def _ask(self, asked: Question) -> tuple[ocsp.Answer, bool]:
         of, now = asked.certificate, self._clock.now()
-        own = await self._own.ocsp_response(
-            of.algorithm, of.issuer_name_hash, of.issuer_key_hash, of.serial
-        )
-        if own is not None:
-            return ocsp.read(own, of, now), True
         url = first_allowed(self._allowed, asked.urls)
         async with self._room:
             received = await self._fetcher.post(
