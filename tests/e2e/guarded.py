@@ -49,6 +49,7 @@ class GuardedCharger:
     _again: bool = False
     _count: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _answered: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Until cancelled; comes back after each loss, as soon as it is let in."""
@@ -101,19 +102,24 @@ class GuardedCharger:
         return context
 
     async def warn(self, kind: str, info: str) -> None:
+        """Returns once the server has answered."""
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        await self._send(
+        answered = await self._send(
             "SecurityEventNotification", {"type": kind, "timestamp": now, "techInfo": info}
         )
+        await answered.wait()
 
-    async def _send(self, action: str, payload: Payload) -> None:
+    async def _send(self, action: str, payload: Payload) -> asyncio.Event:
         self._count += 1
         assert self._socket is not None
+        answered = self._answered[f"{self._count}"] = asyncio.Event()
         text = msgspec.json.encode([2, f"{self._count}", action, payload]).decode()
         await self._socket.send(text)
+        return answered
 
     async def _heard(self, message: list[Any]) -> None:
         if message[0] != 2:
+            self._answered.pop(message[1]).set()
             return
         _, message_id, action, payload = message
         self.asked.setdefault(action, []).append(payload)
