@@ -273,7 +273,9 @@ def build_core(
     monitoring = MonitoringService(database, bus, clock, chargers, alerts)
     monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
-    reservations, local_lists = _tokens(database, bus, clock, sites, fleets, chargers, sessions)
+    reservations, local_lists = _tokens(
+        database, commits, bus, clock, sites, fleets, chargers, sessions
+    )
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
@@ -286,6 +288,7 @@ def build_core(
 
 def _tokens(
     database: Database,
+    commits: GroupCommit,
     bus: Bus,
     clock: Clock,
     sites: SiteService,
@@ -300,7 +303,7 @@ def _tokens(
     reservations.listen()
     sessions.honour(reservations)
     local_lists = LocalListService(
-        database, bus, clock, stations=chargers, fleets=fleets, areas=sites
+        database, commits, bus, clock, stations=chargers, fleets=fleets, areas=sites
     )
     local_lists.listen()
     return reservations, local_lists

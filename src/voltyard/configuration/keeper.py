@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from voltyard.bus import Bus
+from voltyard.chargers.arrivals import Arrivals
 from voltyard.chargers.commands import (
     CommandResult,
     CommandStatus,
@@ -65,11 +66,13 @@ class Keeper:
         self._clock = clock
         self._chargers = chargers
         self.templates: Mapping[UUID, Sequence[Template]] = {}
+        self._arrivals = Arrivals(clock)
         self._looked_at: dict[UUID, datetime] = {}
         self._waiting: asyncio.Queue[tuple[UUID, float]] = asyncio.Queue()
         self._under_way: set[UUID] = set()
 
     def listen(self) -> None:
+        self._arrivals.listen(self._bus, name="configuration.arrivals")
         self._bus.subscribe(StationBooted, self._on_boot, name="configuration.boot")
         self._bus.subscribe(StationApproved, self._on_boot, name="configuration.approved")
 
@@ -120,6 +123,7 @@ class Keeper:
             if wait_s:
                 await self._clock.sleep(wait_s)
             async with turn:
+                await self._arrivals.calm()
                 await self.look(station_id)
         except VoltyardError as error:
             log.info("configuration of %s could not be looked at: %s", station_id, error)
@@ -137,6 +141,7 @@ class Keeper:
         goals = self.goals(station, link.version)
         async with scope.transaction(self._database, scope.of(station.org_id)) as tx:
             known = {drift.key: drift for drift in await store.drift_of(tx, station_id)}
+        stored = list(known)
         rows = await self._read(station_id, goals) if goals else {}
         self._looked_at[station_id] = self._clock.now()
         found, writes = [], 0
@@ -149,12 +154,9 @@ class Keeper:
                 drift = await self._repair(drift)
             if drift is not None:
                 found.append(drift)
-        await self._keep(station, found, gone=[*known, *self._healed(goals, found)])
-        return found
-
-    def _healed(self, goals: Mapping[str, Goal], found: Iterable[Drift]) -> list[str]:
         left = {drift.key for drift in found}
-        return [key for key in goals if key not in left]
+        await self._keep(station, found, gone=[key for key in stored if key not in left])
+        return found
 
     async def _read(
         self, station_id: UUID, goals: Mapping[str, Goal]
@@ -249,9 +251,10 @@ class Keeper:
         return replace(drift, state=DriftState.REFUSED, word=word)
 
     async def _keep(self, station: Station, found: Sequence[Drift], gone: Sequence[str]) -> None:
-        async with scope.transaction(self._database, scope.of(station.org_id)) as tx:
-            await store.save_drift(tx, found)
-            await store.drop_drift(tx, station.id, gone)
+        if found or gone:
+            async with scope.transaction(self._database, scope.of(station.org_id)) as tx:
+                await store.save_drift(tx, found)
+                await store.drop_drift(tx, station.id, gone)
         still = sum(1 for drift in found if drift.state is not DriftState.REPAIRED)
         await self._bus.publish(
             DriftChanged(station.org_id, station.site_id, station.id, still, self._clock.now())

@@ -49,8 +49,8 @@ KEYS: Mapping[str, Keys] = {
 }
 
 
-async def ability(link: StationLink, stored_max: int | None) -> Ability:
-    """``stored_max``: the most entries a 2.0.1 station told in a report of its device model."""
+async def ability(link: StationLink) -> Ability:
+    """Asked in one call. 2.0.1 tells how many entries there may be in reports alone."""
     keys = KEYS[link.version]
     try:
         result = await link.send(ReadConfiguration(keys.all), timeout_s=TIMEOUT_S)
@@ -60,7 +60,7 @@ async def ability(link: StationLink, stored_max: int | None) -> Ability:
     enabled, each = rows.get(keys.enabled), rows.get(keys.per_message)
     if link.version != "1.6":
         told = enabled is not None or each is not None
-        return Ability(told, _yes(enabled), stored_max, _number(each))
+        return Ability(told, _yes(enabled), None, _number(each))
     profiles = rows.get(keys.profiles or "")
     named = profiles is None or not profiles.strip() or PROFILE_16 in profiles.lower()
     return Ability(named, _yes(enabled), _number(rows.get(keys.entries or "")), _number(each))

@@ -1,6 +1,8 @@
 """Local lists kept in step with the tokens: looked at on connect and after each change of tokens.
 
 A list is read by its version only; one that has another version than was sent is replaced whole.
+What is known of lists is held in memory and written in group commits, in the order in which it
+changed.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from voltyard.bus import Bus
+from voltyard.chargers.arrivals import Arrivals
 from voltyard.chargers.commands import ClearCache, CommandResult, StationLink
 from voltyard.chargers.events import (
     EvsesChanged,
@@ -48,6 +51,7 @@ from voltyard.locallists.model import (
     wanted,
 )
 from voltyard.storage.engine import Database
+from voltyard.storage.groupcommit import REFUSALS, GroupCommit
 from voltyard.tenancy import audit
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
@@ -61,6 +65,10 @@ FIRST_S, SPREAD_S = 20.0, 40.0
 SOON_S = 2.0
 TIMEOUT_S = 60.0
 ABILITY_FOR = timedelta(hours=24)
+TOKENS_FOR_S = 5.0
+"""Many chargers looked at one after the other share one reading of the tokens."""
+
+Tokens = list[tuple[Token, Vehicle | None]]
 
 
 class Stations(Protocol):
@@ -101,6 +109,7 @@ class LocalListService:
     def __init__(
         self,
         database: Database,
+        commits: GroupCommit,
         bus: Bus,
         clock: Clock,
         *,
@@ -109,12 +118,15 @@ class LocalListService:
         areas: Areas,
     ) -> None:
         self._database = database
+        self._commits = commits
         self._bus = bus
         self._clock = clock
         self._stations = stations
         self._fleets = fleets
         self._areas = areas
+        self._arrivals = Arrivals(clock)
         self._lists: dict[UUID, LocalList] = {}
+        self._tokens_read: dict[UUID, tuple[float, Tokens]] = {}
         self._reaches: dict[UUID, Mapping[str, Reach]] = {}
         self._waiting: asyncio.Queue[tuple[UUID, float]] = asyncio.Queue()
         self._under_way: set[UUID] = set()
@@ -140,14 +152,11 @@ class LocalListService:
             for each in self._lists.values()
             if each.org_id == org_id and not each.clear_cache and holds_more(each, reach)
         ]
-        if stale:
-            async with transaction(self._database, of(org_id)) as tx:
-                await store.mark(tx, org_id, [each.station_id for each in stale])
-        for each in stale:
-            self._lists[each.station_id] = replace(each, clear_cache=True)
+        await self._mark(stale)
 
     def listen(self) -> None:
         bus = self._bus
+        self._arrivals.listen(bus, name="locallists.arrivals")
         bus.subscribe(StationConnected, self._on_connected, name="locallists.connected")
         bus.subscribe(StationApproved, self._on_connected, name="locallists.approved")
         bus.subscribe(StationChanged, self._on_station, name="locallists.station")
@@ -238,16 +247,15 @@ class LocalListService:
 
         What ends ``by_time`` ends in caches too: the answers in them carry their expiry.
         """
-        after = reaches(await self._tokens(org_id), self._clock.now())
+        tokens = await self._tokens(org_id)
+        self._tokens_read[org_id] = (self._clock.monotonic_s(), tokens)
+        after = reaches(tokens, self._clock.now())
         before = self._reaches.get(org_id)
         self._reaches[org_id] = after
         stations = self._stations.list_stations(org_id)
         if before is not None and not by_time and revoked(before, after):
             mine = [v.station for v in stations if v.station.state is StationState.APPROVED]
-            async with transaction(self._database, of(org_id)) as tx:
-                await store.mark(tx, org_id, [station.id for station in mine])
-            for station in mine:
-                self._lists[station.id] = replace(self._of(station), clear_cache=True)
+            await self._mark([self._of(station) for station in mine])
         spread_s = SOON_S + len(stations) / AT_ONCE
         for view in stations:
             if view.station.connected:
@@ -270,6 +278,7 @@ class LocalListService:
         try:
             await self._clock.sleep(after_s)
             async with turn:
+                await self._arrivals.calm()
                 self._again.discard(station_id)
                 await self._set_right(station_id)
         except VoltyardError as error:
@@ -306,7 +315,7 @@ class LocalListService:
         booted = station.booted_at
         if fresh and not whole and (booted is None or (known.read_at or now) > booted):
             return known
-        able = await asking.ability(link, await self._stored_max(station, link))
+        able = await asking.ability(link)
         if not able.supported:
             state = ListState.UNSUPPORTED
         elif not able.enabled:
@@ -318,13 +327,15 @@ class LocalListService:
             known,
             state=state,
             read_at=now,
-            entries_max=able.entries_max,
+            entries_max=able.entries_max or await self._stored_max(station, link, state),
             per_message=able.per_message,
         )
 
-    async def _stored_max(self, station: Station, link: StationLink) -> int | None:
+    async def _stored_max(
+        self, station: Station, link: StationLink, state: ListState
+    ) -> int | None:
         """2.0.1 tells how many entries there may be only in reports of its device model."""
-        if link.version == "1.6":
+        if link.version == "1.6" or state in (ListState.UNSUPPORTED, ListState.DISABLED):
             return None
         for entry in await self._stations.config(station.org_id, station.id):
             if (entry.row.component, entry.row.name) == ("LocalAuthListCtrlr", "Entries"):
@@ -421,7 +432,7 @@ class LocalListService:
             Outlet(evse.number, await self._area_of(evse))
             for evse in self._stations.outlets(station.id)
         ]
-        tokens = await self._tokens(station.org_id)
+        tokens = await self._tokens_now(station.org_id)
         return wanted(tokens, station.site_id, outlets, version, self._clock.now(), most)
 
     async def _area_of(self, evse: Evse) -> UUID | None:
@@ -429,7 +440,16 @@ class LocalListService:
             return None
         return await self._areas.area_of(evse.site_id, evse.bay_id)
 
-    async def _tokens(self, org_id: UUID) -> list[tuple[Token, Vehicle | None]]:
+    async def _tokens_now(self, org_id: UUID) -> Tokens:
+        """As they are or were ``TOKENS_FOR_S`` ago; each change of them is a look of its own."""
+        now_s = self._clock.monotonic_s()
+        read_s, tokens = self._tokens_read.get(org_id, (-TOKENS_FOR_S, []))
+        if now_s - read_s >= TOKENS_FOR_S:
+            tokens = await self._tokens(org_id)
+            self._tokens_read[org_id] = (now_s, tokens)
+        return tokens
+
+    async def _tokens(self, org_id: UUID) -> Tokens:
         vehicles = {vehicle.id: vehicle for vehicle in await self._fleets.all(org_id)}
         return [
             (token, None if token.vehicle_id is None else vehicles.get(token.vehicle_id))
@@ -445,6 +465,29 @@ class LocalListService:
         """Whether the cache is to be cleared may have changed meanwhile, and holds."""
         current = self._lists.get(row.station_id)
         row = replace(row, clear_cache=current is not None and current.clear_cache)
-        async with transaction(self._database, of(row.org_id)) as tx:
-            await store.save(tx, row)
-        self._lists[row.station_id] = row
+        if row != current:
+            await self._keep(row)
+
+    async def _mark(self, rows: Sequence[LocalList]) -> None:
+        """The caches of these chargers have to be cleared."""
+        await self._keep(*[replace(row, clear_cache=True) for row in rows])
+
+    async def _keep(self, *rows: LocalList) -> None:
+        """Memory first: what is written later was known later."""
+        before = {row.station_id: self._lists.get(row.station_id) for row in rows}
+        self._lists.update({row.station_id: row for row in rows})
+        try:
+            await self._commits.submit([store.write(row) for row in rows])
+        except (*REFUSALS, VoltyardError):
+            self._forget(rows, before)
+            raise
+
+    def _forget(self, rows: Sequence[LocalList], before: Mapping[UUID, LocalList | None]) -> None:
+        """What the database refused was never so, unless it has changed again."""
+        for row in rows:
+            former = before[row.station_id]
+            if self._lists.get(row.station_id) is row:
+                if former is None:
+                    del self._lists[row.station_id]
+                else:
+                    self._lists[row.station_id] = former

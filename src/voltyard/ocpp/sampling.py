@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from voltyard.bus import Bus
+from voltyard.chargers.arrivals import Arrivals
 from voltyard.chargers.commands import (
     Command,
     CommandResult,
@@ -80,6 +81,7 @@ class Sampling:
         self._chargers = chargers
         self._clock = clock
         self._interval_s = interval_s
+        self._arrivals = Arrivals(clock)
         self._waiting: asyncio.Queue[UUID] = asyncio.Queue()
         self._under_way: set[UUID] = set()
         self._seen: set[UUID] = set()
@@ -87,6 +89,7 @@ class Sampling:
         self._governed: Callable[[UUID], frozenset[str]] = lambda station_id: frozenset()
 
     def subscribe(self, bus: Bus) -> None:
+        self._arrivals.listen(bus, name="sampling.arrivals")
         bus.subscribe(StationBooted, self._on_boot, name="sampling.booted")
         bus.subscribe(StationApproved, self._on_boot, name="sampling.approved")
         bus.subscribe(StationConnected, self._on_connected, name="sampling.connected")
@@ -115,6 +118,7 @@ class Sampling:
         try:
             await self._clock.sleep(AFTER_S)
             async with turn:
+                await self._arrivals.calm()
                 await self._set_right(station_id)
         except VoltyardError as error:
             log.info("how often %s reports could not be set: %s", station_id, error)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from voltyard import eventlog
@@ -48,6 +49,28 @@ class Change:
     before: Session | None
 
 
+class _Outcome:
+    """What is to be done once a message's rows are committed; ``telling`` is under way then."""
+
+    __slots__ = ("_conclude", "after", "events", "reading", "telling")
+
+    def __init__(
+        self,
+        conclude: "Callable[[_Outcome, BaseException | None], None]",
+        after: Sequence[tuple[Tracked, Session]],
+        events: Sequence[SessionEvent],
+        reading: MeterReading | None,
+    ) -> None:
+        self._conclude = conclude
+        self.after = after
+        self.events = events
+        self.reading = reading
+        self.telling: asyncio.Task[None] | None = None
+
+    def __call__(self, error: BaseException | None) -> None:
+        self._conclude(self, error)
+
+
 class Book:
     """Finds and keeps sessions. Nothing is published, shown or answered before its commit."""
 
@@ -69,7 +92,9 @@ class Book:
         self._live = live
         self._ids: deque[int] = deque()
         self._register_wh: dict[UUID, float] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unkept = 0
+        self._quiet: asyncio.Future[None] | None = None
 
     async def load(self) -> None:
         """At start: open sessions with their readings, and where each register stood."""
@@ -145,47 +170,63 @@ class Book:
             events.extend(self._events(change))
             change.tracked.in_flight += 1
         rows.extend(eventlog.log_write(event) for event in events if _is_kept(event))
-        task = asyncio.get_running_loop().create_task(
-            self._commit_and_tell(rows, after, events, reading)
-        )
-        self._under_way.add(task)
-        task.add_done_callback(self._finished)
-        await asyncio.shield(task)
+        outcome = _Outcome(self._concluded, after, events, reading)
+        self._unkept += 1
+        if not rows:
+            outcome(None)
+        elif self._commits.full:
+            await asyncio.shield(self._spawn(self._commits.submit(rows, outcome)))
+        else:
+            await self._commits.hand_in(rows, outcome)
+        if outcome.telling is not None:
+            await asyncio.shield(outcome.telling)
 
     async def drained(self) -> None:
-        """When every commit that was under way is done."""
-        while self._under_way:
-            await asyncio.wait(tuple(self._under_way))
+        """When every commit that was under way is done, and told."""
+        while self._unkept or self._tasks:
+            if self._tasks:
+                await asyncio.wait(tuple(self._tasks))
+            else:
+                self._quiet = self._quiet or asyncio.get_running_loop().create_future()
+                await asyncio.shield(self._quiet)
 
-    async def _commit_and_tell(
-        self,
-        rows: Sequence[Write],
-        after: Sequence[tuple[Tracked, Session]],
-        events: Sequence[SessionEvent],
-        reading: MeterReading | None,
-    ) -> None:
-        kept = False
-        try:
-            await self._commits.submit(rows)
-            kept = True
-        finally:
-            for tracked, _ in after:
-                tracked.in_flight -= 1
-                if not kept:
-                    tracked.unsaved = True
-                    self.index.drop(tracked)
-        for place, (_, session) in enumerate(after, start=1):
+    def _concluded(self, outcome: "_Outcome", error: BaseException | None) -> None:
+        """Committed, or refused: shown, or forgotten."""
+        self._unkept -= 1
+        if not self._unkept and self._quiet is not None:
+            self._quiet.set_result(None)
+            self._quiet = None
+        for tracked, _ in outcome.after:
+            tracked.in_flight -= 1
+            if error is not None:
+                tracked.unsaved = True
+                self.index.drop(tracked)
+        if error is not None:
+            log.warning("a message about a session was not kept: %s", error)
+            return
+        if outcome.events:
+            outcome.telling = self._spawn(self._tell(outcome.events))
+        last = len(outcome.after)
+        for place, (_, session) in enumerate(outcome.after, start=1):
             self._remember_register(session)
-            self._live.session_changed(session, reading if place == len(after) else None)
+            self._live.session_changed(session, outcome.reading if place == last else None)
+
+    async def _tell(self, events: Sequence[SessionEvent]) -> None:
         await self._bus.publish(*events)
         told = [eventlog.told_write(event) for event in events if _is_kept(event)]
         if told:
             self._commits.offer(told)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.warning("a message about a session was not kept: %s", task.exception())
+            log.warning("a message about a session was not told: %s", task.exception())
 
     def _rows(self, change: Change) -> list[Write]:
         tracked, before = change.tracked, change.before

@@ -6,9 +6,8 @@ alone, so that one bad row harms one message.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from asyncpg import InterfaceError, PostgresError
@@ -19,17 +18,23 @@ from voltyard.errors import TooMany
 from voltyard.storage.engine import Database
 from voltyard.storage.writes import Group, Write, arrays, merge, statement, together
 
-__all__ = ["GroupCommit", "GroupCommitStats", "Write"]
+__all__ = ["REFUSALS", "GroupCommit", "GroupCommitStats", "Write"]
 
 log = logging.getLogger(__name__)
 
-_REFUSALS = (SQLAlchemyError, PostgresError, InterfaceError, OSError, ValueError, TypeError)
+REFUSALS = (SQLAlchemyError, PostgresError, InterfaceError, OSError, ValueError, TypeError)
+"""What ``submit`` raises where the database does not take the rows."""
+
+
+Told = Callable[[BaseException | None], None]
+"""Called right after the commit with None, or with what the database said against it."""
 
 
 @dataclass(slots=True)
 class _Item:
     writes: Sequence[Write]
     done: asyncio.Future[None] | None
+    told: Told | None = None
 
 
 @dataclass(slots=True)
@@ -65,19 +70,34 @@ class GroupCommit:
         self._statements: dict[tuple[Group, ...], str] = {}
         self.stats = GroupCommitStats()
 
-    async def submit(self, writes: Sequence[Write]) -> None:
+    @property
+    def full(self) -> bool:
+        return len(self._pending) >= self._capacity
+
+    async def submit(self, writes: Sequence[Write], told: Told | None = None) -> None:
         """Return once committed. Raises what the database said if it refuses these rows."""
         if not writes:
             return
-        while len(self._pending) >= self._capacity and not self._closing:
+        while self.full and not self._closing:
             self._room.clear()
             await self._room.wait()
+        await self.hand_in(writes, told)
+
+    def hand_in(self, writes: Sequence[Write], told: Told | None = None) -> asyncio.Future[None]:
+        """``submit`` where there is room (not ``full``): a future, done once committed.
+
+        ``told`` is called before whoever waits for the future goes on, and even if it is
+        cancelled meanwhile: what was handed in is written.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        item = _Item(writes, done, told)
         if self._closing:
-            raise TooMany("the database writer is shutting down")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Item(writes, done))
+            _resolve(loop, item, TooMany("the database writer is shutting down"))
+            return done
+        self._pending.append(item)
         self._wake.set()
-        await done
+        return done
 
     def offer(self, writes: Sequence[Write]) -> bool:
         """Write without being waited for (message log, samples); False if dropped."""
@@ -107,12 +127,13 @@ class GroupCommit:
         self.stats.items += len(batch)
         try:
             await self._commit(batch)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             log.warning("batch of %d refused, trying each alone: %s", len(batch), error)
             await self._commit_each(batch)
             return
+        loop = asyncio.get_running_loop()
         for item in batch:
-            _resolve(item, None)
+            _resolve(loop, item, None)
 
     async def close(self) -> None:
         self._closing = True
@@ -121,16 +142,17 @@ class GroupCommit:
         await self.flush()
 
     async def _commit_each(self, batch: Sequence[_Item]) -> None:
+        loop = asyncio.get_running_loop()
         for item in batch:
             self.stats.retried_alone += 1
             try:
                 await self._commit([item])
-            except _REFUSALS as error:
+            except REFUSALS as error:
                 self.stats.failed += 1
                 log.error("write refused: %s: %s", item.writes[0].table, error)
-                _resolve(item, error)
+                _resolve(loop, item, error)
             else:
-                _resolve(item, None)
+                _resolve(loop, item, None)
 
     async def _commit(self, batch: Sequence[_Item]) -> None:
         groups = merge(write for item in batch for write in item.writes)
@@ -161,11 +183,14 @@ class GroupCommit:
             self._types[table] = {row["column_name"]: row["udt_name"] for row in rows}
 
 
-def _resolve(item: _Item, error: BaseException | None) -> None:
-    if item.done is None or item.done.done():
+def _resolve(loop: asyncio.AbstractEventLoop, item: _Item, error: BaseException | None) -> None:
+    """``told`` is called by the loop, so that its failure is its own."""
+    if item.told is not None:
+        loop.call_soon(item.told, error)
+    done = item.done
+    if done is None or done.done():
         return
-    with contextlib.suppress(asyncio.InvalidStateError):
-        if error is None:
-            item.done.set_result(None)
-        else:
-            item.done.set_exception(error)
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

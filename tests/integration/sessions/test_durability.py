@@ -9,7 +9,7 @@ from voltyard.errors import TooMany
 from voltyard.eventlog import tell_untold
 from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sessions.model import SessionState
-from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.storage.groupcommit import GroupCommit, Told, Write
 
 
 class Gate:
@@ -19,15 +19,30 @@ class Gate:
         self.open = asyncio.Event()
         self.refuse = False
         self.waiting: asyncio.Queue[None] = asyncio.Queue()
-        self._submit = inner.submit
-        monkeypatch.setattr(inner, "submit", self.submit)
+        self._hand_in = inner.hand_in
+        self._held: set[asyncio.Task[None]] = set()
+        monkeypatch.setattr(inner, "hand_in", self.hand_in)
 
-    async def submit(self, writes: list[Write]) -> None:
+    def hand_in(self, writes: list[Write], told: Told | None = None) -> asyncio.Future[None]:
         self.waiting.put_nowait(None)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.add(asyncio.create_task(self._pass_on(writes, told, done)))
+        return done
+
+    async def _pass_on(
+        self, writes: list[Write], told: Told | None, done: asyncio.Future[None]
+    ) -> None:
         await self.open.wait()
-        if self.refuse:
-            raise TooMany("the disk is full")
-        await self._submit(writes)
+        if not self.refuse:
+            await self._hand_in(writes, told)
+            if not done.done():
+                done.set_result(None)
+            return
+        error = TooMany("the disk is full")
+        if told is not None:
+            told(error)
+        if not done.done():
+            done.set_exception(error)
 
     async def reached(self) -> None:
         """Until one more message waits at the gate."""
