@@ -10,6 +10,7 @@ from voltyard.alerts.model import Severity
 from voltyard.chargers.model import FrameFilter, StationState
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.model import TokenFilter, TokenState
 from voltyard.sessions.model import SessionFilter, SessionState
 from voltyard.tenancy.model import ApiKey, Permission, Principal, Role
 from voltyard.web.console import views as v
@@ -213,11 +214,15 @@ class FakeLists:
         )
         return found
 
-    async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]:
-        wanted = text.casefold()
+    async def tokens(
+        self, who: Principal, wanted: TokenFilter, paging: v.Paging
+    ) -> v.Page[v.TokenRow]:
+        text = wanted.text.casefold()
         return cut(
             self.token_rows.values(),
-            lambda r: wanted in f"{r.value} {r.vehicle}".casefold(),
+            lambda r: (
+                text in f"{r.value} {r.vehicle}".casefold() and wanted.state in (None, r.state)
+            ),
             paging,
         )
 
@@ -346,6 +351,7 @@ def _token(index: int) -> v.TokenRow:
         uuid5(SPACE, f"vehicle {index}"),
         f"BUS-{200 + index}",
         blocked=index == 7,
+        state=TokenState.BLOCKED if index == 7 else TokenState.VALID,
     )
 
 

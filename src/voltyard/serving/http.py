@@ -22,11 +22,12 @@ from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.service import EnergyService
 from voltyard.energy.view import SiteView
 from voltyard.errors import NotFound
+from voltyard.locallists.overview import ListOverview
 from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.web.app_routes import make_router
 from voltyard.web.auth import FormGuard, SetupForm
-from voltyard.web.console.rooms import TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, TechnicianRooms
 from voltyard.web.console.source import ServiceData, Services
 from voltyard.web.ui import Deps
 
@@ -54,6 +55,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
+        access=_access(core),
         pki=core.pki,
     )
     api = ApiDeps(
@@ -89,6 +91,19 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         exception_handlers={HTTPException: unrouted},
         logging_config=None,
         debug=False,
+    )
+
+
+def _access(core: Core) -> AccessRooms:
+    overview = ListOverview(core.local_lists, core.chargers, core.fleets, core.sites, core.clock)
+    return AccessRooms(
+        core.chargers,
+        core.fleets,
+        core.sessions,
+        core.sites,
+        core.reservations,
+        core.local_lists,
+        overview,
     )
 
 

@@ -30,8 +30,11 @@ from voltyard.web.console import (
     firmware,
     fleet,
     fleetwide,
+    locallists,
     logs,
     people,
+    reservations,
+    rights,
     security,
     security_station,
     sessions,
@@ -39,6 +42,7 @@ from voltyard.web.console import (
     stations,
     technician,
     timetable,
+    tokens,
 )
 from voltyard.web.console.topics import TopicReader
 from voltyard.web.i18n import choose_locale
@@ -53,6 +57,10 @@ STAFF_ROUTES = [
     *stations.ROUTES,
     *duties.ROUTES,
     *fleet.ROUTES,
+    *tokens.ROUTES,
+    *rights.ROUTES,
+    *locallists.ROUTES,
+    *reservations.ROUTES,
     *alerts.ROUTES,
     *sites.ROUTES,
     *firmware.ROUTES,

@@ -1,6 +1,6 @@
 """What a page handler works with: who is looking, their words, and how to answer."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
-from voltyard.web.console.rooms import TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, TechnicianRooms
 from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
@@ -76,6 +76,8 @@ def environment(locale: str) -> Environment:
     env.filters["pairs"] = _pairs
     env.filters["map_words"] = _map_words
     env.filters["facts"] = _facts
+    env.filters["worded"] = _worded
+    env.filters["site_pairs"] = _site_pairs
     return env
 
 
@@ -86,6 +88,15 @@ def _pairs(choices: Iterable[Choice]) -> list[tuple[str, str]]:
 def _map_words(values: Iterable[str], word: Callable[[Any], str]) -> list[tuple[str, str]]:
     """Coded values with their words, for a select box."""
     return [(str(value), word(value)) for value in values]
+
+
+def _worded(words: Mapping[str, str], say: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Coded values with their translated words, for a select box."""
+    return [(str(value), say(word)) for value, word in words.items()]
+
+
+def _site_pairs(sites: Iterable[SiteView]) -> list[tuple[str, str]]:
+    return [(str(site.id), site.name) for site in sites]
 
 
 def _facts(text: str) -> str:
@@ -115,6 +126,7 @@ class Deps:
     firmware: FirmwareService | None = None
     diagnostics: DiagnosticsService | None = None
     technician: TechnicianRooms | None = None
+    access: AccessRooms | None = None
     pki: PkiService | None = None
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from voltyard.chargers.model import FrameFilter, StationFilter, StationState
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.fleets.model import TokenFilter
 from voltyard.sessions.model import SessionFilter
 from voltyard.tenancy.model import ApiKey, Permission, Principal
 from voltyard.web.console import views as v
@@ -126,7 +127,10 @@ class ConsoleData(LiveData, Protocol):
         self, who: Principal, vehicle_id: UUID | None, form: VehicleDraft
     ) -> UUID: ...
 
-    async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]: ...
+    async def tokens(
+        self, who: Principal, wanted: TokenFilter, paging: v.Paging
+    ) -> v.Page[v.TokenRow]:
+        """By value."""
 
     async def token(self, who: Principal, token_id: UUID) -> v.TokenRow: ...
 

@@ -1,6 +1,5 @@
-"""Vehicles and the tokens that tell which vehicle plugged in."""
+"""Vehicles: the list, and one vehicle's form."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,21 +9,13 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.errors import Invalid
-from voltyard.fleets.commands import TokenDraft, VehicleDraft
-from voltyard.sessions.model import TokenKind
+from voltyard.fleets.commands import VehicleDraft
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.common import paging, posted, search_text
-from voltyard.web.console.views import (
-    Choice,
-    Paging,
-    TokenRow,
-    VehicleRow,
-)
+from voltyard.web.console.views import VehicleRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
 from voltyard.web.ui import Ui
-
-TOKEN_KINDS = tuple(kind for kind in TokenKind if kind is not TokenKind.NONE)
 
 
 @get("/vehicles")
@@ -144,90 +135,6 @@ def vehicle_values(vehicle: VehicleRow) -> dict[str, str]:
     }
 
 
-@get("/tokens")
-async def tokens_page(ui: NamedDependency[Ui]) -> Response[str]:
-    page = await ui.data.tokens(ui.who, search_text(ui), paging(ui))
-    return ui.page("tokens.html", page=page)
-
-
-@get("/tokens.csv")
-async def tokens_export(ui: NamedDependency[Ui]) -> Stream:
-    text = search_text(ui)
-    header = ["kind", "value", "vehicle", "label", "blocked", "last_used_at"]
-    return csv_stream(
-        "tokens.csv", header, lambda part: ui.data.tokens(ui.who, text, part), _token_cells
-    )
-
-
-@get("/tokens/new")
-async def new_token(ui: NamedDependency[Ui]) -> Response[str]:
-    ui.require(Permission.FLEET_WRITE)
-    values = {"vehicle_id": ui.request.query_params.get("vehicle", ""), "kind": "rfid"}
-    return await _token_form(ui, None, values)
-
-
-@get("/tokens/{token_id:uuid}")
-async def token_page(ui: NamedDependency[Ui], token_id: FromPath[UUID]) -> Response[str]:
-    token = await ui.data.token(ui.who, token_id)
-    values = {
-        "kind": token.kind,
-        "value": token.value,
-        "vehicle_id": str(token.vehicle_id or ""),
-        "label": token.label,
-        "blocked": "on" if token.blocked else "",
-        "group_id": token.group_id,
-        "concurrent": "on" if token.concurrent else "",
-    }
-    return await _token_form(ui, token, values)
-
-
-@post("/tokens/new")
-async def create_token(ui: NamedDependency[Ui]) -> Response[Any]:
-    return await _save_token(ui, None)
-
-
-@post("/tokens/{token_id:uuid}")
-async def change_token(ui: NamedDependency[Ui], token_id: FromPath[UUID]) -> Response[Any]:
-    return await _save_token(ui, await ui.data.token(ui.who, token_id))
-
-
-async def _save_token(ui: Ui, token: TokenRow | None) -> Response[Any]:
-    ui.require(Permission.FLEET_WRITE)
-    form = await posted(ui)
-    try:
-        kind = form.one_of("kind", TokenKind) or TokenKind.RFID
-        read = TokenDraft(
-            kind=kind.value,
-            value=form.text("value", required=True, longest=255),
-            vehicle_id=form.id("vehicle_id"),
-            label=form.text("label", longest=80),
-            blocked=form.flag("blocked"),
-            group_id=form.text("group_id", longest=36),
-            concurrent=form.flag("concurrent"),
-        )
-        form.check()
-        await ui.data.save_token(ui.who, None if token is None else token.id, read)
-    except Invalid as error:
-        return await _token_form(ui, token, form.values, error)
-    return ui.go("/tokens", done="saved")
-
-
-async def _token_form(
-    ui: Ui, token: TokenRow | None, values: Mapping[str, str], error: Invalid | None = None
-) -> Response[str]:
-    vehicles = await ui.data.vehicles(ui.who, "", Paging(1, 2_000))
-    return ui.page(
-        "token.html",
-        status=422 if error else 200,
-        token=token,
-        values=values,
-        faults=error.fields if error else {},
-        error=error.message if error else "",
-        kinds=TOKEN_KINDS,
-        vehicles=tuple(Choice(str(row.id), row.name) for row in vehicles.rows),
-    )
-
-
 def _vehicle_cells(row: VehicleRow) -> tuple[Cell, ...]:
     return (
         row.name,
@@ -242,10 +149,6 @@ def _vehicle_cells(row: VehicleRow) -> tuple[Cell, ...]:
     )
 
 
-def _token_cells(row: TokenRow) -> tuple[Cell, ...]:
-    return (row.kind, row.value, row.vehicle, row.label, row.blocked, row.last_used_at)
-
-
 ROUTES = [
     vehicles_page,
     vehicles_export,
@@ -253,10 +156,4 @@ ROUTES = [
     create_vehicle,
     vehicle_page,
     change_vehicle,
-    tokens_page,
-    tokens_export,
-    new_token,
-    create_token,
-    token_page,
-    change_token,
 ]

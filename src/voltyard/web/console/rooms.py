@@ -1,11 +1,17 @@
-"""The rooms behind a technician's pages."""
+"""The rooms behind the pages of technicians, and behind those of who may charge."""
 
 from dataclasses import dataclass
 
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
+from voltyard.fleets.service import FleetService
+from voltyard.locallists.overview import ListOverview
+from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
+from voltyard.reservations.service import ReservationService
+from voltyard.sessions.service import SessionService
+from voltyard.sites.service import SiteService
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +20,14 @@ class TechnicianRooms:
     configuration: ConfigurationService
     monitoring: MonitoringService
     bulk: BulkService
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRooms:
+    chargers: ChargerService
+    fleets: FleetService
+    sessions: SessionService
+    sites: SiteService
+    reservations: ReservationService
+    lists: LocalListService
+    overview: ListOverview

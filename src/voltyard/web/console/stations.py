@@ -16,6 +16,7 @@ from voltyard.errors import Invalid, NotFound
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.commands import BY_NAME, COMMANDS, CommandSpec, InputKind
 from voltyard.web.console.common import paging, posted, query, search_text
+from voltyard.web.console.reservations import shown_at
 from voltyard.web.console.technician import rooms_of
 from voltyard.web.console.views import FrameRow, Paging, StationRow
 from voltyard.web.export import Cell, csv_stream
@@ -70,6 +71,7 @@ async def station_page(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> R
         faults={},
         chosen="",
         values={},
+        **await shown_at(ui, station_id),
     )
 
 

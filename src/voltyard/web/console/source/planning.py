@@ -1,16 +1,19 @@
 """Duties, their import, vehicles and tokens as the console shows and changes them."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from voltyard.chargers.model import Station
 from voltyard.energy.records import ForecastRow
 from voltyard.errors import Conflict, NotFound, VoltyardError
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
-from voltyard.fleets.model import Token, Vehicle
+from voltyard.fleets.model import Token, TokenFilter, Vehicle
 from voltyard.ids import new_id
+from voltyard.sessions.model import Session
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.timetable.importing import ImportReport
 from voltyard.timetable.model import Duty, DutyState
@@ -216,24 +219,30 @@ class PlanningSource(StationSource):
         draft = replace(form, efficiency=before.efficiency) if before else form
         return (await self.rooms.fleets.save_vehicle(who, draft, vehicle_id)).id
 
-    async def tokens(self, who: Principal, text: str, paging: v.Paging) -> v.Page[v.TokenRow]:
-        found, total = await self.rooms.fleets.list_tokens(
-            who, text=text, limit=paging.size, offset=paging.offset
+    async def tokens(
+        self, who: Principal, wanted: TokenFilter, paging: v.Paging
+    ) -> v.Page[v.TokenRow]:
+        found, total = await self.rooms.fleets.find_tokens(
+            who, wanted, limit=paging.size, offset=paging.offset
         )
-        vehicles = await self.vehicles_by_id(who)
-        return v.Page(tuple(_token_row(token, vehicles) for token in found), total, paging)
+        return v.Page(await self._token_rows(who, found), total, paging)
 
     async def token(self, who: Principal, token_id: UUID) -> v.TokenRow:
         token = await self.rooms.fleets.token(who, token_id)
-        return _token_row(token, await self.vehicles_by_id(who))
+        (row,) = await self._token_rows(who, [token])
+        return row
 
     async def save_token(self, who: Principal, token_id: UUID | None, form: TokenDraft) -> UUID:
-        before = await self.rooms.fleets.token(who, token_id) if token_id else None
-        draft = form
-        if before is not None:
-            kept = {name: getattr(before, name) for name in _NOT_ON_THE_FORM}
-            draft = replace(form, **kept)
-        return (await self.rooms.fleets.save_token(who, draft, token_id)).id
+        return (await self.rooms.fleets.save_token(who, form, token_id)).id
+
+    async def _token_rows(self, who: Principal, tokens: Sequence[Token]) -> tuple[v.TokenRow, ...]:
+        vehicles = await self.vehicles_by_id(who)
+        uses = await self.rooms.sessions.last_uses(who.org_id, [token.value for token in tokens])
+        stations = self.stations_by_id(who)
+        now = self.now()
+        return tuple(
+            _token_row(token, vehicles, uses.get(token.value), stations, now) for token in tokens
+        )
 
     async def _tokens_of_vehicles(self, who: Principal) -> Mapping[UUID, tuple[str, ...]]:
         found: dict[UUID, tuple[str, ...]] = {}
@@ -276,16 +285,15 @@ def _vehicle_row(vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]) -> v.
     )
 
 
-_NOT_ON_THE_FORM = (
-    "valid_from",
-    "valid_until",
-    "site_ids",
-    "area_ids",
-)
-
-
-def _token_row(token: Token, vehicles: Mapping[UUID, Vehicle]) -> v.TokenRow:
+def _token_row(
+    token: Token,
+    vehicles: Mapping[UUID, Vehicle],
+    used: Session | None,
+    stations: Mapping[UUID, Station],
+    now: datetime,
+) -> v.TokenRow:
     vehicle = vehicles.get(token.vehicle_id) if token.vehicle_id else None
+    station = stations.get(used.station_id) if used else None
     return v.TokenRow(
         id=token.id,
         kind=token.kind,
@@ -294,6 +302,14 @@ def _token_row(token: Token, vehicles: Mapping[UUID, Vehicle]) -> v.TokenRow:
         vehicle=vehicle.name if vehicle else None,
         label=token.label,
         blocked=token.blocked,
+        last_used_at=used.started_at if used else None,
         group_id=token.group_id,
         concurrent=token.concurrent,
+        state=token.state_at(now, vehicle),
+        valid_from=token.valid_from,
+        valid_until=token.valid_until,
+        site_ids=token.site_ids,
+        area_ids=token.area_ids,
+        last_station_id=station.id if station else None,
+        last_station=station.identity if station else "",
     )

@@ -282,7 +282,7 @@ def _command_row(record: CommandRecord) -> v.CommandRow:
         at=record.requested_at,
         by=record.requested_by,
         progress=_progress(record),
-        params={k: str(value) for k, value in record.request.items() if value is not None},
+        params={k: _plain(value) for k, value in record.request.items() if value is not None},
         result=record.word or ("" if record.answered_at is None else record.status),
         latency_ms=record.latency_ms,
         details=_details(record.response or {}),
@@ -317,6 +317,11 @@ def _snake(action: str) -> str:
     """``RemoteStart`` → ``remote_start``, by the console's names."""
     text = "".join(f"_{ch.lower()}" if ch.isupper() else ch for ch in action).lstrip("_")
     return _NAMES.get(text, text)
+
+
+def _plain(value: object) -> str:
+    """A token by its value."""
+    return str(value["value"]) if isinstance(value, dict) and "value" in value else str(value)
 
 
 def build_command(name: str, params: Mapping[str, str], now: datetime) -> c.Command:

@@ -1,5 +1,6 @@
 """What the console shows: frozen view models, in SI units and UTC, with no rule in them."""
 
+from voltyard.web.console.views.access import EntryRow, ListRow, RefusalRow, ReservationRow
 from voltyard.web.console.views.alerts import AlertFilter, AlertRow
 from voltyard.web.console.views.board import (
     BoardHead,
@@ -71,6 +72,7 @@ __all__ = [
     "DutyFilter",
     "DutyForm",
     "DutyRow",
+    "EntryRow",
     "EvseView",
     "FrameRow",
     "FrameView",
@@ -78,6 +80,7 @@ __all__ = [
     "ImportView",
     "LimitForm",
     "LimitView",
+    "ListRow",
     "LoadSeries",
     "MeterCurve",
     "NewKey",
@@ -86,7 +89,9 @@ __all__ = [
     "Outlook",
     "Page",
     "Paging",
+    "RefusalRow",
     "Repair",
+    "ReservationRow",
     "RowFault",
     "SessionRow",
     "SessionView",

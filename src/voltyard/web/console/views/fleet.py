@@ -1,8 +1,10 @@
-"""Vehicles and tokens, as listed and filled in."""
+"""Vehicles and tokens, as listed and filled in. A token's state is that of the moment shown."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from voltyard.fleets.model import TokenState
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,15 @@ class TokenRow:
     last_used_at: datetime | None = None
     group_id: str = ""
     concurrent: bool = False
+    state: TokenState = TokenState.VALID
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    site_ids: tuple[UUID, ...] = ()
+    area_ids: tuple[UUID, ...] = ()
+    last_station_id: UUID | None = None
+    last_station: str = ""
+
+    @property
+    def places(self) -> int:
+        """Of how many sites and areas it is; 0 means everywhere."""
+        return len(self.site_ids) + len(self.area_ids)
