@@ -1,6 +1,7 @@
 """Vehicles and tokens in the database and in memory."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,9 @@ from voltyard.clock import ScaledClock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.events import TokensChanged, VehiclesChanged
+from voltyard.fleets.model import TokenFilter, TokenState
 from voltyard.fleets.service import FleetService
+from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.tenancy.access import system_principal
@@ -53,6 +56,58 @@ async def test_a_token_is_found_whatever_its_case_with_its_vehicle(
     assert await fleets.lookup(who.org_id, IdToken(" 04A2b1 ")) == (token, vehicle)
     assert await fleets.lookup_token(who.org_id, IdToken("04A2B1")) == token
     assert await fleets.lookup(who.org_id, IdToken("unknown")) == (None, None)
+
+
+async def test_tokens_are_found_by_the_state_they_say_they_are_in(
+    fleets: FleetService, who: Principal
+) -> None:
+    idle = await fleets.save_vehicle(who, VehicleDraft("Bus 2", active=False))
+    hour = timedelta(hours=1)
+    for draft in (
+        TokenDraft("GOOD", concurrent=True),
+        TokenDraft("TIMED", valid_from=AT, valid_until=AT + hour, group_id="NIGHT"),
+        TokenDraft("BLOCKED", blocked=True, valid_until=AT - hour),
+        TokenDraft("OVER", valid_until=AT),
+        TokenDraft("EARLY", valid_from=AT + hour),
+        TokenDraft("IDLE", vehicle_id=idle.id, kind="mac"),
+    ):
+        await fleets.save_token(who, draft)
+    vehicles = {idle.id: idle}
+    seen = []
+    for state in TokenState:
+        found, total = await fleets.find_tokens(who, TokenFilter(state=state))
+        seen += [token.value for token in found]
+        assert len(found) == total
+        for token in found:
+            vehicle = vehicles.get(token.vehicle_id) if token.vehicle_id else None
+            assert token.state_at(AT, vehicle) is state
+    assert sorted(seen) == ["BLOCKED", "EARLY", "GOOD", "IDLE", "OVER", "TIMED"]
+    for wanted, value in (
+        (TokenFilter("bus 2"), "IDLE"),
+        (TokenFilter("night"), "TIMED"),
+        (TokenFilter(kind="mac"), "IDLE"),
+        (TokenFilter(concurrent=True), "GOOD"),
+    ):
+        assert [token.value for token in (await fleets.find_tokens(who, wanted))[0]] == [value]
+
+
+async def test_a_token_is_blocked_and_let_charge_again(
+    fleets: FleetService, who: Principal, bus: Bus
+) -> None:
+    heard: list[TokensChanged] = []
+
+    async def hear(event: TokensChanged) -> None:
+        heard.append(event)
+
+    token = await fleets.save_token(who, TokenDraft("A", label="Porter"))
+    bus.subscribe(TokensChanged, hear, name="test")
+    assert await fleets.block_token(who, token.id, blocked=True) == replace(token, blocked=True)
+    assert (await fleets.lookup_token(who.org_id, IdToken("a"))) == replace(token, blocked=True)
+    await fleets.block_token(who, token.id, blocked=True)
+    assert len(heard) == 1, "what is so already changes nothing"
+    assert await fleets.block_token(who, token.id, blocked=False) == token
+    with pytest.raises(NotFound):
+        await fleets.block_token(replace(who, org_id=new_id()), token.id, blocked=True)
 
 
 async def test_memory_follows_every_change(fleets: FleetService, who: Principal, bus: Bus) -> None:
