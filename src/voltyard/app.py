@@ -273,13 +273,11 @@ def build_core(
     monitoring = MonitoringService(database, bus, clock, chargers, alerts)
     monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
-    reservations, local_lists = _tokens(
-        database, commits, bus, clock, sites, fleets, chargers, sessions
-    )
+    tokens = _tokens(database, commits, bus, clock, sites, fleets, chargers, sessions)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pki, reservations, local_lists, configuration, monitoring,
+        firmware, diagnostics, pki, *tokens, configuration, monitoring,
         BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki), pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")

@@ -18,6 +18,8 @@ from voltyard.chargers.model import (
     Frame,
     Monitor,
     Peer,
+    PlannedPower,
+    ScheduleOffer,
     Station,
     StationRef,
     StationState,
@@ -34,6 +36,7 @@ from voltyard.sessions.model import (
     Phase,
     TransactionAck,
     TransactionReport,
+    VehicleNeeds,
 )
 
 
@@ -66,6 +69,9 @@ class FakeChargers:
     told_events: list[VariableEvent] = field(default_factory=list)
     told_monitors: list[tuple[int, tuple[Monitor, ...], bool]] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
+    offer: ScheduleOffer = ScheduleOffer.NONE
+    fault: str = ""
+    judged: list[tuple[int, tuple[PlannedPower, ...]]] = field(default_factory=list)
     vehicle_certificates: VehicleCertificates = field(default_factory=NoVehicleCertificates)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,6 +109,15 @@ class FakeChargers:
         if identity not in self.stations:
             self.stations[identity] = Station(uuid4(), uuid4(), None, identity, self.state)
         return Admitted(Admission.ACCEPT, self.stations[identity])
+
+    def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        return self.offer
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        self.judged.append((evse_number, tuple(periods)))
+        return self.fault
 
     async def connected(self, link: StationLink) -> None:
         former = self.links.get(link.station.id)
@@ -201,12 +216,18 @@ class FakeSessions:
     reports: list[TransactionReport] = field(default_factory=list)
     metered: list[tuple[int, str | None, tuple[MeterReading, ...]]] = field(default_factory=list)
     next_id: int = 1001
+    running: bool = True
+    wanted: list[tuple[int, VehicleNeeds]] = field(default_factory=list)
 
     async def authorise(
         self, station: StationRef, evse_number: int | None, token: IdToken
     ) -> Authorisation:
         self.tokens.append(token)
         return Authorisation(self.status)
+
+    async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
+        self.wanted.append((evse_number, needs))
+        return self.running
 
     async def report(self, station: StationRef, report: TransactionReport) -> TransactionAck:
         if self.gate is not None:

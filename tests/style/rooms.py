@@ -41,6 +41,8 @@ EXTRA: dict[str, dict[str, str]] = {
         "headroom": "pure: what is free at each node",
         "inputs": "from what is live to the planner's input",
         "ledger": "what must outlive a controller",
+        "needs": "pure: what a vehicle asks for itself, as far as it may be believed",
+        "offers": "pure: schedules for vehicles, and what vehicles make of them",
         "outlet": "one EVSE as its controller sees it",
         "overrides": "limits for a while, on top of a site's own",
         "planner": "pure: the plan",

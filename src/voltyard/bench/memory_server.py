@@ -23,6 +23,8 @@ from voltyard.chargers.model import (
     Frame,
     Monitor,
     Peer,
+    PlannedPower,
+    ScheduleOffer,
     Station,
     StationRef,
     StationState,
@@ -41,6 +43,7 @@ from voltyard.sessions.model import (
     MeterReading,
     TransactionAck,
     TransactionReport,
+    VehicleNeeds,
 )
 
 HEARTBEAT_S = 300
@@ -69,6 +72,14 @@ class MemoryChargers:
         station_id = station_id_of(ORGANISATION, identity)
         station = Station(station_id, ORGANISATION, None, identity, StationState.APPROVED)
         return Admitted(Admission.ACCEPT, station)
+
+    def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        return ScheduleOffer.NONE
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        return ""
 
     async def connected(self, link: StationLink) -> None:
         self.links[link.station.id] = link
@@ -150,6 +161,9 @@ class MemorySessions:
         self, station: StationRef, evse_number: int | None, token: IdToken
     ) -> Authorisation:
         return Authorisation(AuthorisationStatus.ACCEPTED)
+
+    async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
+        return False
 
     async def report(self, station: StationRef, report: TransactionReport) -> TransactionAck:
         ref = report.transaction_ref or str(next(self._ids))

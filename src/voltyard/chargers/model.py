@@ -142,6 +142,24 @@ class BootStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class ScheduleOffer(StrEnum):
+    """Whether a vehicle gets a schedule (OCPP 2.0.1 K15.FR.03 to FR.05)."""
+
+    NOW = "now"
+    LATER = "later"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPower:
+    """From ``start_at`` on a vehicle means to take ``limit``; ``unit`` is W in all or A a phase."""
+
+    start_at: datetime
+    limit: float
+    unit: str = "W"
+    phases: int | None = None
+
+
 class BootDecision(StrEnum):
     """What whoever guards a site's limits says of a charger that booted there."""
 

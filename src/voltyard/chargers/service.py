@@ -41,6 +41,8 @@ from voltyard.chargers.model import (
     Evse,
     Frame,
     Peer,
+    PlannedPower,
+    ScheduleOffer,
     Station,
     StationRef,
     StationState,
@@ -71,6 +73,14 @@ class BootGuard(Protocol):
 
     def at_boot(self, station: StationRef) -> BootDecision:
         """Asked at each boot of an approved charger that hangs on the electrical tree."""
+
+    def offer_schedule(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        """A vehicle there has told what it needs; if offered, its limit is sent anew."""
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        """Why what a vehicle means to take does not fit its limit; empty if it does."""
 
 
 class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
@@ -139,6 +149,19 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
     async def security_event(self, station: StationRef, kind: str, at: datetime, info: str) -> None:
         if self._desk is not None:
             await self._desk.security_event(station, kind, at, info)
+
+    def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        """None where nobody guards limits: then nobody makes schedules either."""
+        if self.guard is None:
+            return ScheduleOffer.NONE
+        return self.guard.offer_schedule(station, evse_number)
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        if self.guard is None:
+            return ""
+        return self.guard.schedule_fault(station, evse_number, periods)
 
     def link(self, station_id: UUID) -> StationLink | None:
         """The live connection of a station, if there is one."""

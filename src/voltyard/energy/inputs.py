@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from voltyard.chargers.model import Evse
+from voltyard.energy import needs
 from voltyard.energy.curve import ChargeCurve
 from voltyard.energy.model import PlanInput, PlanMode, Stay, Step
 from voltyard.energy.ports import LiveSession, SiteSetup
@@ -139,7 +140,9 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
         max_power_w = min(max_power_w, vehicle.max_power_w)
     if vehicle is None and site.unknown_vehicle_power_w is not None:
         max_power_w = min(max_power_w, site.unknown_vehicle_power_w)
+    max_power_w = needs.most_w(session.needs, max_power_w, evse.min_power_w)
     min_power_w = max(evse.min_power_w, 0.0 if vehicle is None else vehicle.min_power_w)
+    min_power_w = needs.least_w(session.needs, min_power_w)
     soc_pct = present_soc_pct(session, vehicle, duty, _earlier(situation, duty))
     made = Present(
         session=session,
@@ -163,22 +166,54 @@ def _earlier(situation: Situation, duty: Duty | None) -> float:
 
 def _present_stay(situation: Situation, present: Present) -> Stay | None:
     duty, session = present.duty, present.session
-    if duty is None:
-        return None
-    delivered_wh = session.energy_wh + _earlier(situation, duty)
-    needed_wh = energy_needed_wh(duty, present.vehicle, present.soc_pct, delivered_wh)
-    if needed_wh is None:
-        return None
-    stay = _stay(duty, present.vehicle, needed_wh, present.soc_pct, present.max_power_w)
     least = situation.now + timedelta(seconds=LEAST_STAY_S)
+    stay = _own_stay(present, least) if duty is None else _duty_stay(situation, present, duty)
+    if stay is None:
+        return None
     return replace(
         stay,
         arrival_at=min(session.started_at, situation.now),
-        departure_at=max(duty.departure_at, least),
+        departure_at=max(stay.departure_at, least),
         evse_id=present.evse.id if _in_tree(situation, present.evse) else None,
         min_power_w=present.min_power_w,
         plugged=True,
         charging_w=session.power_w or 0.0,
+    )
+
+
+def _duty_stay(situation: Situation, present: Present, duty: Duty) -> Stay | None:
+    """The duty says when and how much; how much, the vehicle where the duty leaves it open."""
+    session = present.session
+    delivered_wh = session.energy_wh + _earlier(situation, duty)
+    needed_wh = energy_needed_wh(duty, present.vehicle, present.soc_pct, delivered_wh)
+    if needed_wh is None and session.needs is not None:
+        needed_wh = session.needs.missing_wh(session.energy_wh)
+    if needed_wh is None:
+        return None
+    return _stay(duty, present.vehicle, needed_wh, present.soc_pct, present.max_power_w)
+
+
+def _own_stay(present: Present, least: datetime) -> Stay | None:
+    """What a vehicle of no duty asks for itself, as far as it could be had by then.
+
+    One that has it is not cut off: it goes on as one that asked for nothing.
+    """
+    wish = needs.wish(present.session, present.max_power_w, least, present.now)
+    if wish is None:
+        return None
+    return Stay(
+        id=present.session.session_id,
+        arrival_at=present.session.started_at,
+        departure_at=wish.departure_at,
+        energy_needed_wh=wish.energy_wh,
+        max_power_w=present.max_power_w,
+        vehicle_id=None if present.vehicle is None else present.vehicle.id,
+        soc_pct=present.soc_pct,
+        battery_wh=None if present.vehicle is None else present.vehicle.battery_wh,
+        efficiency=1.0 if present.vehicle is None else present.vehicle.efficiency,
+        curve=present.curve,
+        priority=present.priority,
+        label="" if present.vehicle is None else present.vehicle.name,
     )
 
 
@@ -295,8 +330,11 @@ def _counted_soc_pct(
     """From the state at plug-in and the meter alone."""
     if vehicle is None or not vehicle.battery_wh:
         return None
+    told_pct = needs.started_at_pct(session.needs)
     if session.soc_start_pct is not None:
         start_pct, energy_wh = session.soc_start_pct, session.energy_wh
+    elif told_pct is not None:
+        start_pct, energy_wh = told_pct, session.energy_wh
     else:
         start_pct = ASSUMED_ARRIVAL_SOC_PCT
         if duty is not None and duty.soc_arrival_pct is not None:

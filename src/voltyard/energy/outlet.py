@@ -107,6 +107,8 @@ class Outlet:
     unsaved: bool = False
     says_idle: bool = False
     takes_no_limit: bool = False
+    asked: bool = False
+    """A vehicle waits for its limit: it is sent anew, whether or not it changes."""
 
     def counted_w(self, now: datetime) -> float:
         """The most this EVSE may draw as far as anybody knows."""
@@ -190,6 +192,8 @@ class Outlet:
     def _live_is_stale(self, now: datetime, timing: Timing) -> bool:
         assert self.target.live_w is not None
         held = self.held
+        if self.asked:
+            return True
         if not held.is_sure or held.live_w < self.target.live_w - WATT:
             return True
         return self._renewal_due(now, timing)
@@ -224,7 +228,7 @@ class Outlet:
             if not has_live_layer(self.station.quirks):
                 self.granted_w, self.changed_at = change.power_w, now
             return
-        self.live_failure = None
+        self.live_failure, self.asked = None, False
         if self._for_another_session():
             self._drop_limits_of_the_transaction()
             return
@@ -285,9 +289,15 @@ class Outlet:
         part = replace(change, power_w=self.settable_w(ceiling_w + free_w))
         if part.power_w >= max(ceiling_w + LEAST_PART_W, self.evse.min_power_w):
             return part
-        if self.held.is_sure and self._renewal_due(now, timing):
+        if self.held.is_sure and (self.asked or self._renewal_due(now, timing)):
             return replace(change, power_w=self.held.live_w)
+        if self.asked and not self.held.lives:
+            return replace(change, power_w=self.settable_w(ceiling_w))
         return None
+
+    def ask_for_limit(self) -> None:
+        """A charger may have refused it while its vehicle was not ready for it (K15.FR.17)."""
+        self.asked, self.live_failure = True, None
 
     def _hold(self, held: Held) -> None:
         self.unsaved = self.unsaved or held != self.held
@@ -331,6 +341,7 @@ class Outlet:
         """The transaction is over, and a limit that was its own with it."""
         self.session, self.charging_since, self.paused_since = None, None, None
         self.granted_w, self.refreshed_at, self.live_failure = 0.0, None, None
+        self.asked = False
         if self.in_flight is None:
             self._drop_limits_of_the_transaction()
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import Evse, Station
 from voltyard.fleets.model import Vehicle
+from voltyard.sessions.model import VehicleNeeds
 from voltyard.sites.model import ElectricalTree, Site
 from voltyard.timetable.model import Duty
 
@@ -35,6 +36,7 @@ class LiveSession:
     power_w: float | None = None
     reading_at: datetime | None = None
     charging_state: str | None = None
+    needs: VehicleNeeds | None = None
 
 
 class LiveView(Protocol):

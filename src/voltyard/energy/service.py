@@ -18,11 +18,12 @@ from voltyard.chargers.events import (
     StationConnected,
     StationDisconnected,
 )
-from voltyard.chargers.model import BootDecision, StationRef
+from voltyard.chargers.model import BootDecision, PlannedPower, ScheduleOffer, StationRef
 from voltyard.clock import Clock
-from voltyard.energy import store
+from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.outlet import Outlet
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
 from voltyard.energy.records import ForecastRow
@@ -47,6 +48,8 @@ _DECISIONS = {
     Verdict.UNLIMITED: BootDecision.ACCEPT_UNLIMITED,
 }
 BUCKETS = 1500
+AGAIN_S = 60.0
+"""A vehicle whose schedule does not fit is told its limit again no sooner."""
 
 
 class EnergyService:
@@ -224,6 +227,46 @@ class EnergyService:
             return BootDecision.ACCEPT_UNLIMITED
         self._unattended.pop(station.id, None)
         return _DECISIONS[controller.boot_verdict(station.id)]
+
+    # vehicles that say what they need
+
+    def offer_schedule(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        """The control sends it with its next look, seconds from now (K15.FR.08: within 60)."""
+        found = self._outlet(station, evse_number)
+        if found is None:
+            return ScheduleOffer.NONE
+        controller, outlet = found
+        controller.mark_plan()
+        offer = offers.offered(outlet)
+        if offer is not ScheduleOffer.NONE:
+            outlet.ask_for_limit()
+        return offer
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        """Told again what its limit is when it does not fit (K15.FR.13), once in a while."""
+        found = self._outlet(station, evse_number)
+        if found is None:
+            return ""
+        controller, outlet = found
+        now = self.clock.now()
+        why = offers.fault(outlet, periods, now)
+        sent_at = outlet.refreshed_at
+        if why and (sent_at is None or (now - sent_at).total_seconds() >= AGAIN_S):
+            outlet.ask_for_limit()
+            controller.mark()
+        return why
+
+    def _outlet(self, station: StationRef, number: int) -> tuple[SiteController, Outlet] | None:
+        controller = self._known(station.site_id)
+        if controller is None:
+            return None
+        leaves = controller.board.setup.tree.leaf_of_evse
+        for outlet in controller.board.of_station(station.id):
+            if outlet.evse.number == number and outlet.evse.id in leaves:
+                return controller, outlet
+        return None
 
     # asking
 

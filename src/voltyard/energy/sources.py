@@ -79,4 +79,5 @@ def _session(live: EvseLive) -> LiveSession:
         power_w=live.power_w,
         reading_at=live.reading_at,
         charging_state=session.charging_state,
+        needs=session.needs,
     )

@@ -14,6 +14,8 @@ from voltyard.chargers.model import (
     Frame,
     Monitor,
     Peer,
+    PlannedPower,
+    ScheduleOffer,
     StationRef,
     StatusReport,
     VariableEvent,
@@ -25,6 +27,7 @@ from voltyard.sessions.model import (
     MeterReading,
     TransactionAck,
     TransactionReport,
+    VehicleNeeds,
 )
 
 
@@ -92,6 +95,14 @@ class Chargers(Protocol):
 
     async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
         """A reservation ended there: ``expired``, ``removed`` or ``no_transaction``."""
+
+    def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
+        """Whether a vehicle that told its needs gets a schedule; if so it follows soon."""
+
+    def schedule_fault(
+        self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
+    ) -> str:
+        """Why what a vehicle means to take does not fit its limit; empty if it does."""
 
     async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None: ...
 

@@ -37,6 +37,7 @@ from voltyard.sessions.model import (
     TokenKind,
     TransactionAck,
     TransactionReport,
+    VehicleNeeds,
 )
 from voltyard.sessions.ports import Outlets
 from voltyard.sessions.refusals import RefusalLog
@@ -111,6 +112,18 @@ class Intake:
             tracked.session = replace(before, evse_id=evse.id)
         fresh = fold.apply_readings(tracked, readings, self._clock.now())
         await self._keep(Change(tracked, before), fresh)
+
+    async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
+        """Kept with the session that runs there; False without one."""
+        evse = self._outlets.outlet(station.id, evse_number)
+        tracked = None if evse is None else self._book.index.current(evse.id)
+        if tracked is None or not tracked.session.open:
+            return False
+        before = tracked.session
+        told = replace(needs, delivered_wh=before.energy_wh)
+        tracked.session = replace(before, needs=told)
+        await self._keep(Change(tracked, before), ())
+        return True
 
     async def _start(
         self, station: StationRef, evse: Evse | None, report: TransactionReport

@@ -169,6 +169,33 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class VehicleNeeds:
+    """What the vehicle itself asked for (ISO 15118, OCPP 2.0.1 K15); a hint, never a right.
+
+    ``energy_wh`` is wanted from ``told_at`` on, when the session had delivered ``delivered_wh``.
+    ``dynamic``: the charger steers it by itself and hands no schedule on (2.1 K19).
+    """
+
+    told_at: datetime
+    transfer: str = ""
+    departure_at: datetime | None = None
+    energy_wh: float | None = None
+    max_power_w: float | None = None
+    min_power_w: float | None = None
+    soc_pct: float | None = None
+    target_soc_pct: float | None = None
+    battery_wh: float | None = None
+    dynamic: bool = False
+    delivered_wh: float = 0.0
+
+    def missing_wh(self, energy_wh: float) -> float | None:
+        """Of what it asked for, once its session has delivered ``energy_wh``."""
+        if self.energy_wh is None:
+            return None
+        return max(0.0, self.energy_wh - max(0.0, energy_wh - self.delivered_wh))
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One plug-in and the energy delivered in it.
 
@@ -205,6 +232,7 @@ class Session:
     flags: tuple[str, ...] = ()
     repairs: tuple[Repair, ...] = ()
     start_message: str | None = None
+    needs: VehicleNeeds | None = None
 
     @property
     def open(self) -> bool:

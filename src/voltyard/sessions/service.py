@@ -26,6 +26,7 @@ from voltyard.sessions.model import (
     Session,
     TransactionAck,
     TransactionReport,
+    VehicleNeeds,
 )
 from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.reading import SessionReads
@@ -123,6 +124,10 @@ class SessionService(SessionReads):
         readings: Sequence[MeterReading],
     ) -> None:
         await self._intake.meter(station, evse_number, transaction_ref, readings)
+
+    async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
+        """What the vehicle at an outlet asks for; False while no session runs there."""
+        return await self._intake.needs(station, evse_number, needs)
 
     def honour(self, reserved: Reserved) -> None:
         """Reservations count from now on; before the first connection."""

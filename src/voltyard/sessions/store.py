@@ -6,6 +6,8 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from voltyard.sessions.model import (
     AuthorisationStatus,
     MeterReading,
@@ -14,6 +16,7 @@ from voltyard.sessions.model import (
     Session,
     SessionFilter,
     SessionState,
+    VehicleNeeds,
 )
 from voltyard.sessions.refusals import Refusal, RefusalFilter
 from voltyard.sessions.register import Point, Source
@@ -24,7 +27,7 @@ _COLUMNS = (
     "id, org_id, site_id, station_id, evse_id, connector_number, transaction_ref, state,"
     " start_key, start_message, started_at, ended_at, id_token, id_token_kind, vehicle_id, duty_id,"
     " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
-    " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs"
+    " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs, needs"
 )
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 _whole = attrgetter(*_NAMES)
@@ -283,6 +286,8 @@ def _session(row: Row) -> Session:
     values["state"] = SessionState(row["state"])
     values["flags"] = tuple(row["flags"])
     values["repairs"] = tuple(_repair(entry) for entry in row["repairs"])
+    if row["needs"] is not None:
+        values["needs"] = msgspec.convert(row["needs"], VehicleNeeds)
     return Session(**values)
 
 

@@ -13,7 +13,6 @@ from voltyard.ocpp.v201 import (
     local_list,
     metering,
     monitoring,
-    notices,
     provisioning,
     remote_control,
     reservation,
@@ -24,6 +23,7 @@ from voltyard.ocpp.v201 import (
     transactions,
     upkeep,
     vehicle_certificates,
+    vehicle_needs,
 )
 
 MESSAGES = registry(
@@ -63,8 +63,8 @@ MESSAGES = registry(
     sent(smart_charging, "GetCompositeSchedule"),
     noted(smart_charging, "NotifyChargingLimit"),
     noted(smart_charging, "ClearedChargingLimit"),
-    noted(ev_needs, "NotifyEVChargingNeeds", notices.charging_needs),
-    noted(ev_needs, "NotifyEVChargingSchedule", notices.charging_schedule),
+    received(ev_needs, "NotifyEVChargingNeeds", vehicle_needs.charging_needs),
+    received(ev_needs, "NotifyEVChargingSchedule", vehicle_needs.charging_schedule),
     received(firmware, "FirmwareStatusNotification", upkeep.firmware_status),
     noted(firmware, "PublishFirmwareStatusNotification"),
     sent(firmware, "UpdateFirmware"),

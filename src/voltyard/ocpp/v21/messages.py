@@ -32,12 +32,12 @@ from voltyard.ocpp.v21 import (
     upkeep,
     v2x,
     vehicle_certificates,
+    vehicle_needs,
 )
 from voltyard.ocpp.v201 import authorization as authorization_201
 from voltyard.ocpp.v201 import availability as availability_201
 from voltyard.ocpp.v201 import data_transfer as data_transfer_201
 from voltyard.ocpp.v201 import metering as metering_201
-from voltyard.ocpp.v201 import notices as notices_201
 from voltyard.ocpp.v201 import provisioning as provisioning_201
 from voltyard.ocpp.v201 import reservation as reservation_201
 from voltyard.ocpp.v201 import security as security_201
@@ -85,8 +85,8 @@ MESSAGES = registry(
     sent(smart_charging, "GetCompositeSchedule"),
     noted(smart_charging, "NotifyChargingLimit"),
     noted(smart_charging, "ClearedChargingLimit"),
-    noted(ev_needs, "NotifyEVChargingNeeds", notices_201.charging_needs),
-    noted(ev_needs, "NotifyEVChargingSchedule", notices_201.charging_schedule),
+    received(ev_needs, "NotifyEVChargingNeeds", vehicle_needs.charging_needs),
+    received(ev_needs, "NotifyEVChargingSchedule", vehicle_needs.charging_schedule),
     received(firmware, "FirmwareStatusNotification", upkeep.firmware_status),
     noted(firmware, "PublishFirmwareStatusNotification"),
     sent(firmware, "UpdateFirmware"),
