@@ -134,3 +134,6 @@ class Sessions(Protocol):
         transaction_ref: str | None,
         readings: Sequence[MeterReading],
     ) -> None: ...
+
+    async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
+        """What the vehicle at an outlet asks for; False while no session runs there."""
