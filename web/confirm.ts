@@ -19,9 +19,18 @@ function hold(event: SubmitEvent): void {
   event.stopImmediatePropagation();
   void ask(asks).then((yes) => {
     if (!yes) return;
-    passed = form;
-    form.requestSubmit(event.submitter as HTMLElement | null);
+    const [now, button] = standing(form, event.submitter as HTMLButtonElement | null);
+    passed = now;
+    now?.requestSubmit(button);
   });
+}
+
+/** The form that stands where this one stood: a page that looks again may have replaced it. */
+function standing(form: HTMLFormElement, button: HTMLButtonElement | null): [HTMLFormElement | null, HTMLButtonElement | null] {
+  if (form.isConnected) return [form, button];
+  const now = [...document.forms].find((other) => other.action === form.action) ?? null;
+  const same = [...(now?.querySelectorAll("button") ?? [])].find((one) => one.name === button?.name && one.value === button.value);
+  return [now, same ?? null];
 }
 
 function ask(node: HTMLElement): Promise<boolean> {

@@ -30,6 +30,7 @@ PAGES: dict[str, str] = {
     "tokens": "/tokens",
     "token": f"/tokens/{uuid5(SPACE, 'token 3')}",
     "alerts": "/alerts",
+    "alerts-all": "/alerts?status=all",
     "alerts-none": "/alerts?q=nothing-like-this",
     "tree": f"{SITE}/tree",
     "node": f"{SITE}/tree/{uuid5(SPACE, 'node Grid connection')}",

@@ -30,7 +30,10 @@ def place() -> Iterator[Place]:
 
 async def furnish(place: Place) -> None:
     """Tokens of every state, one that was refused, a reservation that is over and one ahead."""
-    core, now = place.server.core, place.server.core.clock.now()
+    core = place.server.core
+    while len(core.chargers.evses()) < len(place.chargers):
+        await core.clock.sleep(1.0)
+    now = core.clock.now()
     who = someone(place)
     for number in range(12):
         bus = await core.fleets.save_vehicle(who, VehicleDraft(f"BUS-{201 + number}"))
@@ -143,6 +146,8 @@ def test_an_outlet_is_reserved_and_let_go(browser: Browser, place: Place) -> Non
     page.goto(station)
     wrong += looked_at(page, "charger-reserved")
     page.get_by_role("button", name="Release reservation").click()
+    again = "e => { e.outerHTML = e.outerHTML; }"
+    page.locator("#station-reservations").evaluate(again)  # as the page does when it looks again
     confirm(page)
     expect(page.locator("#station-reservations").get_by_text("Released")).to_be_visible(
         timeout=LATE_MS

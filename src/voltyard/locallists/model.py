@@ -230,9 +230,8 @@ class Compared:
         return Difference.SAME if self.held == self.wanted else Difference.CHANGED
 
 
-def compared(known: LocalList, wanted: Wanted) -> list[Compared]:
-    """What a charger holds beside what it should hold, by token."""
-    want = standings(wanted)
+def compared(known: LocalList, want: Mapping[str, str]) -> list[Compared]:
+    """What a charger holds beside the standings it should hold, by token."""
     names = sorted({*known.entries, *want}, key=lambda name: token_of(name).value.casefold())
     return [Compared(name, known.entries.get(name), want.get(name)) for name in names]
 

@@ -1,7 +1,7 @@
 """What chargers hold beside what they should hold, for pages; it sends nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from voltyard.fleets.model import Token, Vehicle
 from voltyard.locallists import asking
 from voltyard.locallists.model import (
     Compared,
-    Difference,
     ListState,
     LocalList,
     Outlet,
+    Wanted,
     compared,
     next_version,
+    standings,
     wanted,
 )
 from voltyard.locallists.service import Areas, Fleets
@@ -24,6 +25,8 @@ from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
 
 Tokens = list[tuple[Token, Vehicle | None]]
+_Like = tuple[UUID | None, tuple[Outlet, ...], str, int | None]
+_Should = tuple[Wanted, Mapping[str, str]]
 NO_LIST = frozenset({ListState.UNSUPPORTED, ListState.DISABLED})
 
 
@@ -43,21 +46,26 @@ class Outlets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListStanding:
-    """``wanted_version`` is None where the charger keeps no list, or is not known well enough.
-
-    ``rows`` are the tokens that are on the charger's list or should be.
-    """
+    """``wanted_version`` is None where the charger keeps no list, or is not known well enough;
+    ``wanted``: how each token should stand on it."""
 
     station: Station
     held: LocalList
     under_way: bool
     wanted_version: int | None = None
-    wanted_entries: int = 0
-    rows: tuple[Compared, ...] = ()
+    wanted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def changes(self) -> int:
-        return sum(row.difference is not Difference.SAME for row in self.rows)
+        """How many tokens stand otherwise than they should, or are on one side only."""
+        if self.wanted_version is None:
+            return 0
+        held, wanted = self.held.entries.items(), self.wanted.items()
+        return len({name for name, _ in held ^ wanted})
+
+    @property
+    def rows(self) -> list[Compared]:
+        return [] if self.wanted_version is None else compared(self.held, self.wanted)
 
 
 class ListOverview:
@@ -78,24 +86,39 @@ class ListOverview:
             (token, vehicles.get(token.vehicle_id) if token.vehicle_id else None)
             for token in await self._fleets.all_tokens(who.org_id)
         ]
-        mine = [station for station in stations if station.org_id == who.org_id]
-        return [await self._standing(station, tokens) for station in mine]
+        areas = any(token.area_ids for token, _ in tokens)
+        shared: dict[_Like, _Should] = {}
+        found = []
+        for station in (one for one in stations if one.org_id == who.org_id):
+            found.append(await self._standing(station, tokens, shared, areas=areas))
+        return found
 
-    async def _standing(self, station: Station, tokens: Tokens) -> ListStanding:
+    async def _standing(
+        self, station: Station, tokens: Tokens, shared: dict[_Like, _Should], *, areas: bool
+    ) -> ListStanding:
+        """Chargers that are alike share what they should hold: a page of them is one reckoning."""
         held = self._lists.known(station)
         busy = self._lists.under_way(station.id)
         version = station.ocpp_version or ""
         if held.state in NO_LIST or version not in asking.KEYS:
             return ListStanding(station, held, busy)
-        outlets = [
-            Outlet(evse.number, await self._area_of(evse))
-            for evse in self._outlets.outlets(station.id)
-        ]
-        want, _ = wanted(
-            tokens, station.site_id, outlets, version, self._clock.now(), held.entries_max
+        outlets = await self._outlets_of(station) if areas else ()
+        like = (station.site_id, outlets, version, held.entries_max)
+        if like not in shared:
+            now, most = self._clock.now(), held.entries_max
+            want, _ = wanted(tokens, station.site_id, outlets, version, now, most)
+            shared[like] = (want, standings(want))
+        want, should = shared[like]
+        due = held.version if dict(held.entries) == should else next_version(held, want)
+        return ListStanding(station, held, busy, due, should)
+
+    async def _outlets_of(self, station: Station) -> tuple[Outlet, ...]:
+        return tuple(
+            [
+                Outlet(evse.number, await self._area_of(evse))
+                for evse in self._outlets.outlets(station.id)
+            ]
         )
-        rows = tuple(compared(held, want))
-        return ListStanding(station, held, busy, next_version(held, want), len(want), rows)
 
     async def _area_of(self, evse: Evse) -> UUID | None:
         if evse.site_id is None or evse.bay_id is None:

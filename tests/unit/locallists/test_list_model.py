@@ -154,13 +154,13 @@ def test_what_takes_a_right_away_is_a_revocation_and_what_gives_one_is_not() -> 
 def test_what_is_held_is_compared_and_the_next_version_is_known() -> None:
     want, _ = wanted([(token(v), None) for v in ("A", "b", "C")], SITE, (), "2.1", NOW, None)
     empty = LocalList(STATION, ORG, version=3, per_message=1)
-    assert [row.difference for row in compared(empty, want)] == [Difference.MISSING] * 3
+    assert [row.difference for row in compared(empty, standings(want))] == [Difference.MISSING] * 3
     assert next_version(empty, want) == 6, "one message for each"
     full = LocalList(STATION, ORG, version=6, entries=standings(want))
-    assert {row.difference for row in compared(full, want)} == {Difference.SAME}
+    assert {row.difference for row in compared(full, standings(want))} == {Difference.SAME}
     assert next_version(full, want) == 6
     fewer = {name: entry for name, entry in want.items() if name != "rfid b"}
-    assert [(r.name, r.difference) for r in compared(full, fewer)][1] == (
+    assert [(r.name, r.difference) for r in compared(full, standings(fewer))][1] == (
         "rfid b",
         Difference.EXTRA,
     )

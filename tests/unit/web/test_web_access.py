@@ -56,30 +56,31 @@ def test_where_a_token_may_charge_is_counted() -> None:
     assert TokenRow(uuid4(), "rfid", "A").places == 0
 
 
-def standing(held: LocalList, *rows: Compared, connected: bool = True) -> ListStanding:
+def standing(
+    held: LocalList, wanted: dict[str, str], *, version: int | None = 4, connected: bool = True
+) -> ListStanding:
     station = Station(held.station_id, ORG, None, "CP1", StationState.APPROVED, connected=connected)
-    return ListStanding(station, held, True, 4, 2, rows)
+    return ListStanding(station, held, True, version, wanted)
 
 
 def test_a_list_is_shown_beside_what_it_should_be() -> None:
-    held = LocalList(uuid4(), ORG, ListState.SYNCED, 3, {"rfid A": "accepted|||"}, left_out=1)
-    rows = (
-        Compared("rfid A", "accepted|||", "blocked|||"),
-        Compared("rfid B", None, "accepted|||"),
-        Compared("rfid C", "accepted|||", None),
-        Compared("rfid D", "accepted|||", "accepted|||"),
-    )
-    assert [row.difference for row in rows] == [
+    entries = {"rfid A": "accepted|||", "rfid C": "accepted|||", "rfid D": "accepted|||"}
+    wanted = {"rfid A": "blocked|||", "rfid B": "accepted|||", "rfid D": "accepted|||"}
+    held = LocalList(uuid4(), ORG, ListState.SYNCED, 3, entries, left_out=1)
+    known = standing(held, wanted)
+    assert [row.difference for row in known.rows] == [
         Difference.CHANGED,
         Difference.MISSING,
         Difference.EXTRA,
         Difference.SAME,
     ]
-    row = list_row(standing(held, *rows), "Depot")
+    row = list_row(known, "Depot")
     assert (row.changes, row.version, row.wanted_version, row.left_out) == (3, 3, 4, 1)
-    assert (row.entries, row.wanted_entries, row.under_way) == (1, 2, True)
-    away = list_row(standing(held, connected=False), "")
+    assert (row.entries, row.wanted_entries, row.under_way) == (3, 3, True)
+    away = list_row(standing(held, wanted, connected=False), "")
     assert not away.under_way, "nothing is under way to a charger that is away"
+    none = standing(held, {}, version=None)
+    assert (none.rows, none.changes) == ([], 0), "what nobody knows differs from nothing"
 
 
 def test_an_entry_is_shown_as_it_should_be_and_whose_it_is() -> None:

@@ -184,7 +184,7 @@ def list_row(standing: ListStanding, site: str) -> ListRow:
         version=held.version,
         wanted_version=standing.wanted_version,
         entries=len(held.entries),
-        wanted_entries=standing.wanted_entries,
+        wanted_entries=len(standing.wanted),
         changes=standing.changes,
         under_way=standing.under_way and station.connected,
         entries_max=held.entries_max,
