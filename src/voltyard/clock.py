@@ -91,6 +91,11 @@ class ScaledClock:
         return asyncio.timeout(max(seconds / self._speed, floor_s))
 
 
+async def let_go() -> None:
+    """Once around the event loop, whatever the clock says."""
+    await asyncio.sleep(0)
+
+
 async def ticks(clock: Clock, every_s: float) -> AsyncIterator[int]:
     """Yield 0, 1, 2 … every ``every_s`` of the clock; a late consumer skips, never piles up."""
     count = 0

@@ -36,9 +36,10 @@ from voltyard.ocpp.framing import (
     ResultError,
     Unreadable,
 )
-from voltyard.ocpp.journal import HIDDEN, Journal
+from voltyard.ocpp.journal import Journal
 from voltyard.ocpp.outbox import Outbox, Pending
 from voltyard.ocpp.ports import Chargers, Sessions
+from voltyard.ocpp.resumed import Resumed
 from voltyard.ocpp.routing import Dialect, Entry, Exchange, Outgoing
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ INBOX_MAX_BYTES = 2 * 1024 * 1024
 ASIDES_MAX = 64
 PREDECESSOR_WAIT_S = 10.0
 _BOOT = "BootNotification"
+_PROMPT = frozenset({"Heartbeat", "MeterValues", "TransactionEvent"})
+"""Nearly all traffic: these need no task of their own until something is waited for."""
 _BEFORE_ACCEPTED = frozenset({_BOOT, "NotifyReport"})
 _encode = msgspec.json.Encoder().encode
 
@@ -97,7 +100,7 @@ class Connection:
         self._sessions = sessions
         self._clock = clock
         self._spawn = spawn
-        self._journal = Journal(chargers, station.ref)
+        self._journal = Journal(chargers, station.ref, clock)
         self._accepted = station.state is StationState.APPROVED
         self._held = False
         self._triggered: set[str] = set()
@@ -110,7 +113,7 @@ class Connection:
         self._predecessor: asyncio.Task[None] | None = None
         self._ids = count(1)
         self._id_prefix = f"{int(clock.now().timestamp() * 1000):x}-"
-        self._outbox = Outbox(clock, transport.send, self._start_outbox, self._log_call)
+        self._outbox = Outbox(clock, transport.send, self._start_outbox, self._journal.called)
         self.last_heard_s = clock.monotonic_s()
 
     @property
@@ -282,27 +285,51 @@ class Connection:
             if call.answered:
                 self._reply_aside(reply)
             return
+        if call.action in _PROMPT and self._idle and asyncio.current_task() is None:
+            self._handle_now(call, at)
+            return
         self._inbox.append((call, at, self.last_heard_s))
         self._inbox_bytes += size
         self._start_worker()
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing of this charger's, or of the connection it replaced, comes first."""
+        waiting = self._inbox or self._worker is not None or self._predecessor is not None
+        return self._announced and not waiting
+
+    def _handle_now(self, call: Call, at: datetime) -> None:
+        """As far as it goes without waiting; what waits goes on in a task."""
+        turn = self._turn(call, at, self.last_heard_s)
+        try:
+            waits_for = turn.send(None)
+        except StopIteration:
+            return
+        self._worker = self._spawn(self._work(Resumed(turn, waits_for)))
 
     def _start_worker(self) -> None:
         if self._worker is None and self._inbox and self._announced:
             self._worker = self._spawn(self._work())
 
-    async def _work(self) -> None:
+    async def _work(self, under_way: Resumed | None = None) -> None:
         """Answer what is in the inbox, in order; ends when it is empty."""
         try:
+            if under_way is not None:
+                await under_way
             await self._after_predecessor()
             while self._inbox:
                 call, at, heard_s = self._inbox.popleft()
-                reply = await self._answer(call, at, heard_s)
-                if call.answered:
-                    await self._reply(reply)
+                await self._turn(call, at, heard_s)
                 if not self._inbox:
                     self._inbox_bytes = 0
         finally:
             self._worker = None
+
+    async def _turn(self, call: Call, at: datetime, heard_s: float) -> None:
+        """One call, from its payload to its answer."""
+        reply = await self._answer(call, at, heard_s)
+        if call.answered:
+            await self._reply(reply)
 
     async def _after_predecessor(self) -> None:
         """What the replaced connection was still handling comes first, for a while."""
@@ -336,7 +363,7 @@ class Connection:
             log.exception("%s: %s failed", self._station.identity, call.action)
             word, description = words.internal, "the message could not be handled"
         else:
-            self._log_answer(call, "result", payload, heard_s, None, tuple(exchange.flags))
+            self._journal.answered(call, "result", payload, heard_s, None, tuple(exchange.flags))
             return framing.result(call.id_json, payload)
         return self._error_reply(call, at, heard_s, word, description, tuple(exchange.flags))
 
@@ -383,7 +410,7 @@ class Connection:
         description: str,
         flags: tuple[str, ...] = (),
     ) -> bytes:
-        self._log_answer(call, "error", description.encode(), heard_s, word, flags)
+        self._journal.answered(call, "error", description.encode(), heard_s, word, flags)
         return framing.error(call.id_json, word, description)
 
     async def _reply(self, reply: bytes) -> None:
@@ -409,7 +436,7 @@ class Connection:
         if pending is None:
             self._foreign_answer(frame.message_id, bytes(frame.payload))
             return
-        self._log_outcome(pending, "result", bytes(frame.payload), None)
+        self._journal.outcome(pending, "result", bytes(frame.payload), None)
         self._outbox.answer(pending, frame.payload)
 
     def _accept_error(self, frame: CallError) -> None:
@@ -417,7 +444,7 @@ class Connection:
         if pending is None:
             self._foreign_answer(frame.message_id, frame.word.encode())
             return
-        self._log_outcome(pending, "error", frame.description.encode(), frame.word)
+        self._journal.outcome(pending, "error", frame.description.encode(), frame.word)
         self._outbox.refuse(pending, frame.word, frame.description)
 
     def _accept_result_error(self, frame: ResultError) -> None:
@@ -462,50 +489,3 @@ class Connection:
 
     def _flag(self, name: str, detail: str) -> None:
         self._chargers.flag(self._station, name, detail[:200])
-
-    def _log_call(self, pending: Pending) -> None:
-        payload = HIDDEN if pending.secret else _payload_of(pending.frame, pending.action)
-        self._journal.note(
-            self._clock.now(), "out", "call", pending.message_id, pending.action, payload
-        )
-
-    def _log_answer(
-        self,
-        call: Call,
-        kind: str,
-        payload: bytes,
-        heard_s: float,
-        word: str | None,
-        flags: tuple[str, ...],
-    ) -> None:
-        latency_ms = (self._clock.monotonic_s() - heard_s) * 1000.0
-        self._journal.note(
-            self._clock.now(),
-            "out",
-            kind,
-            call.message_id,
-            call.action,
-            payload,
-            error_code=word,
-            latency_ms=latency_ms,
-            flags=flags,
-        )
-
-    def _log_outcome(self, pending: Pending, kind: str, payload: bytes, word: str | None) -> None:
-        latency_ms = (self._clock.monotonic_s() - pending.sent_s) * 1000.0
-        self._journal.note(
-            self._clock.now(),
-            "in",
-            kind,
-            pending.message_id,
-            pending.action,
-            payload,
-            error_code=word,
-            latency_ms=latency_ms,
-        )
-
-
-def _payload_of(frame: bytes, action: str) -> bytes:
-    """The payload inside a call we wrote: ``[2,"id","Action",payload]``."""
-    marker = b'"%b",' % action.encode()
-    return frame[frame.index(marker) + len(marker) : -1]

@@ -232,7 +232,8 @@ class Book:
         tracked, before = change.tracked, change.before
         session = tracked.session
         if before is not None and not tracked.unsaved:
-            if before == session:
+            same_reading = before.last_reading_at is session.last_reading_at
+            if same_reading and before == session:
                 return [store.full_write(session)] if tracked.in_flight else []
             if _only_progress(before, session):
                 return [store.progress_write(session)]

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from voltyard.records import replace
@@ -136,7 +137,8 @@ def apply(tracked: Tracked, report: TransactionReport, now: datetime) -> list[Me
     rank = (at, -1 if report.seq_no is None else report.seq_no)
     if report.charging_state is not None and _newer(rank, tracked.state_rank):
         tracked.state_rank = rank
-        tracked.session = replace(tracked.session, charging_state=report.charging_state.value)
+        if tracked.session.charging_state != report.charging_state.value:
+            tracked.session = replace(tracked.session, charging_state=report.charging_state.value)
     if not tracked.start_seen and at < tracked.session.started_at:
         tracked.session = replace(tracked.session, started_at=at)
     _sequence(tracked, report)
@@ -402,6 +404,7 @@ def _sources(readings: Sequence[MeterReading], phase: Phase) -> list[Source]:
     return sources
 
 
+@lru_cache(maxsize=64)
 def _source(context: str) -> Source:
     word = context.lower()
     if word.endswith("begin"):

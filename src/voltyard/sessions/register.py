@@ -299,11 +299,15 @@ class Register:
 
     def add(self, point: Point) -> bool:
         """False if it was known already."""
-        place = bisect_left(self.points, point[:3], key=_order)
-        if place < len(self.points) and _order(self.points[place]) == point[:3]:
-            return False
-        newest = place == len(self.points)
-        self.points.insert(place, point)
+        points = self.points
+        newest = not points or points[-1][:3] < point[:3]
+        if newest:
+            points.append(point)
+        else:
+            place = bisect_left(points, point[:3], key=_order)
+            if _order(points[place]) == point[:3]:
+                return False
+            points.insert(place, point)
         if not (newest and self._advanced(point)):
             self._recompute()
         if len(self.points) > (ODD_POINTS_MAX if self.measured.notes else POINTS_MAX):

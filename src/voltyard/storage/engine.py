@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from voltyard.clock import let_go
 from voltyard.errors import VoltyardError
 from voltyard.storage.embedded import APP_ROLE
 
@@ -86,6 +87,8 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def begin(self, *, org_id: UUID | None, system: bool = False) -> AsyncIterator[Tx]:
+        if asyncio.current_task() is None:  # a message handled without one so far
+            await let_go()
         async with self._engine.begin() as connection:
             await connection.execute(
                 _SET_SCOPE, {"org": str(org_id or ""), "system": "on" if system else "off"}

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import SQLAlchemyError
@@ -155,7 +156,7 @@ class GroupCommit:
                 _resolve(loop, item, None)
 
     async def _commit(self, batch: Sequence[_Item]) -> None:
-        groups = merge(write for item in batch for write in item.writes)
+        groups = merge(chain.from_iterable([item.writes for item in batch]))
         self.stats.rows += sum(map(len, groups.values()))
         await self._learn(group.table for group in groups)
         together_now = [groups] if together(tuple(groups)) else [{g: r} for g, r in groups.items()]
@@ -177,7 +178,8 @@ class GroupCommit:
             async with self._database.begin(org_id=None, system=True) as tx:
                 rows = await tx.all(
                     "SELECT column_name, udt_name FROM information_schema.columns"
-                    " WHERE table_schema = 'public' AND table_name = :table",
+                    " WHERE table_schema = 'public' AND table_name = :table"
+                    " ORDER BY ordinal_position",
                     {"table": table},
                 )
             self._types[table] = {row["column_name"]: row["udt_name"] for row in rows}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,21 +59,23 @@ def merge(writes: Iterable[Write]) -> dict[Group, list[Mapping[str, Any]]]:
 
     Of one key, a full write and later updates become one full write.
     """
-    rows: dict[tuple[str, tuple[str, ...]], dict[Any, tuple[dict[str, Any], bool]]] = {}
+    rows: dict[tuple[str, tuple[str, ...]], dict[Any, tuple[Mapping[str, Any], bool]]] = {}
     plain: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
-    for write in writes:
-        row, key = write.row, write.key
+    for table, row, key, update in writes:
         if not key:
-            plain.setdefault((write.table, tuple(row)), []).append(row)
+            shape = (table, tuple(row))
+            if shape in plain:
+                plain[shape].append(row)
+            else:
+                plain[shape] = [row]
             continue
-        by_key = rows.setdefault((write.table, key), {})
+        by_key = rows.setdefault((table, key), {})
         identity = tuple([row[name] for name in key])
         known = by_key.get(identity)
         if known is None:
-            by_key[identity] = (dict(row), write.update)
+            by_key[identity] = (row, update)
         else:
-            known[0].update(row)
-            by_key[identity] = (known[0], known[1] and write.update)
+            by_key[identity] = ({**known[0], **row}, known[1] and update)
     groups: dict[Group, list[Mapping[str, Any]]] = {}
     for (table, columns), found in plain.items():
         groups.setdefault(_group(table, columns, (), False), []).extend(found)
@@ -98,12 +101,15 @@ def together(groups: Sequence[Group]) -> bool:
 
 
 def statement(groups: Sequence[Group], types: Mapping[str, Mapping[str, str]]) -> str:
-    """SQL that writes all groups, in their order; parameters as ``arrays`` gives them."""
+    """SQL that writes all groups, in their order; parameters as ``arrays`` gives them.
+
+    ``types``: of each table its columns in their order, and the type of each.
+    """
     parts: list[str] = []
     first = 1
     for group in groups:
         parts.append(_one(group, types[group.table], first))
-        first += len(group.columns)
+        first += 1 if _whole(group, types[group.table]) else len(group.columns)
     if len(parts) == 1:
         return parts[0]
     named = ", ".join(f"w{place} AS ({part})" for place, part in enumerate(parts))
@@ -114,6 +120,10 @@ def _one(group: Group, types: Mapping[str, str], first: int) -> str:
     """``INSERT … SELECT FROM unnest`` (COPY is not allowed under row-level security)."""
     table, columns, key, update = group
     names = ", ".join(columns)
+    if _whole(group, types):
+        shown = ", ".join(f"u.{name}" for name in columns)
+        rows = f"unnest(${first}::{table}[])"
+        return f"INSERT INTO {table} ({names}) SELECT {shown} FROM {rows} AS u"
     sources = ", ".join(
         f"${place}::{'text' if _wrapped(types[name]) else types[name]}[]"
         for place, name in enumerate(columns, start=first)
@@ -137,6 +147,14 @@ def _one(group: Group, types: Mapping[str, str], first: int) -> str:
     return f"{sql} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
 
 
+def _whole(group: Group, types: Mapping[str, str]) -> bool:
+    """Rows that name all columns of their table travel as rows of its type.
+
+    The driver looks at every element of an array: a third of the client's time for readings.
+    """
+    return not group.key and len(group.columns) == len(types) and "jsonb" not in types.values()
+
+
 def _wrapped(type_name: str) -> bool:
     """Types that cannot be elements of an array parameter travel as text."""
     return type_name == "jsonb" or type_name.startswith("_")
@@ -149,12 +167,16 @@ def _cast(type_name: str) -> str:
 def arrays(
     groups: Mapping[Group, Sequence[Mapping[str, Any]]], types: Mapping[str, Mapping[str, str]]
 ) -> list[list[Any]]:
-    """One array per column of every group, in the order of ``statement``'s parameters."""
-    return [
-        _column([row[name] for row in rows], types[group.table][name])
-        for group, rows in groups.items()
-        for name in group.columns
-    ]
+    """One array per column of every group, or one of rows, as ``statement`` takes them."""
+    found: list[list[Any]] = []
+    for group, rows in groups.items():
+        kinds = types[group.table]
+        if _whole(group, kinds):
+            found.append(list(map(itemgetter(*kinds), rows)))
+            continue
+        for name in group.columns:
+            found.append(_column([row[name] for row in rows], kinds[name]))
+    return found
 
 
 def _column(values: list[Any], type_name: str) -> list[Any]:
