@@ -136,6 +136,7 @@ def test_from_a_password_in_the_clear_to_certificates_and_back(
     expect(page.get_by_text("stolen")).to_be_visible()
 
     wrong += by_an_authority_elsewhere(page, place)
+    wrong += by_a_new_root(page, place)
     for theme, width, locale in (("dark", 1600, "de"), ("dark", 390, "de"), ("light", 390, "en")):
         small = page_of(browser, place, theme, width, locale)
         small.on("pageerror", lambda error: errors.append(str(error)))
@@ -180,6 +181,20 @@ def by_an_authority_elsewhere(page: Page, place: Place) -> list[str]:
     page.get_by_role("button", name="Hand in").click()
     expect(page.get_by_text("Nothing waits")).to_be_visible()
     assert "BEGIN CERTIFICATE" in place.chargers["CP05"].chain
+    return found
+
+
+def by_a_new_root(page: Page, place: Place) -> list[str]:
+    """Beside the old one, which chargers still use: nobody is cut, and it cannot be retired."""
+    before = place.chargers["CP00"].connected
+    page.get_by_role("button", name="New root ec-p256").click()
+    page.locator("dialog#ask button[value=yes]").click()
+    expect(page.get_by_text("voltyard root EC 2")).to_be_visible()
+    found = looked_at(page, "authority-two-roots")
+    page.get_by_role("button", name="Retire").click()
+    page.locator("dialog#ask button[value=yes]").click()
+    expect(page.get_by_role("alert")).to_contain_text("renew those first")
+    assert place.chargers["CP00"].connected == before
     return found
 
 

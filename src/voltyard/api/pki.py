@@ -26,7 +26,10 @@ Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class AuthorityOut(Out):
-    """A certificate authority of voltyard's own. ``root`` and ``issuing`` are PEM."""
+    """A certificate authority of voltyard's own. ``root`` and ``issuing`` are PEM.
+
+    ``current``: it issues; one that does not is trusted until it is retired.
+    """
 
     algorithm: Algorithm
     root: str
@@ -34,6 +37,8 @@ class AuthorityOut(Out):
     subject: str
     not_after: datetime
     fingerprint: str
+    generation: int
+    current: bool
 
 
 class PolicyOut(Out):
@@ -157,6 +162,27 @@ async def revocation_list(deps: Deps, who: Who, algorithm: FromPath[Algorithm]) 
     return _file(await deps.pki.revocation_list(who, algorithm), f"voltyard-{algorithm.value}.crl")
 
 
+@post(
+    "/pki/authorities/{algorithm:str}/succeed",
+    summary="Issue by a new root from now on",
+    status_code=200,
+)
+async def succeed(deps: Deps, who: Who, algorithm: FromPath[Algorithm]) -> Page[AuthorityOut]:
+    """It is signed by the old one, too; what the old one issued holds until that is retired."""
+    found = await deps.pki.succeed(who, algorithm)
+    return sliced(AuthorityOut, found, limit=len(found), offset=0)
+
+
+@delete(
+    "/pki/authorities/{algorithm:str}/{generation:int}", summary="Trust a former authority no more"
+)
+async def retire(
+    deps: Deps, who: Who, algorithm: FromPath[Algorithm], generation: FromPath[int]
+) -> None:
+    """Refused while a station uses a certificate of it."""
+    await deps.pki.retire(who, algorithm, generation)
+
+
 @get("/pki/policy", summary="How stations get their certificates")
 async def policy(deps: Deps, who: Who) -> PolicyOut:
     return out(PolicyOut, deps.pki.policy(who))
@@ -261,6 +287,8 @@ ROUTER = Router(
         authorities,
         roots,
         revocation_list,
+        succeed,
+        retire,
         policy,
         set_policy,
         anchors,

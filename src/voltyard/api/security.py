@@ -49,6 +49,8 @@ class SecurityOut(Out):
     connected_profile: int | None
     certificate_name: str | None
     renewal_asked_at: datetime | None
+    password_asked_at: datetime | None
+    password_changed_at: datetime | None
     installed: list[InstalledOut]
     installed_at: datetime | None
 
@@ -225,6 +227,17 @@ async def revoke_shown(
     return _security(deps.pki.security(who, station_id))
 
 
+@post(
+    "/stations/{station_id:uuid}/password/rotate",
+    summary="Give a station a new password that nobody else knows",
+    status_code=200,
+)
+async def rotate_password(deps: Deps, who: Who, station_id: FromPath[UUID]) -> SecurityOut:
+    """The old one holds until the station has connected with the new one."""
+    await deps.pki.rotation.rotate(who, station_id)
+    return _security(deps.pki.security(who, station_id))
+
+
 @post("/stations/{station_id:uuid}/roots", summary="Put a root on a station", status_code=200)
 async def install_root(
     deps: Deps, who: Who, station_id: FromPath[UUID], data: JSONBody[RootIn]
@@ -305,6 +318,7 @@ ROUTER = Router(
         set_certificate_name,
         ask_for_request,
         revoke_shown,
+        rotate_password,
         install_root,
         read_installed,
         delete_installed,

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
 from voltyard.clock import Clock
+from voltyard.errors import Conflict, NotFound
 from voltyard.pki import authority as make
 from voltyard.pki import store, x509
 from voltyard.pki.authority import Authority, Keyed
@@ -16,7 +18,7 @@ from voltyard.pki.book import Book
 from voltyard.pki.model import Algorithm
 from voltyard.pki.sealing import PrivateKey, SealError, Vault
 from voltyard.pki.store import StoredAuthority, StoredServer
-from voltyard.storage.engine import Database
+from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import scope
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 SERVER_LEFT = timedelta(days=30)
 """The server's own certificate is renewed when less than this is left."""
 
+Note = Callable[[Tx], Awaitable[None]]
 RunBlocking = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 
@@ -53,11 +56,16 @@ class Authorities:
             found = await store.authorities(tx)
         for stored in found:
             try:
-                self._book.authorities[stored.algorithm] = self._opened(stored)
+                opened = self._opened(stored)
             except SealError as error:
                 log.error("no certificate can be issued: %s", error.message)
                 pair = x509.read_certificates(stored.issuing + stored.root)
-                self._book.closed[stored.algorithm] = pair
+                self._book.closed.setdefault(stored.algorithm, []).extend(pair)
+                continue
+            if stored.current:
+                self._book.authorities[stored.algorithm] = opened
+            else:
+                self._book.retiring.append(opened)
 
     async def get(self, algorithm: Algorithm) -> tuple[Authority, bool]:
         """The authority, and whether it was made just now. Raises SealError."""
@@ -74,18 +82,77 @@ class Authorities:
     async def _make(self, algorithm: Algorithm) -> Authority:
         now = self._clock.now()
         root, issuing = await self._run_blocking(lambda: make.make(algorithm, self._name, now))
-        stored = StoredAuthority(
+        stored = self._sealed(algorithm, root, issuing)
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            if not await store.insert_authority(tx, stored, now):
+                stored = next(
+                    a for a in await store.authorities(tx) if a.algorithm is algorithm and a.current
+                )
+        return self._opened(stored)
+
+    def _sealed(self, algorithm: Algorithm, root: Keyed, issuing: Keyed) -> StoredAuthority:
+        return StoredAuthority(
             algorithm,
             x509.to_pem([root.certificate]),
             self._vault.seal(root.key, _about(algorithm, "root")),
             x509.to_pem([issuing.certificate]),
             self._vault.seal(issuing.key, _about(algorithm, "issuing")),
         )
+
+    async def succeed(self, algorithm: Algorithm, note: Note) -> Authority:
+        """A new root, signed by the old one too; it issues from now on, the old one is retiring.
+
+        ``note`` writes into the same transaction. Raises SealError, NotFound, Conflict.
+        """
+        async with self._making:
+            old = self._book.authorities.get(algorithm)
+            if old is None:
+                raise NotFound("There is no such authority yet.")
+            now, generation = self._clock.now(), old.generation + 1
+            old_root = await self.root(algorithm)
+            root, issuing = await self._run_blocking(
+                lambda: make.make(algorithm, self._name, now, generation)
+            )
+            bridge = make.bridge(old_root, root.certificate, now)
+            stored = replace(
+                self._sealed(algorithm, root, issuing),
+                generation=generation,
+                bridge=x509.to_pem([bridge]),
+            )
+            async with scope.transaction(self._database, scope.SYSTEM) as tx:
+                if not await store.step_down(tx, algorithm, old.generation):
+                    raise Conflict("it was renewed just now", code="authority")
+                await store.insert_authority(tx, stored, now)
+                await note(tx)
+            opened = self._opened(stored)
+            self._book.retiring.insert(0, old)
+            self._book.authorities[algorithm] = opened
+            return opened
+
+    async def retire(self, algorithm: Algorithm, generation: int, note: Note) -> None:
+        """What it issued opens nothing any more. Raises NotFound, and Conflict while it is used."""
+        old = next(
+            (
+                a
+                for a in self._book.retiring
+                if a.algorithm is algorithm and a.generation == generation
+            ),
+            None,
+        )
+        if old is None:
+            raise NotFound("There is no such authority.")
+        issuer_hash = x509.name_hash(old.issuing.certificate)
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
-            if not await store.insert_authority(tx, stored, now):
-                found = {a.algorithm: a for a in await store.authorities(tx)}
-                stored = found[algorithm]
-        return self._opened(stored)
+            used = await store.still_used(tx, issuer_hash, self._clock.now())
+            if used:
+                raise Conflict(
+                    "chargers still use certificates of it: renew those first",
+                    code="authority",
+                    detail=str(used),
+                )
+            await store.delete_authority(tx, algorithm, generation)
+            await note(tx)
+        self._book.retiring.remove(old)
 
     def _opened(self, stored: StoredAuthority) -> Authority:
         """The root's key stays sealed: it is needed only to make another issuing authority."""
@@ -94,12 +161,18 @@ class Authorities:
             stored.algorithm,
             x509.read_certificates(stored.root)[0],
             Keyed(x509.read_certificates(stored.issuing)[0], key),
+            stored.generation,
+            x509.read_certificates(stored.bridge)[0] if stored.bridge else None,
         )
 
-    async def root(self, algorithm: Algorithm) -> Keyed:
-        """The root with its key, opened for once. Raises SealError."""
+    async def root(self, algorithm: Algorithm, generation: int | None = None) -> Keyed:
+        """The root with its key, opened for once; the current one's. Raises SealError."""
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
-            stored = {found.algorithm: found for found in await store.authorities(tx)}[algorithm]
+            stored = next(
+                found
+                for found in await store.authorities(tx)
+                if found.algorithm is algorithm and generation in (None, found.generation)
+            )
         key = self._vault.open(stored.root_key, _about(algorithm, "root"))
         return Keyed(x509.read_certificates(stored.root)[0], key)
 
@@ -127,7 +200,7 @@ class Authorities:
         stored = StoredServer(
             algorithm,
             ",".join(names),
-            x509.to_pem([made.certificate, authority.issuing.certificate]),
+            x509.to_pem([made.certificate, *authority.between]),
             self._vault.seal(made.key, _about(algorithm, "server")),
             made.certificate.not_valid_after_utc,
         )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
-from voltyard.errors import Invalid
+from voltyard.errors import Conflict, Invalid
 from voltyard.pki.model import Algorithm, Revocation
 from voltyard.pki.sealing import PrivateKey
 from voltyard.pki.x509 import Certificate, Request
@@ -24,6 +24,8 @@ BACKDATED = timedelta(hours=1)
 COMMON_NAME_MAX = 64
 RSA_BITS = 3072
 CRL_DAYS = 7
+BELOW_ROOT = 2
+"""Its issuing authority, and the root that comes after it with its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,22 @@ class Keyed:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """What signs: the issuing key. The root's key is needed once, to make it."""
+    """What signs: the issuing key. The root's key is needed once, to make it.
+
+    ``bridge`` is the root signed by the one before it: who trusts only that one follows it.
+    """
 
     algorithm: Algorithm
     root: Certificate
     issuing: Keyed
+    generation: int = 1
+    bridge: Certificate | None = None
+
+    @property
+    def between(self) -> list[Certificate]:
+        """What goes with a server's certificate: down to the root before the current one."""
+        bridge = [] if self.bridge is None else [self.bridge]
+        return [self.issuing.certificate, *bridge]
 
 
 def new_key(algorithm: Algorithm) -> PrivateKey:
@@ -54,13 +67,16 @@ def algorithm_for(key: CertificatePublicKeyTypes) -> Algorithm:
     return Algorithm.RSA if isinstance(key, rsa.RSAPublicKey) else Algorithm.EC
 
 
-def make(algorithm: Algorithm, organisation: str, now: datetime) -> tuple[Keyed, Keyed]:
-    """A new root and the issuing authority under it."""
+def make(
+    algorithm: Algorithm, organisation: str, now: datetime, generation: int = 1
+) -> tuple[Keyed, Keyed]:
+    """A new root and the issuing authority under it; each generation has names of its own."""
     word = "EC" if algorithm is Algorithm.EC else "RSA"
+    word += f" {generation}" if generation > 1 else ""
     root_key, issuing_key = new_key(algorithm), new_key(algorithm)
     root_name = _name(f"voltyard root {word}", organisation)
     root = _sign(
-        _authority(root_name, root_name, root_key, now, ROOT_DAYS, below=1).add_extension(
+        _authority(root_name, root_name, root_key, now, ROOT_DAYS, below=BELOW_ROOT).add_extension(
             _key_id(root_key), critical=False
         ),
         root_key,
@@ -73,6 +89,26 @@ def make(algorithm: Algorithm, organisation: str, now: datetime) -> tuple[Keyed,
         root_key,
     )
     return Keyed(root, root_key), Keyed(issuing, issuing_key)
+
+
+def bridge(old: Keyed, new: Certificate, now: datetime) -> Certificate:
+    """The new root, signed by the old one: trusted by who knows only the old.
+
+    Raises Conflict for an old one that lets no other root be below it.
+    """
+    room = old.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    if room.path_length is not None and room.path_length < BELOW_ROOT:
+        raise Conflict("this root cannot sign the next one", code="authority")
+    key = new.public_key()
+    end = min(old.certificate.not_valid_after_utc, new.not_valid_after_utc)
+    builder = (
+        _builder(new.subject, old.certificate.subject, key, now, end)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(_signed_by(old.certificate), critical=False)
+    )
+    return _sign(builder, old.key)
 
 
 def issue_station(

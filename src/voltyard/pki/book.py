@@ -25,7 +25,8 @@ NO_POLICY = Policy()
 class Book:
     """One owner writes it (the service), after the commit of what it writes.
 
-    ``closed``: built-in authorities whose key cannot be opened; what they issued still counts.
+    ``closed``: built-in authorities whose key cannot be opened; ``retiring``: those that issue no
+    more. What they issued still counts.
     ``issued``: whose each certificate of the built-in authorities is, by fingerprint. ``open``:
     stations with a request that is not answered yet.
     """
@@ -33,6 +34,7 @@ class Book:
     securities: dict[UUID, StationSecurity] = field(default_factory=dict)
     presented: dict[UUID, Presented] = field(default_factory=dict)
     authorities: dict[Algorithm, Authority] = field(default_factory=dict)
+    retiring: list[Authority] = field(default_factory=list)
     closed: dict[Algorithm, list[Certificate]] = field(default_factory=dict)
     anchors: dict[UUID, list[tuple[Anchor, Certificate]]] = field(default_factory=dict)
     policies: dict[UUID, Policy] = field(default_factory=dict)
@@ -58,10 +60,14 @@ class Book:
     def built_in(self) -> list[Certificate]:
         opened = [
             certificate
-            for authority in self.authorities.values()
+            for authority in self.all_authorities()
             for certificate in (authority.issuing.certificate, authority.root)
         ]
         return opened + [certificate for pair in self.closed.values() for certificate in pair]
+
+    def all_authorities(self) -> list[Authority]:
+        """Those that issue and those that did."""
+        return [*self.authorities.values(), *self.retiring]
 
     def owner_of_name(self, name: str) -> UUID | None:
         """The station this certificate name was given to."""

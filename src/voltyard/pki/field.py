@@ -180,7 +180,8 @@ class Field:
         station = self._pki.station_of(who, station_id)
         if use not in ROOT_USES:
             raise Invalid(f"a use is one of {', '.join(ROOT_USES)}", fields={"use": "unknown"})
-        texts = [view.root for view in await self._pki.authorities(who)] if pem is None else [pem]
+        ours = [view.root for view in await self._pki.authorities(who) if view.current]
+        texts = ours if pem is None else [pem]
         for text in texts:
             found = x509.read_certificates(text)
             if len(found) != 1 or len(text) > ROOT_MAX or not x509.is_authority(found[0]):

@@ -300,7 +300,10 @@ class SecurityRow:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityView:
-    """One of the built-in authorities, as anybody may see it (PEM)."""
+    """One of the built-in authorities, as anybody may see it (PEM).
+
+    ``current``: it issues. One that does not is trusted until it is retired.
+    """
 
     algorithm: Algorithm
     root: str
@@ -308,6 +311,8 @@ class AuthorityView:
     subject: str
     not_after: datetime
     fingerprint: str
+    generation: int = 1
+    current: bool = True
 
 
 ROUTINE_EVENTS = frozenset(

@@ -46,6 +46,7 @@ class SecurityFilter:
     site_id: UUID | None = None
     profile: Profile | None = None
     concern: Concern | None = None
+    station_ids: frozenset[UUID] | None = None
 
 
 EVERY_STATION = SecurityFilter()
@@ -65,8 +66,9 @@ class Overview:
         """By identity."""
         require(who, Permission.VIEW)
         async with scope.transaction(self._pki.database, scope.of(who.org_id)) as tx:
-            held = {brief.station_id: brief for brief in await store.held(tx)}
-            newest = {brief.station_id: brief for brief in await store.newest(tx)}
+            ids = wanted.station_ids
+            held = {brief.station_id: brief for brief in await store.held(tx, ids)}
+            newest = {brief.station_id: brief for brief in await store.newest(tx, ids)}
         events = self._open_events(who.org_id)
         rows = [
             SecurityRow(
@@ -79,6 +81,7 @@ class Overview:
                 events[view.station.id],
             )
             for view in self._pki.stations.list_stations(who.org_id)
+            if ids is None or view.station.id in ids
         ]
         return [row for row in rows if self._fits(row, wanted)]
 

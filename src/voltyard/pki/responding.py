@@ -52,13 +52,13 @@ class Responder:
 
     async def answer(self, asked: Asked) -> bytes | None:
         """DER; None for what is not ours. Raises SealError while a key cannot be opened."""
-        for algorithm, authority in self._book.authorities.items():
+        for authority in self._book.all_authorities():
             issuing = authority.issuing
             if _issued_by(issuing.certificate, asked):
                 status = await self._standing(issuing.certificate, asked.serial)
                 return _signed(issuing, asked, self._clock.now(), *status)
             if _issued_by(authority.root, asked):
-                root = await self._authorities.root(algorithm)
+                root = await self._authorities.root(authority.algorithm, authority.generation)
                 known = asked.serial in (
                     authority.root.serial_number,
                     issuing.certificate.serial_number,

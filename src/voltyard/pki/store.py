@@ -36,13 +36,19 @@ _ANCHOR = ", ".join(field.name for field in fields(Anchor))
 
 @dataclass(frozen=True, slots=True)
 class StoredAuthority:
-    """PEM texts and sealed keys."""
+    """PEM texts and sealed keys. ``bridge``: its root, signed by the one before it."""
 
     algorithm: Algorithm
     root: str
     root_key: bytes
     issuing: str
     issuing_key: bytes
+    generation: int = 1
+    current: bool = True
+    bridge: str = ""
+
+
+_AUTHORITY = ", ".join(field.name for field in fields(StoredAuthority))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,10 @@ class StoredServer:
 
 
 async def authorities(tx: Tx) -> list[StoredAuthority]:
+    """The current one of each algorithm first."""
     rows = await tx.all(
-        "SELECT algorithm, root, root_key, issuing, issuing_key FROM pki_authorities"
-        " ORDER BY algorithm"
+        f"SELECT {_AUTHORITY} FROM pki_authorities"
+        " ORDER BY algorithm, current DESC, generation DESC"
     )
     return [StoredAuthority(**{**row, "algorithm": Algorithm(row["algorithm"])}) for row in rows]
 
@@ -67,19 +74,52 @@ async def authorities(tx: Tx) -> list[StoredAuthority]:
 async def insert_authority(tx: Tx, made: StoredAuthority, at: datetime) -> bool:
     """False if there is one already: somebody else was faster."""
     done = await tx.execute(
-        "INSERT INTO pki_authorities (algorithm, root, root_key, issuing, issuing_key, created_at)"
-        " VALUES (:algorithm, :root, :root_key, :issuing, :issuing_key, :at)"
+        f"INSERT INTO pki_authorities ({_AUTHORITY}, created_at)"
+        f" VALUES ({_params([field.name for field in fields(StoredAuthority)])}, :at)"
         " ON CONFLICT DO NOTHING",
         {**_plain(made), "at": at},
     )
     return done == 1
 
 
-async def next_crl_number(tx: Tx, algorithm: Algorithm) -> int:
+async def step_down(tx: Tx, algorithm: Algorithm, generation: int) -> bool:
+    """It issues no more; the port's certificate by it is to be replaced. False if another has."""
+    done = await tx.execute(
+        "UPDATE pki_authorities SET current = false"
+        " WHERE algorithm = :algorithm AND generation = :generation AND current",
+        {"algorithm": algorithm.value, "generation": generation},
+    )
+    await tx.execute(
+        "DELETE FROM pki_servers WHERE algorithm = :algorithm", {"algorithm": algorithm.value}
+    )
+    return done == 1
+
+
+async def delete_authority(tx: Tx, algorithm: Algorithm, generation: int) -> bool:
+    done = await tx.execute(
+        "DELETE FROM pki_authorities"
+        " WHERE algorithm = :algorithm AND generation = :generation AND NOT current",
+        {"algorithm": algorithm.value, "generation": generation},
+    )
+    return done == 1
+
+
+async def still_used(tx: Tx, issuer_hash: str, at: datetime) -> int:
+    """Stations, of all organisations, whose certificate is this issuer's and valid at ``at``."""
     row = await tx.one(
-        "UPDATE pki_authorities SET crl_number = crl_number + 1 WHERE algorithm = :algorithm"
-        " RETURNING crl_number",
-        {"algorithm": algorithm.value},
+        "SELECT count(DISTINCT station_id) AS n FROM pki_certificates"
+        " WHERE issuer_hash = :issuer_hash AND state IN ('issued', 'installed', 'in_use')"
+        " AND not_after > :at",
+        {"issuer_hash": issuer_hash, "at": at},
+    )
+    return 0 if row is None else int(row["n"])
+
+
+async def next_crl_number(tx: Tx, algorithm: Algorithm, generation: int) -> int:
+    row = await tx.one(
+        "UPDATE pki_authorities SET crl_number = crl_number + 1"
+        " WHERE algorithm = :algorithm AND generation = :generation RETURNING crl_number",
+        {"algorithm": algorithm.value, "generation": generation},
     )
     return 1 if row is None else int(row["crl_number"])
 
@@ -229,23 +269,28 @@ async def certificates(
     return [_certificate(row) for row in rows]
 
 
-async def held(tx: Tx) -> list[CertificateBrief]:
-    """What each station uses; failing that, what it has taken."""
+async def held(tx: Tx, ids: frozenset[UUID] | None = None) -> list[CertificateBrief]:
+    """What each station, or each of ``ids``, uses; failing that, what it has taken."""
     rows = await tx.all(
         f"SELECT DISTINCT ON (station_id) {_BRIEF} FROM pki_certificates"
-        " WHERE state IN ('installed', 'in_use')"
-        " ORDER BY station_id, state = 'in_use' DESC, requested_at DESC, id"
+        f" WHERE state IN ('installed', 'in_use'){_AMONG}"
+        " ORDER BY station_id, state = 'in_use' DESC, requested_at DESC, id",
+        {"ids": _listed(ids)},
     )
     return [_brief(row) for row in rows]
 
 
-async def newest(tx: Tx) -> list[CertificateBrief]:
-    """Each station's newest request."""
+async def newest(tx: Tx, ids: frozenset[UUID] | None = None) -> list[CertificateBrief]:
+    """The newest request of each station, or of each of ``ids``."""
     rows = await tx.all(
-        f"SELECT DISTINCT ON (station_id) {_BRIEF} FROM pki_certificates"
-        " ORDER BY station_id, requested_at DESC, id"
+        f"SELECT DISTINCT ON (station_id) {_BRIEF} FROM pki_certificates WHERE true{_AMONG}"
+        " ORDER BY station_id, requested_at DESC, id",
+        {"ids": _listed(ids)},
     )
     return [_brief(row) for row in rows]
+
+
+_AMONG = " AND (CAST(:ids AS uuid[]) IS NULL OR station_id = ANY(CAST(:ids AS uuid[])))"
 
 
 async def issued_unsent(tx: Tx) -> list[StationCertificate]:

@@ -1,6 +1,7 @@
 """What is trusted: the built-in authorities, imported ones, revocations; and who is cut by them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -57,30 +58,50 @@ class Trust(Desk):
         if not (self._book.authorities or self._book.closed):
             await self._authorities.get(Algorithm.EC)
             await self._bus.publish(TrustChanged(self.clock.now()))
-        pairs = {a: (f.issuing.certificate, f.root) for a, f in self._book.authorities.items()}
-        pairs |= {algorithm: (pair[0], pair[1]) for algorithm, pair in self._book.closed.items()}
-        return [
-            AuthorityView(
-                algorithm,
-                x509.to_pem([root]),
-                x509.to_pem([issuing]),
-                root.subject.rfc4514_string(),
-                root.not_valid_after_utc,
-                x509.fingerprint(root),
-            )
-            for algorithm, (issuing, root) in sorted(pairs.items())
-        ]
+        issuing = [_authority_view(a) for a in self._book.authorities.values()]
+        for algorithm, (below, root, *_) in self._book.closed.items():
+            issuing.append(_view_of(algorithm, below, root))
+        issuing.sort(key=lambda view: view.algorithm)
+        return issuing + [_authority_view(old, current=False) for old in self._book.retiring]
 
-    async def revocation_list(self, who: Principal, algorithm: Algorithm) -> str:
-        """A CRL (PEM) of the built-in issuing authority: this organisation's revocations."""
+    async def succeed(self, who: Principal, algorithm: Algorithm) -> list[AuthorityView]:
+        """A new built-in root. It is signed by the old one, too, so nobody is cut.
+
+        The server shows a certificate of the new one at once, and new certificates of chargers
+        are the new one's; those of the old one hold until they end or are replaced.
+        """
+        require(who, Permission.SECURITY_WRITE)
+
+        async def note(tx: Tx) -> None:
+            await self.audit(tx, who, "pki.succeed", "authority", algorithm.value, {})
+
+        await self._authorities.succeed(algorithm, note)
+        await self._bus.publish(TrustChanged(self.clock.now()))
+        return await self.authorities(who)
+
+    async def retire(self, who: Principal, algorithm: Algorithm, generation: int) -> None:
+        """Trust what a former authority issued no more. Conflict while chargers use it."""
+        require(who, Permission.SECURITY_WRITE)
+
+        async def note(tx: Tx) -> None:
+            detail = {"generation": generation}
+            await self.audit(tx, who, "pki.retire", "authority", algorithm.value, detail)
+
+        await self._authorities.retire(algorithm, generation, note)
+
+    async def revocation_list(
+        self, who: Principal, algorithm: Algorithm, generation: int | None = None
+    ) -> str:
+        """A CRL (PEM) of a built-in issuing authority: this organisation's revocations."""
         require(who, Permission.VIEW)
-        authority = self._book.authorities.get(algorithm)
+        known = [a for a in self._book.all_authorities() if a.algorithm is algorithm]
+        authority = next((a for a in known if generation in (None, a.generation)), None)
         if authority is None:
             raise NotFound("There is no such authority yet.")
         async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
             found = await store.revocations(tx)
         async with scope.transaction(self.database, scope.SYSTEM) as tx:
-            number = await store.next_crl_number(tx, algorithm)
+            number = await store.next_crl_number(tx, algorithm, authority.generation)
         issuer = x509.name_hash(authority.issuing.certificate)
         mine = [entry for entry in found if entry.issuer_hash == issuer]
         crl = make.revocation_list(authority, mine, number=number, now=self.clock.now())
@@ -189,6 +210,25 @@ class Trust(Desk):
             link = self.stations.link(station_id)
             if link is not None:
                 await link.close("its certificate is not trusted any more")
+
+
+def _authority_view(authority: make.Authority, *, current: bool = True) -> AuthorityView:
+    below, root = authority.issuing.certificate, authority.root
+    made = _view_of(authority.algorithm, below, root)
+    return replace(made, generation=authority.generation, current=current)
+
+
+def _view_of(
+    algorithm: Algorithm, issuing: x509.Certificate, root: x509.Certificate
+) -> AuthorityView:
+    return AuthorityView(
+        algorithm,
+        x509.to_pem([root]),
+        x509.to_pem([issuing]),
+        root.subject.rfc4514_string(),
+        root.not_valid_after_utc,
+        x509.fingerprint(root),
+    )
 
 
 def _anchor(

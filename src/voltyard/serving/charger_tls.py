@@ -49,7 +49,10 @@ class ChargerTls:
         self.trust()
 
     async def on_trust(self, event: TrustChanged) -> None:
+        """A new authority of ours also means a new certificate of our own."""
         self.trust()
+        if self._settings.tls_names and not self._settings.tls_cert:
+            await self.reload()
 
     def trust(self) -> None:
         """Let through what leads to what is trusted now; what is not any more, the door refuses."""

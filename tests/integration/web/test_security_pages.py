@@ -223,11 +223,28 @@ async def test_only_an_administrator_says_who_is_trusted(world: World, station: 
 async def test_the_authority_s_files(world: World) -> None:
     roots = await world.page("/security/authority/roots.pem")
     assert roots.startswith("-----BEGIN CERTIFICATE")
-    root = await world.page("/security/authority/ec-p256/root.pem")
+    root = await world.page("/security/authority/ec-p256/1/root.pem")
     assert root in roots
-    assert "X509 CRL" in await world.page("/security/authority/ec-p256/revoked.crl")
-    await world.page("/security/authority/ec-p256/key.pem", 404)
-    await world.page("/security/authority/dsa/root.pem", 404)
+    assert "X509 CRL" in await world.page("/security/authority/ec-p256/1/revoked.crl")
+    await world.page("/security/authority/ec-p256/1/key.pem", 404)
+    await world.page("/security/authority/dsa/1/root.pem", 404)
+    await world.page("/security/authority/ec-p256/2/root.pem", 404)
+
+
+async def test_a_new_root_beside_the_old_one(world: World) -> None:
+    page = "/security/authority"
+    await world.page(page)
+    values = {"algorithm": "ec-p256", "generation": "1"}
+    assert (await world.post(f"{page}/retire", page, **values)).status_code == 422
+    assert (await world.post(f"{page}/succeed", page, **values)).status_code == 303
+    html = await world.page(page)
+    assert "voltyard root EC 2" in html
+    assert "trusted until retired" in html
+    assert (await world.page(f"{page}/roots.pem")).count("BEGIN CERTIFICATE") == 2
+    assert "X509 CRL" in await world.page(f"{page}/ec-p256/1/revoked.crl")
+    assert (await world.post(f"{page}/retire", page, **values)).status_code == 303
+    assert "trusted until retired" not in await world.page(page)
+    assert (await world.post(f"{page}/succeed", page, algorithm="dsa")).status_code == 422
 
 
 async def test_another_organisation_sees_nothing(

@@ -106,6 +106,22 @@ async def _distrust(pki: PkiService, ui: Ui, form: Fields, pem: str) -> object:
     return None
 
 
+async def _succeed(pki: PkiService, ui: Ui, form: Fields, pem: str) -> object:
+    algorithm = form.one_of("algorithm", Algorithm)
+    if algorithm is None:
+        raise NotFound("There is no such authority yet.")
+    return await pki.succeed(ui.who, algorithm)
+
+
+async def _retire(pki: PkiService, ui: Ui, form: Fields, pem: str) -> object:
+    algorithm = form.one_of("algorithm", Algorithm)
+    if algorithm is None:
+        raise NotFound("There is no such authority yet.")
+    generation = form.whole("generation", low=1, high=1_000_000, default=1)
+    await pki.retire(ui.who, algorithm, generation)
+    return None
+
+
 async def _revocations(pki: PkiService, ui: Ui, form: Fields, pem: str) -> object:
     return await pki.import_revocations(ui.who, pem)
 
@@ -121,6 +137,8 @@ ACTIONS: Mapping[str, tuple[Permission, Act, str]] = {
     "policy": (Permission.SECURITY_WRITE, _policy, "saved"),
     "trust": (Permission.SECURITY_WRITE, _trust, "saved"),
     "distrust": (Permission.SECURITY_WRITE, _distrust, "deleted"),
+    "succeed": (Permission.SECURITY_WRITE, _succeed, "saved"),
+    "retire": (Permission.SECURITY_WRITE, _retire, "deleted"),
     "revocations": (Permission.SECURITY_WRITE, _revocations, "saved"),
     "chain": (Permission.CHARGERS_WRITE, _chain, "saved"),
 }
@@ -160,23 +178,28 @@ async def roots(ui: NamedDependency[Ui]) -> Response[str]:
     return pem_file("".join(view.root for view in found), "voltyard-roots.pem")
 
 
-@get("/security/authority/{algorithm:str}/{what:str}")
+@get("/security/authority/{algorithm:str}/{generation:int}/{what:str}")
 async def authority_file(
-    ui: NamedDependency[Ui], algorithm: FromPath[str], what: FromPath[str]
+    ui: NamedDependency[Ui],
+    algorithm: FromPath[str],
+    generation: FromPath[int],
+    what: FromPath[str],
 ) -> Response[str]:
     """``root.pem``, ``issuing.pem`` or ``revoked.crl`` of one of the built-in authorities."""
     pki = pki_of(ui)
-    found = {view.algorithm.value: view for view in await pki.authorities(ui.who)}
-    if algorithm not in found:
+    found = {
+        (view.algorithm.value, view.generation): view for view in await pki.authorities(ui.who)
+    }
+    view = found.get((algorithm, generation))
+    if view is None:
         raise NotFound("There is no such authority yet.")
-    view = found[algorithm]
     if what == "revoked.crl":
-        text = await pki.revocation_list(ui.who, Algorithm(algorithm))
+        text = await pki.revocation_list(ui.who, view.algorithm, generation)
     else:
         text = {"root.pem": view.root, "issuing.pem": view.issuing}.get(what, "")
     if not text:
         raise NotFound("There is no such file.")
-    return pem_file(text, f"voltyard-{algorithm}-{what}")
+    return pem_file(text, f"voltyard-{algorithm}-{generation}-{what}")
 
 
 ROUTES = [authority_page, act, roots, authority_file]

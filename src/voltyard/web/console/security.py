@@ -179,8 +179,8 @@ async def round_page(ui: NamedDependency[Ui], round_id: FromPath[UUID]) -> Respo
     """The block ``round_results`` is asked for again while the round is under way."""
     pki = pki_of(ui)
     made = pki.rounds.get(ui.who, round_id)
-    rows = {row.view.station_id: row for row in await pki.overview.rows(ui.who)}
-    shown = [rows[each] for each in made.station_ids if each in rows][:RESULTS_SHOWN]
+    ids = frozenset(made.station_ids[:RESULTS_SHOWN])
+    shown = await pki.overview.rows(ui.who, SecurityFilter(station_ids=ids))
     return ui.page(
         "security_round.html",
         made=made,

@@ -52,7 +52,7 @@ async def _page(
 ) -> Response[str]:
     pki = pki_of(ui)
     station = await ui.data.station(ui.who, station_id)
-    row = await _row(ui, station_id, station.row.identity)
+    row = await _row(ui, station_id)
     requests = await pki.certificates(
         ui.who, CertificateFilter(station_id=station_id), limit=REQUESTS_SHOWN
     )
@@ -83,12 +83,12 @@ async def _page(
     )
 
 
-async def _row(ui: Ui, station_id: UUID, identity: str) -> SecurityRow:
-    found = await pki_of(ui).overview.rows(ui.who, SecurityFilter(text=identity))
-    row = next((row for row in found if row.view.station_id == station_id), None)
-    if row is None:
+async def _row(ui: Ui, station_id: UUID) -> SecurityRow:
+    wanted = SecurityFilter(station_ids=frozenset({station_id}))
+    found = await pki_of(ui).overview.rows(ui.who, wanted)
+    if not found:
         raise NotFound("There is no such charger.")
-    return row
+    return found[0]
 
 
 def _moving(row: SecurityRow) -> bool:

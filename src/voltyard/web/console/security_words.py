@@ -82,3 +82,27 @@ ANCHOR_WORDS: Mapping[AnchorUse, str] = {
     AnchorUse.OPERATOR: N_("Signs our chargers' certificates"),
     AnchorUse.MANUFACTURER: N_("Vouches for new chargers"),
 }
+TOLD: tuple[str, ...] = (
+    N_("the charger is not connected"),
+    N_("the charger did not answer in time"),
+    N_("the connection was lost before the answer"),
+    N_("a security profile is only raised"),
+    N_("chargers cannot reach this server by TLS: see the settings"),
+    N_("every slot of the charger is in use: name one"),
+    N_("it is the last root the charger knows this server by"),
+    N_("this certificate cannot be revoked"),
+    N_("this charger has no certificate yet: renew it first"),
+    N_("this charger has no password here"),
+    N_("this charger is known by no password"),
+    N_("this is another station's name"),
+    N_("this is trusted already"),
+    N_("this request does not wait for a certificate"),
+    N_("this station has shown no certificate"),
+    N_("chargers still use certificates of it: renew those first"),
+    N_("no certificate here is for the key of this request"),
+    N_("no certificate in PEM form was found"),
+    N_("the list cannot be read"),
+    N_("the list is signed by nobody that is trusted here"),
+    N_("enough is under way"),
+)
+"""What the rooms below say when they refuse, for the catalogue."""
