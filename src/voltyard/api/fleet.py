@@ -16,8 +16,10 @@ from voltyard.errors import Invalid
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.importing import FleetReport
 from voltyard.fleets.model import Token, Vehicle
-from voltyard.sessions.model import TokenKind
-from voltyard.tenancy.model import Principal
+from voltyard.sessions.model import AuthorisationStatus, TokenKind
+from voltyard.sessions.refusals import RefusalFilter
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission, Principal
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -85,6 +87,20 @@ class TokenOut(Out):
     concurrent: bool
     site_ids: list[UUID]
     area_ids: list[UUID]
+
+
+class RefusalOut(Out):
+    """``known``: whether it was a token on record; with status ``accepted`` the site let it in."""
+
+    at: datetime
+    site_id: UUID | None
+    station_id: UUID
+    evse_id: UUID | None
+    token: str
+    token_kind: str
+    status: AuthorisationStatus
+    reason: str
+    known: bool
 
 
 class FleetImportOut(Out):
@@ -168,6 +184,23 @@ async def tokens(
     )
     shown = [_token(token) for token in found]
     return page(TokenOut, shown, total, limit=limit, offset=offset)
+
+
+@get("/token-refusals", summary="Tokens that were refused, or let in unknown; newest first")
+async def refusals(
+    deps: Deps,
+    who: Who,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    text: Text = "",
+    site_id: FromQuery[UUID | None] = None,
+    status: FromQuery[AuthorisationStatus | None] = None,
+) -> Page[RefusalOut]:
+    """Kept for 90 days. The same token at the same charger is one entry a minute."""
+    require(who, Permission.VIEW)
+    wanted = RefusalFilter(text=text, site_id=site_id, status=status)
+    found, total = await deps.sessions.refusals(who.org_id, wanted, limit=limit, offset=offset)
+    return page(RefusalOut, found, total, limit=limit, offset=offset)
 
 
 @post("/tokens", summary="Create a token")
@@ -299,6 +332,7 @@ ROUTER = Router(
         delete_vehicle,
         classes,
         tokens,
+        refusals,
         create_token,
         token,
         change_token,

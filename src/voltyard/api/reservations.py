@@ -133,12 +133,21 @@ async def local_list(deps: Deps, who: Who, station_id: FromPath[UUID]) -> LocalL
 
 @post(
     "/stations/{station_id:uuid}/local-list/resend",
-    summary="Replace a charger's list of tokens whole",
+    summary="Bring a charger's list of tokens in step",
     status_code=202,
 )
-async def resend(deps: Deps, who: Who, request: AnyRequest, station_id: FromPath[UUID]) -> None:
-    """Returns at once; ``synced_at`` of the list tells when it is done."""
-    await deps.local_lists.resend(who, station_id, remote=remote_of(request))
+async def resend(
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    station_id: FromPath[UUID],
+    whole: FromQuery[bool] = True,
+) -> None:
+    """Replaces it ``whole``, or sends only what differs.
+
+    Returns at once; ``synced_at`` of the list tells when it is done.
+    """
+    await deps.local_lists.resend(who, station_id, whole=whole, remote=remote_of(request))
 
 
 def _shown(reservation: Reservation) -> ReservationOut:

@@ -5,6 +5,8 @@ from uuid import uuid4
 
 from api_world import Tenant, World
 
+from voltyard.sessions.model import IdToken
+
 
 async def test_a_token_says_its_group_and_its_places(world: World, tenant: Tenant) -> None:
     ids = await world.furnish(tenant)
@@ -68,3 +70,20 @@ async def test_a_charger_that_was_never_asked_has_no_list_yet(world: World, tena
     assert (shown["state"], shown["version"], shown["entries"]) == ("unknown", 0, [])
     answer = await tenant.call("POST", f"/stations/{ids['station']}/local-list/resend")
     assert (answer.status_code, answer.json()["code"]) == (409, "charger_offline")
+    path = f"/stations/{ids['station']}/local-list/resend?whole=false"
+    assert (await tenant.call("POST", path)).json()["code"] == "charger_offline"
+
+
+async def test_why_a_token_was_refused(world: World, tenant: Tenant) -> None:
+    ids = await world.furnish(tenant)
+    await tenant.post("/tokens", {"value": "LOST", "blocked": True})
+    station = world.core.chargers.station(ids["station"])
+    assert station is not None
+    await world.core.sessions.authorise(station.ref, 1, IdToken("LOST"))
+    await world.core.commits.flush()
+    found = (await tenant.call("GET", "/token-refusals?text=lost&status=blocked")).json()
+    (row,) = found["items"]
+    assert (row["token"], row["reason"], row["known"]) == ("LOST", "the token is blocked", True)
+    assert row["station_id"] == str(ids["station"])
+    none = (await tenant.call("GET", "/token-refusals?status=expired")).json()
+    assert (none["items"], none["total"]) == ([], 0)

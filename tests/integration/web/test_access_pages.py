@@ -126,6 +126,8 @@ async def test_a_wrong_token_says_where(world: World) -> None:
     answer = await world.post("/tokens/new", "/tokens/new", **values)
     assert answer.status_code == 422
     assert answer.text.count('aria-invalid="true"') == 2
+    values = {"kind": "rfid", "value": "FAR", "site": str(new_id())}
+    assert (await world.post("/tokens/new", "/tokens/new", **values)).status_code == 422
 
 
 async def test_a_file_is_checked_and_then_imported_whole_or_not_at_all(world: World) -> None:

@@ -197,6 +197,10 @@ async def _save(ui: Ui, token: TokenRow | None) -> Response[Any]:
     chosen = [[str(each) for each in sent.getall(name, [])] for name in ("site", "area")]
     try:
         read = _read(form, *chosen)
+        offered = await _places(ui)
+        known = {choice.value for site, areas in offered for choice in (site, *areas)}
+        if not {*chosen[0], *chosen[1]} <= known:
+            form.fault("site", "Choose one of the list.")
         form.check()
         await ui.data.save_token(ui.who, None if token is None else token.id, read)
     except (Invalid, Conflict) as error:
