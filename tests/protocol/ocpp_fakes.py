@@ -71,6 +71,7 @@ class FakeChargers:
     peers: list[Peer] = field(default_factory=list)
     offer: ScheduleOffer = ScheduleOffer.NONE
     fault: str = ""
+    priorities: list[tuple[str, bool]] = field(default_factory=list)
     judged: list[tuple[int, tuple[PlannedPower, ...]]] = field(default_factory=list)
     vehicle_certificates: VehicleCertificates = field(default_factory=NoVehicleCertificates)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,6 +110,9 @@ class FakeChargers:
         if identity not in self.stations:
             self.stations[identity] = Station(uuid4(), uuid4(), None, identity, self.state)
         return Admitted(Admission.ACCEPT, self.stations[identity])
+
+    def priority_told(self, station: StationRef, transaction_ref: str, *, active: bool) -> None:
+        self.priorities.append((transaction_ref, active))
 
     def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
         return self.offer
@@ -218,12 +222,17 @@ class FakeSessions:
     next_id: int = 1001
     running: bool = True
     wanted: list[tuple[int, VehicleNeeds]] = field(default_factory=list)
+    urgencies: list[tuple[str, bool]] = field(default_factory=list)
 
     async def authorise(
         self, station: StationRef, evse_number: int | None, token: IdToken
     ) -> Authorisation:
         self.tokens.append(token)
         return Authorisation(self.status)
+
+    async def urgent(self, station: StationRef, transaction_ref: str, *, urgent: bool) -> bool:
+        self.urgencies.append((transaction_ref, urgent))
+        return self.running
 
     async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
         self.wanted.append((evse_number, needs))

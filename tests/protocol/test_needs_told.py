@@ -185,3 +185,13 @@ async def test_phases_that_are_told_apart_count_together() -> None:
     asked = schedule("2.1", limit_L2=1_000.0, limit_L3=1_000.0)
     _, chargers, _ = await said("2.1", "NotifyEVChargingSchedule", asked)
     assert [period.limit for period in chargers.judged[0][1]] == [24_000.0, 4_000.0]
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_priority_asked_for_at_the_charger_is_heard(running: bool) -> None:
+    """2.1 K21.FR.09, K22."""
+    told = {"transactionId": "tx-1", "activated": True}
+    answer, chargers, sessions = await said("2.1", "NotifyPriorityCharging", told, running=running)
+    assert answer == {}
+    assert sessions.urgencies == chargers.priorities == [("tx-1", True)]
+    assert chargers.flag_names == (set() if running else {"priority_without_session"})

@@ -28,6 +28,22 @@ class RepairOut(Out):
     now: str | None
 
 
+class NeedsOut(Out):
+    """What the vehicle asked for (ISO 15118); urgency 1: its driver did, 2: one of ours."""
+
+    told_at: datetime
+    transfer: str
+    departure_at: datetime | None
+    energy_wh: float | None
+    max_power_w: float | None
+    min_power_w: float | None
+    soc_pct: float | None
+    target_soc_pct: float | None
+    battery_wh: float | None
+    dynamic: bool
+    urgency: int
+
+
 class SessionOut(Out):
     """One plug-in and the energy delivered in it."""
 
@@ -56,6 +72,7 @@ class SessionOut(Out):
     authorisation: str | None
     flags: list[str]
     repairs: list[RepairOut]
+    needs: NeedsOut | None = None
 
 
 class SampleOut(Out):
@@ -71,6 +88,10 @@ class SampleOut(Out):
 
 class CurveOut(Out):
     samples: list[SampleOut]
+
+
+class SessionPriorityIn(In):
+    first: bool
 
 
 class SessionVehicleIn(In):
@@ -157,13 +178,25 @@ async def assign_vehicle(
     return _session(await deps.sessions.assign_vehicle(who, session_id, vehicle))
 
 
+@put("/sessions/{session_id:uuid}/priority", summary="Charge it before all others")
+async def prioritise(
+    deps: Deps, who: Who, session_id: FromPath[UUID], data: JSONBody[SessionPriorityIn]
+) -> SessionOut:
+    """Within the site's limits, as long as its session lasts; false takes it back."""
+    require(who, Permission.SESSIONS_CONTROL)
+    return _session(await deps.sessions.prioritise(who, session_id, first=data.first))
+
+
 def _session(session: Session) -> SessionOut:
     repairs = [out(RepairOut, repair) for repair in session.repairs]
-    return out(SessionOut, session, flags=list(session.flags), repairs=repairs)
+    needs = None
+    if session.needs is not None:
+        needs = out(NeedsOut, session.needs, urgency=int(session.needs.urgency))
+    return out(SessionOut, session, flags=list(session.flags), repairs=repairs, needs=needs)
 
 
 ROUTER = Router(
     path="/",
     tags=["Sessions"],
-    route_handlers=[sessions, sessions_csv, session, curve, assign_vehicle],
+    route_handlers=[sessions, sessions_csv, session, curve, assign_vehicle, prioritise],
 )

@@ -73,6 +73,8 @@ class MemoryChargers:
         station = Station(station_id, ORGANISATION, None, identity, StationState.APPROVED)
         return Admitted(Admission.ACCEPT, station)
 
+    def priority_told(self, station: StationRef, transaction_ref: str, *, active: bool) -> None: ...
+
     def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
         return ScheduleOffer.NONE
 
@@ -161,6 +163,9 @@ class MemorySessions:
         self, station: StationRef, evse_number: int | None, token: IdToken
     ) -> Authorisation:
         return Authorisation(AuthorisationStatus.ACCEPTED)
+
+    async def urgent(self, station: StationRef, transaction_ref: str, *, urgent: bool) -> bool:
+        return False
 
     async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
         return False

@@ -150,6 +150,22 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         if self._desk is not None:
             await self._desk.security_event(station, kind, at, info)
 
+    def priority_told(self, station: StationRef, transaction_ref: str, *, active: bool) -> None:
+        """Where limits are kept no profile of the charger's own may stand above them: it is told
+        to stop, at once."""
+        entry = self._entry(station.id)
+        kept = any(evse.node_id is not None for evse in entry.evses.values())
+        if active and kept:
+            self.flag(station, "priority_profile_on_tree", transaction_ref)
+            payload = {"transactionId": transaction_ref, "activate": False}
+            self._spawn(self._told_to(station, Ask("UsePriorityCharging", payload)))
+
+    async def _told_to(self, station: StationRef, command: Command) -> None:
+        try:
+            await self.command(station.id, command, "voltyard")
+        except VoltyardError as error:
+            self.flag(station, "priority_profile_kept", error.message)
+
     def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
         """None where nobody guards limits: then nobody makes schedules either."""
         if self.guard is None:

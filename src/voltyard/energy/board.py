@@ -169,7 +169,8 @@ def wiring(evse: Evse) -> Wiring:
     return Wiring(tuple(sorted(names.index(phase) + 1 for phase in used)), evse.voltage_v)
 
 
-def _identity(session: LiveSession | None) -> tuple[UUID | None, ...]:
+def _identity(session: LiveSession | None) -> tuple[object, ...]:
+    """What the plan depends on, as far as it does not change with every reading."""
     if session is None:
         return ()
-    return (session.session_id, session.vehicle_id, session.duty_id)
+    return (session.session_id, session.vehicle_id, session.duty_id, session.needs)

@@ -150,7 +150,9 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
         vehicle=vehicle,
         duty=duty,
         stay=None,
-        priority=site.unknown_vehicle_priority if duty is None else duty.priority,
+        priority=needs.priority(
+            session.needs, site.unknown_vehicle_priority, None if duty is None else duty.priority
+        ),
         max_power_w=max_power_w,
         min_power_w=min(min_power_w, max_power_w),
         curve=curve_of(vehicle),
@@ -174,6 +176,7 @@ def _present_stay(situation: Situation, present: Present) -> Stay | None:
         stay,
         arrival_at=min(session.started_at, situation.now),
         departure_at=max(stay.departure_at, least),
+        priority=present.priority,
         evse_id=present.evse.id if _in_tree(situation, present.evse) else None,
         min_power_w=present.min_power_w,
         plugged=True,

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from voltyard.energy.ports import LiveSession
-from voltyard.sessions.model import VehicleNeeds
+from voltyard.sessions.model import Urgency, VehicleNeeds
 
 PLAUSIBLE_W = 1_000.0
 """Less is no vehicle's most: a charger that tells kW for W would starve it."""
 LONGEST = timedelta(days=1)
+FIRST = 1
 EARLY_WH = 1_000.0
 SPARE = 0.95
 """How much of what it could take until it leaves a vehicle may ask for: more would count as
@@ -42,6 +43,17 @@ def started_at_pct(needs: VehicleNeeds | None) -> float | None:
     if needs is None or needs.delivered_wh > EARLY_WH:
         return None
     return needs.soc_pct
+
+
+def priority(needs: VehicleNeeds | None, unknown: int, of_duty: int | None) -> int:
+    """1 is the most important. A duty says its own, and only a person of ours goes above it; a
+    driver goes before others of no duty."""
+    urgency = Urgency.NONE if needs is None else needs.urgency
+    if urgency is Urgency.PERSON:
+        return FIRST
+    if of_duty is not None:
+        return of_duty
+    return max(FIRST, unknown - 1) if urgency is Urgency.DRIVER else unknown
 
 
 def wish(

@@ -96,6 +96,9 @@ class Chargers(Protocol):
     async def reservation_told(self, station: StationRef, number: int, told: str) -> None:
         """A reservation ended there: ``expired``, ``removed`` or ``no_transaction``."""
 
+    def priority_told(self, station: StationRef, transaction_ref: str, *, active: bool) -> None:
+        """A charger follows its own profile for priority, or not any more."""
+
     def schedule_offer(self, station: StationRef, evse_number: int) -> ScheduleOffer:
         """Whether a vehicle that told its needs gets a schedule; if so it follows soon."""
 
@@ -134,6 +137,9 @@ class Sessions(Protocol):
         transaction_ref: str | None,
         readings: Sequence[MeterReading],
     ) -> None: ...
+
+    async def urgent(self, station: StationRef, transaction_ref: str, *, urgent: bool) -> bool:
+        """A driver asks at the charger to be charged first; False without such a session."""
 
     async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
         """What the vehicle at an outlet asks for; False while no session runs there."""

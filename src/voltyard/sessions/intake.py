@@ -37,6 +37,7 @@ from voltyard.sessions.model import (
     TokenKind,
     TransactionAck,
     TransactionReport,
+    Urgency,
     VehicleNeeds,
 )
 from voltyard.sessions.ports import Outlets
@@ -120,9 +121,23 @@ class Intake:
         if tracked is None or not tracked.session.open:
             return False
         before = tracked.session
-        told = replace(needs, delivered_wh=before.energy_wh)
+        urgency = Urgency.NONE if before.needs is None else before.needs.urgency
+        told = replace(needs, delivered_wh=before.energy_wh, urgency=urgency)
         tracked.session = replace(before, needs=told)
         await self._keep(Change(tracked, before), ())
+        return True
+
+    async def urgent(self, station: StationRef, transaction_ref: str, *, urgent: bool) -> bool:
+        """A driver asks at the charger; what one of ours has said stands. False without session."""
+        tracked = await self._book.find(station.id, transaction_ref)
+        if tracked is None or not tracked.session.open:
+            return False
+        before = tracked.session
+        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.energy_wh)
+        if known.urgency is not Urgency.PERSON:
+            urgency = Urgency.DRIVER if urgent else Urgency.NONE
+            tracked.session = replace(before, needs=replace(known, urgency=urgency))
+            await self._keep(Change(tracked, before), ())
         return True
 
     async def _start(

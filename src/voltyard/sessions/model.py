@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from uuid import UUID
 
 from voltyard.records import replace
@@ -168,6 +168,16 @@ class Repair:
     now: str | None = None
 
 
+class Urgency(IntEnum):
+    """Who wants a vehicle charged before others (OCPP 2.1 K21, K22)."""
+
+    NONE = 0
+    DRIVER = 1
+    """Asked for at the charger: before others of no duty."""
+    PERSON = 2
+    """Said by one of ours, who may change duties, too: before all."""
+
+
 @dataclass(frozen=True, slots=True)
 class VehicleNeeds:
     """What the vehicle itself asked for (ISO 15118, OCPP 2.0.1 K15); a hint, never a right.
@@ -187,6 +197,7 @@ class VehicleNeeds:
     battery_wh: float | None = None
     dynamic: bool = False
     delivered_wh: float = 0.0
+    urgency: Urgency = Urgency.NONE
 
     def missing_wh(self, energy_wh: float) -> float | None:
         """Of what it asked for, once its session has delivered ``energy_wh``."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from voltyard.bus import Bus
 from voltyard.chargers.model import EvseStatus, StationRef
 from voltyard.clock import Clock
-from voltyard.errors import Forbidden, Invalid, NotFound
+from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions import fold, store
 from voltyard.sessions.authorisation import Authoriser, Place
@@ -26,6 +26,7 @@ from voltyard.sessions.model import (
     Session,
     TransactionAck,
     TransactionReport,
+    Urgency,
     VehicleNeeds,
 )
 from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
@@ -128,6 +129,30 @@ class SessionService(SessionReads):
     async def needs(self, station: StationRef, evse_number: int, needs: VehicleNeeds) -> bool:
         """What the vehicle at an outlet asks for; False while no session runs there."""
         return await self._intake.needs(station, evse_number, needs)
+
+    async def urgent(self, station: StationRef, transaction_ref: str, *, urgent: bool) -> bool:
+        """A driver asks at the charger to be charged first; False without such a session."""
+        return await self._intake.urgent(station, transaction_ref, urgent=urgent)
+
+    async def prioritise(self, who: Principal, session_id: UUID, *, first: bool) -> Session:
+        """One of ours says that it is charged before all others, or not any more (2.1 K21)."""
+        if not who.may(Permission.SESSIONS_CONTROL):
+            raise Forbidden("you may not change sessions")
+        tracked = await self._tracked(session_id)
+        before = tracked.session
+        if before.org_id != who.org_id:
+            raise NotFound("no such session", detail=str(session_id))
+        if not before.open:
+            raise Conflict("the session is over")
+        detail = {"first": str(first)}
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            await self._audit(tx, who, "session.priority", "session", str(session_id), detail)
+        before = tracked.session
+        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.energy_wh)
+        urgency = Urgency.PERSON if first else Urgency.NONE
+        tracked.session = replace(before, needs=replace(known, urgency=urgency))
+        await self._book.save([Change(tracked, before)])
+        return tracked.session
 
     def honour(self, reserved: Reserved) -> None:
         """Reservations count from now on; before the first connection."""

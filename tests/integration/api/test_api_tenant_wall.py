@@ -31,6 +31,7 @@ BODIES: dict[str, object] = {
     "/certificate-name": {"certificate_name": "SN-1"},
     "/installed-certificates/delete": {"algorithm": "SHA256", "serial": "1", "issuer_key_hash": ""},
     "/vehicle": {"vehicle_id": None},
+    "/priority": {"first": True},
     "/ocpp": {"action": "Reset", "payload": {"type": "Soft"}},
     "/configuration": {"key": "HeartbeatInterval", "value": "60"},
     "/monitors": {"variable": "EVSE@1.Power", "kind": "delta", "value": 1, "severity": 5},

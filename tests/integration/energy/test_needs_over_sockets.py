@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 from tests.interop.depot import GRID_W, Depot, depot
 from tests.interop.house import PASSWORD, TOKEN
 from voltyard.energy.events import PlanMade
+from voltyard.sessions.model import Urgency
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Station:
     socket: ClientConnection
     answers: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     limits: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    priorities: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     count: int = 0
     asked_to_boot: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -47,6 +49,8 @@ class Station:
         await self.socket.send(json.dumps([3, message_id, answer]))
         if payload.get("requestedMessage") == "BootNotification":
             self.asked_to_boot.set()
+        if action == "UsePriorityCharging":
+            self.priorities.put_nowait(payload)
         profile = payload.get("chargingProfile", {})
         if profile.get("chargingProfilePurpose") == "TxProfile":
             self.limits.put_nowait(profile)
@@ -205,3 +209,33 @@ async def test_off_the_tree_no_schedule_is_made(database_url: str) -> None:
         async with station(yard, "AC-2", "ocpp2.1") as charger:
             answer = await charger.call("NotifyEVChargingNeeds", needs("ocpp2.1"))
             assert answer == {"status": "NoChargingProfile"}
+
+
+async def test_priority_is_an_order_within_the_limits(database_url: str) -> None:
+    """2.1 K21, K22: a charger's own profile may not stand above the limit; the wish counts."""
+    async with depot(database_url) as yard:
+        await yard.add("AC-1")
+        async with station(yard, "AC-1", "ocpp2.1") as charger:
+            await charger.limit()
+            told = {"transactionId": "tx-1", "activated": True}
+            assert await charger.call("NotifyPriorityCharging", told) == {}
+            async with asyncio.timeout(20):
+                stopped = await charger.priorities.get()
+            assert stopped == {"transactionId": "tx-1", "activate": False}
+            assert urgency(yard) is Urgency.DRIVER
+            assert await charger.call("NotifyPriorityCharging", told | {"activated": False}) == {}
+            assert urgency(yard) is Urgency.NONE
+            [session] = yard.core.sessions.open_sessions()
+            await yard.core.sessions.prioritise(yard.who, session.id, first=True)
+            assert await charger.call("NotifyPriorityCharging", told | {"activated": False}) == {}
+            await charger.call("NotifyEVChargingNeeds", needs("ocpp2.1"))
+            assert urgency(yard) is Urgency.PERSON
+            await yard.core.sessions.prioritise(yard.who, session.id, first=False)
+            assert urgency(yard) is Urgency.NONE
+        assert (await kept(yard)).urgency is Urgency.NONE
+
+
+def urgency(yard: Depot) -> Urgency:
+    [session] = yard.core.sessions.open_sessions()
+    assert session.needs is not None
+    return session.needs.urgency

@@ -13,7 +13,7 @@ from voltyard.energy.inputs import Present, Situation, outlook
 from voltyard.energy.needs import most_w
 from voltyard.energy.ports import LiveSession
 from voltyard.fleets.model import Vehicle
-from voltyard.sessions.model import VehicleNeeds
+from voltyard.sessions.model import Urgency, VehicleNeeds
 from voltyard.timetable.model import Duty
 
 NEEDS = VehicleNeeds(
@@ -134,3 +134,26 @@ def test_its_power_only_lowers_and_only_if_it_is_plausible() -> None:
     assert most_w(None, 22_000.0, 0.0) == 22_000
     high = seen(replace(NEEDS, min_power_w=99_000.0))
     assert high.min_power_w == high.max_power_w == 60_000
+
+
+@pytest.mark.parametrize(
+    ("urgency", "of_duty", "expected"),
+    [
+        (Urgency.NONE, None, 9),
+        (Urgency.DRIVER, None, 8),
+        (Urgency.PERSON, None, 1),
+        (Urgency.NONE, 5, 5),
+        (Urgency.DRIVER, 5, 5),
+        (Urgency.PERSON, 5, 1),
+    ],
+)
+def test_a_driver_goes_before_others_of_no_duty_and_a_person_of_ours_says_who_is_first(
+    urgency: Urgency, of_duty: int | None, expected: int
+) -> None:
+    """OCPP 2.1 K21, K22."""
+    told = replace(NEEDS, urgency=urgency)
+    served = None if of_duty is None else duty(priority=of_duty, target_energy_wh=1e5)
+    found = seen(told, duty=served, vehicle=None if served is None else BUS)
+    assert found.priority == expected
+    assert found.stay is not None
+    assert found.stay.priority == expected

@@ -1,6 +1,7 @@
 """A vehicle that tells its needs gets its limit within seconds, and never more than there is."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -12,6 +13,7 @@ from voltyard.chargers.model import PlannedPower, Quirks, ScheduleOffer
 from voltyard.clock import ScaledClock
 from voltyard.energy import offers
 from voltyard.energy.outlet import Outlet
+from voltyard.sessions.model import Urgency, VehicleNeeds
 from voltyard.simulator.loop import run_virtual
 from voltyard.sites.model import NodeLimit
 
@@ -165,5 +167,24 @@ def test_a_vehicles_own_schedule_is_held_against_its_limit() -> None:
         assert judged() == ""
         amps = PlannedPower(now, 400.0, "A", 3)
         assert "allowed" in offers.fault(found, [amps], now)
+
+    virtual(story)
+
+
+def test_who_is_said_to_be_first_is_charged_first() -> None:
+    """OCPP 2.1 K21: the control's order, within the site's limit."""
+
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=3, root=(NodeLimit(power_w=150_000.0),))
+        await ready(rig, 3)
+        last = min(rig.chargers, key=lambda charger: charger.power_w())
+        assert last.power_w() < 149_000
+        known = rig.sessions[last.evse.id]
+        needs = VehicleNeeds(clock.now(), urgency=Urgency.PERSON)
+        rig.sessions[last.evse.id] = replace(known, needs=needs)
+        await rig.wait(1_000)
+        assert last.power_w() == max(charger.power_w() for charger in rig.chargers)
+        assert last.power_w() > 100_000
+        assert rig.truth.exceeded == []
 
     virtual(story)

@@ -119,7 +119,7 @@ MESSAGES = registry(
     noted(payment, "VatNumberValidation", notices.vat_number),
     noted(dynamic_charging, "PullDynamicScheduleUpdate", notices.dynamic_schedule),
     sent(dynamic_charging, "UpdateDynamicSchedule"),
-    noted(dynamic_charging, "NotifyPriorityCharging"),
+    received(dynamic_charging, "NotifyPriorityCharging", vehicle_needs.priority),
     sent(dynamic_charging, "UsePriorityCharging"),
     noted(der, "NotifyDERAlarm"),
     noted(der, "NotifyDERStartStop"),

@@ -5,6 +5,10 @@ from datetime import datetime
 
 from voltyard.chargers.model import PlannedPower, ScheduleOffer
 from voltyard.ocpp.routing import Exchange
+from voltyard.ocpp.v21.dynamic_charging import (
+    NotifyPriorityCharging,
+    NotifyPriorityChargingResponse,
+)
 from voltyard.ocpp.v21.ev_needs import (
     ChargingNeeds,
     NotifyEVChargingNeeds,
@@ -107,3 +111,14 @@ def _planned(period: ChargingSchedulePeriod, unit: str, begins_at: datetime) -> 
     number = period.number_phases
     phases = number if number in (1, 2, 3) else None
     return PlannedPower(after(begins_at, period.start_period), power, unit, phases)
+
+
+async def priority(
+    exchange: Exchange, request: NotifyPriorityCharging
+) -> NotifyPriorityChargingResponse:
+    """K21.FR.09, K22: the wish counts in the order of who is charged, within the site's limits."""
+    ref, active = request.transaction_id, request.activated
+    if not await exchange.sessions.urgent(exchange.station, ref, urgent=active):
+        exchange.flag("priority_without_session", ref)
+    exchange.chargers.priority_told(exchange.station, ref, active=active)
+    return NotifyPriorityChargingResponse()
