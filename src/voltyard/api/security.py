@@ -68,11 +68,11 @@ class StationStepIn(In):
     """One step of the way up, for many stations: see docs/operate/security.md.
 
     ``root`` puts voltyard's own root on them, ``certificate`` asks for a request, ``profile``
-    raises the security profile.
+    raises the security profile, ``password`` gives each a new one.
     """
 
     station_ids: Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=1000)]
-    step: Annotated[str, msgspec.Meta(pattern="^(root|certificate|profile)$")]
+    step: Annotated[str, msgspec.Meta(pattern="^(root|certificate|profile|password)$")]
     profile: Annotated[int, msgspec.Meta(ge=1, le=3)] = 3
     url: Annotated[str, msgspec.Meta(max_length=512)] | None = None
 
@@ -150,6 +150,8 @@ async def step(deps: Deps, who: Who, data: JSONBody[StationStepIn]) -> Page[Done
             return await field.install_root(who, station_id, "csms_root")
         if data.step == "certificate":
             return await deps.pki.renew(who, station_id)
+        if data.step == "password":
+            return await deps.pki.rotation.rotate(who, station_id)
         return await field.raise_profile(who, station_id, Profile(data.profile), url=data.url)
 
     done = await field.each(data.station_ids, work)

@@ -162,12 +162,16 @@ class PkiService(Trust):
         return changed
 
     async def revoke_shown(self, who: Principal, station_id: UUID, reason: str) -> None:
-        """Revoke the certificate a station has connected with, whoever issued it."""
+        """Revoke the certificate a station has connected with, whoever issued it.
+
+        Of one that has shown none since the start, the one it used or has taken last.
+        """
         require(who, Permission.CHARGERS_WRITE)
         station = self.station_of(who, station_id)
         shown = self._book.presented.get(station_id)
         if shown is None or shown.issuer_hash is None or shown.serial is None:
-            raise Conflict("this station has shown no certificate", code="certificate")
+            await self._revoke_held(who, station_id, reason)
+            return
         fingerprint = shown.fingerprint or ""
         async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
             row = await store.by_fingerprint(tx, station.id, fingerprint)
@@ -188,6 +192,13 @@ class PkiService(Trust):
             await self.audit(tx, who, "certificate.revoke", "station", str(station_id), detail)
         self._book.revoke(entry)
         await self._cut_revoked(who.org_id)
+
+    async def _revoke_held(self, who: Principal, station_id: UUID, reason: str) -> None:
+        async with scope.transaction(self.database, scope.of(who.org_id)) as tx:
+            held = await store.held(tx, frozenset({station_id}))
+        if not held:
+            raise Conflict("this station has shown no certificate", code="certificate")
+        await self.revoke(who, held[0].id, reason)
 
     def security(self, who: Principal, station_id: UUID) -> SecurityView:
         require(who, Permission.VIEW)

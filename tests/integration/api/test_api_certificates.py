@@ -55,6 +55,19 @@ async def test_roots_and_the_list_of_revocations_are_files(world: World) -> None
     assert "PRIVATE" not in answer.text + listed.text
 
 
+async def test_a_new_root_by_rest(world: World) -> None:
+    mine = await world.tenant("Mine")
+    technician = await world.key(mine.who, mine.email, frozenset({Permission.CHARGERS_WRITE}))
+    assert (await mine.call("POST", "/pki/authorities/ec-p256/succeed")).status_code == 404
+    await mine.get("/pki/authorities")
+    await refused(technician, "POST", "/pki/authorities/ec-p256/succeed", {})
+    made = (await mine.call("POST", "/pki/authorities/ec-p256/succeed")).json()["items"]
+    assert [(a["generation"], a["current"]) for a in made] == [(2, True), (1, False)]
+    assert (await mine.call("DELETE", "/pki/authorities/ec-p256/2")).status_code == 404
+    assert (await mine.call("DELETE", "/pki/authorities/ec-p256/1")).status_code == 204
+    assert len((await mine.get("/pki/authorities"))["items"]) == 1
+
+
 async def test_security_of_a_station(world: World) -> None:
     mine, theirs = await world.tenant("Mine"), await world.tenant("Theirs")
     viewer = await world.key(mine.who, mine.email, frozenset({Permission.VIEW}))
@@ -66,6 +79,9 @@ async def test_security_of_a_station(world: World) -> None:
     await refused(viewer, "POST", f"{path}/certificate-request", {})
     await refused(viewer, "POST", f"{path}/security-profile", {"profile": 2})
     await refused(viewer, "POST", f"{path}/roots", {})
+    await refused(viewer, "POST", f"{path}/password/rotate", {})
+    away = await mine.call("POST", f"{path}/password/rotate")
+    assert (away.status_code, away.json()["code"]) == (409, "charger_offline")
     named = await mine.put(f"{path}/certificate-name", {"certificate_name": "SN-1"})
     assert named["certificate_name"] == "SN-1"
     low = await mine.put(f"{path}/required-profile", {"profile": 1, "reason": "a bench"})
@@ -83,7 +99,7 @@ async def test_a_step_for_many_stations_tells_of_each(world: World) -> None:
     station = await mine.post("/stations", {"identity": "CP-M", "password": "sixteen letters x"})
     ids = [station["id"], str(uuid4())]
     await refused(viewer, "POST", "/security/steps", {"station_ids": ids, "step": "root"})
-    for step in ("root", "certificate", "profile"):
+    for step in ("root", "certificate", "profile", "password"):
         done = await mine.post("/security/steps", {"station_ids": ids, "step": step}, 200)
         codes = [row["code"] for row in done["items"]]
         assert codes[0] in {"charger_offline", "tls"}

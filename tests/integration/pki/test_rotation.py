@@ -173,6 +173,19 @@ async def test_every_station_at_a_glance(yard: Yard) -> None:
     assert await found(Concern.FAILED) == ["CP-1"]
 
 
+async def test_a_station_that_is_away_loses_its_certificate_too(yard: Yard) -> None:
+    station = await yard.station()
+    link = await yard.connect(tls=False)
+    with pytest.raises(Conflict, match="no certificate"):
+        await yard.pki.revoke_shown(yard.who(), station.id, "lost")
+    assert await yard.ask(link, yard.keys())
+    chain = (await yard.rows(station))[0].chain
+    await yard.build()
+    await yard.pki.revoke_shown(yard.who(), station.id, "lost")
+    assert [row.state for row in await yard.rows(station)] == [CertificateState.REVOKED]
+    assert (await yard.knock("CP-1", chain=chain))[0] is Admission.UNAUTHORISED
+
+
 async def test_security_events_are_found_by_charger_kind_and_weight(yard: Yard) -> None:
     for name in ("CP-1", "CP-2"):
         await yard.station(name)
