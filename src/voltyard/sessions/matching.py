@@ -19,13 +19,23 @@ RETRY_WINDOW = timedelta(hours=24)
 
 def storable_report(report: TransactionReport) -> TransactionReport:
     """Without what no database holds; the token in its clean form."""
-    ref = report.transaction_ref
+    token, ref, reason = report.id_token, report.transaction_ref, report.stop_reason
+    given = (token, ref, report.message_key, reason)
+    kept = (
+        None if token is None else clean(token),
+        None if ref is None else storable(ref),
+        storable(report.message_key),
+        None if reason is None else storable(reason),
+    )
+    if kept == given:
+        return report
+    id_token, transaction_ref, message_key, stop_reason = kept
     return replace(
         report,
-        id_token=None if report.id_token is None else clean(report.id_token),
-        transaction_ref=None if ref is None else storable(ref),
-        message_key=storable(report.message_key),
-        stop_reason=None if report.stop_reason is None else storable(report.stop_reason),
+        id_token=id_token,
+        transaction_ref=transaction_ref,
+        message_key=message_key,
+        stop_reason=stop_reason,
     )
 
 
