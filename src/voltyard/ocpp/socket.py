@@ -65,6 +65,7 @@ class OcppServer:
     ) -> None:
         self.gateway = Gateway(chargers, sessions, clock, settings)
         self.sockets: set[_Socket] = set()
+        self._outgoing: list[tuple[asyncio.Transport, bytes]] = []
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._secure: asyncio.Server | None = None
@@ -107,6 +108,19 @@ class OcppServer:
         await self.gateway.close(reason)
         for socket in tuple(self.sockets):
             socket.cut()
+
+    def write_later(self, transport: asyncio.Transport, frame: bytes) -> None:
+        """Once what has come in is read: a burst of answers wakes whoever reads them once."""
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self.write_out)
+        self._outgoing.append((transport, frame))
+
+    def write_out(self) -> None:
+        """Now: what was to be written later comes before anything written at once."""
+        outgoing, self._outgoing = self._outgoing, []
+        for transport, frame in outgoing:
+            if not transport.is_closing():
+                transport.write(frame)
 
     async def _keep_alive(self) -> None:
         """Ping who has been silent for ``ping_s``; who stays silent for ``pong_s`` is dead.
@@ -341,7 +355,7 @@ class _Socket(asyncio.Protocol):
             return False
         if self._closing or transport.is_closing():
             return False
-        transport.write(text_frame(frame))
+        self._server.write_later(transport, text_frame(frame))
         return True
 
     async def send(self, frame: bytes) -> None:
@@ -382,6 +396,7 @@ class _Socket(asyncio.Protocol):
     def cut(self) -> None:
         """No goodbye: end TCP now."""
         if self._transport is not None:
+            self._server.write_out()
             self._transport.abort()
 
     def ping(self) -> bool:
@@ -408,6 +423,7 @@ class _Socket(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        self._server.write_out()
         for data in self._protocol.data_to_send():
             if not data:
                 transport.close()
