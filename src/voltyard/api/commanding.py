@@ -29,6 +29,9 @@ class RemoteStart(In, tag="remote_start", tag_field="command"):
     token: Annotated[str, msgspec.Meta(min_length=1, max_length=36)]
     evse_number: EvseNumber | None = None
     token_kind: TokenKind = TokenKind.CENTRAL
+    limit_w: Annotated[float, msgspec.Meta(ge=0, lt=1e9)] | None = None
+    """From the first moment on. Where the control of a site keeps limits, its first grant takes
+    the place within seconds, and more than the fail-safe is refused (``limits_kept``)."""
 
 
 class RemoteStop(In, tag="remote_stop", tag_field="command"):
@@ -170,7 +173,8 @@ def as_command(deps: ApiDeps, data: CommandIn) -> c.Command:
     match data:
         case RemoteStart():
             token = IdToken(data.token, data.token_kind)
-            return c.RemoteStart(data.evse_number, token, int(now.timestamp()) % 2_000_000_000)
+            number = int(now.timestamp()) % 2_000_000_000
+            return c.RemoteStart(data.evse_number, token, number, limit_w=data.limit_w)
         case RemoteStop():
             return c.RemoteStop(data.transaction_ref)
         case SetStationLimit():

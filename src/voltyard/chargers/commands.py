@@ -18,10 +18,15 @@ class LimitPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
+    """``limit_w``: what its transaction may take from the first moment on, in W; ``limit`` is
+    that in the charger's words, filled in by who guards limits."""
+
     evse_number: int | None
     token: IdToken
     remote_start_id: int
     connector_number: int | None = None
+    limit_w: float | None = None
+    limit: "SetLimit | None" = None
 
 
 @dataclass(frozen=True, slots=True)

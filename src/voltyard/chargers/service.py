@@ -20,7 +20,15 @@ from voltyard.chargers.admission import (
     SecurityDesk,
 )
 from voltyard.chargers.asking import StationAsking
-from voltyard.chargers.commands import Ask, Command, CommandResult, StationLink, Trigger
+from voltyard.chargers.commands import (
+    Ask,
+    Command,
+    CommandResult,
+    RemoteStart,
+    SetLimit,
+    StationLink,
+    Trigger,
+)
 from voltyard.chargers.core import Audit
 from voltyard.chargers.directory import Entry
 from voltyard.chargers.events import (
@@ -54,7 +62,7 @@ from voltyard.chargers.secrets import keepable
 from voltyard.chargers.upkeep import StationUpkeep
 from voltyard.clock import Clock
 from voltyard.contracts.model import NoVehicleCertificates, VehicleCertificates
-from voltyard.errors import ChargerOffline, VoltyardError
+from voltyard.errors import ChargerOffline, Invalid, VoltyardError
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.tenancy import scope
@@ -76,6 +84,9 @@ class BootGuard(Protocol):
 
     def offer_schedule(self, station: StationRef, evse_number: int) -> ScheduleOffer:
         """A vehicle there has told what it needs; if offered, its limit is sent anew."""
+
+    def start_limit(self, station: Station, evse: Evse, power_w: float) -> SetLimit:
+        """For a transaction yet to begin. Conflict where it could take more than is counted."""
 
     def schedule_fault(
         self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
@@ -332,7 +343,7 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         """
         entry = self._entry(station_id)
         self._refuse_danger(entry, command)
-        command = self._expecting(entry, command)
+        command = self._limited(entry, self._expecting(entry, command))
         record = CommandRecord(
             self._command_id(station_id),
             station_id,
@@ -359,6 +370,18 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
             entry, record, result.status.value, result.word, response, result.latency_ms
         )
         return result
+
+    def _limited(self, entry: Entry, command: Command) -> Command:
+        """A start with a limit, the limit in this charger's words (OCPP 2.0.1 K05)."""
+        if not isinstance(command, RemoteStart) or command.limit_w is None:
+            return command
+        evse = entry.evses.get(command.evse_number or 0)
+        if evse is None:
+            raise Invalid("a start with a limit names its EVSE", fields={"evse_number": "needed"})
+        if self.guard is None:
+            raise Invalid("nobody makes limits here", fields={"limit_w": "cannot be set"})
+        limit = self.guard.start_limit(entry.station, evse, command.limit_w)
+        return replace(command, limit=limit)
 
     def maintain(self) -> None:
         """Now and then (each tick will do): write counted flags and last-seen times, lazily."""

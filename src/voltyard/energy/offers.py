@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from voltyard.chargers.model import PlannedPower, ScheduleOffer
+from voltyard.energy.confirm import FallbackState
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.profiles import ends_with_transaction, has_live_layer
 from voltyard.energy.watch import Step
@@ -28,6 +29,14 @@ def offered(outlet: Outlet) -> ScheduleOffer:
     if not outlet.connected or outlet.reinstall:
         return ScheduleOffer.LATER
     return ScheduleOffer.NOW
+
+
+def start_w(outlet: Outlet) -> float | None:
+    """The most a transaction yet to begin may be told, so that it counts at no more than now."""
+    sure = outlet.held.fallback_state in (FallbackState.SENT, FallbackState.VERIFIED)
+    if not sure or outlet.reinstall or outlet.session is not None or outlet.held.lives:
+        return None
+    return outlet.held.fallback_w
 
 
 def fault(outlet: Outlet, periods: Sequence[PlannedPower], now: datetime) -> str:

@@ -1,5 +1,6 @@
 """From watts to the limit a certain charger understands: unit, whole amps, profile and stack."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import floor
 
@@ -85,6 +86,16 @@ def live_limit(
         start_at=now - timedelta(seconds=BACKDATE_S),
         transaction_ref=transaction_ref if in_transaction else None,
     )
+
+
+def start_limit(
+    evse: Evse, quirks: Quirks, power_w: float, *, now: datetime, valid_s: int | None
+) -> SetLimit:
+    """For a transaction yet to begin, in the place of its first live limit, which replaces it."""
+    settable = settable_w(evse, quirks, power_w)
+    made = live_limit(evse, quirks, settable, now=now, valid_s=valid_s or 0, transaction_ref="")
+    made = replace(made, transaction_ref=None)
+    return made if valid_s is not None else replace(made, valid_s=None)
 
 
 def _limit(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.bus import Bus
+from voltyard.chargers.commands import SetLimit
 from voltyard.chargers.events import (
     EvsesChanged,
     EvseStatusChanged,
@@ -18,7 +19,14 @@ from voltyard.chargers.events import (
     StationConnected,
     StationDisconnected,
 )
-from voltyard.chargers.model import BootDecision, PlannedPower, ScheduleOffer, StationRef
+from voltyard.chargers.model import (
+    BootDecision,
+    Evse,
+    PlannedPower,
+    ScheduleOffer,
+    Station,
+    StationRef,
+)
 from voltyard.clock import Clock
 from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
@@ -26,10 +34,11 @@ from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
+from voltyard.energy.profiles import ends_with_transaction, start_limit
 from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import SiteView
 from voltyard.energy.watching import Watching
-from voltyard.errors import Forbidden, Invalid, NotFound
+from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.jobs import Leases
 from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
@@ -48,6 +57,8 @@ _DECISIONS = {
     Verdict.UNLIMITED: BootDecision.ACCEPT_UNLIMITED,
 }
 BUCKETS = 1500
+START_S = 900
+"""A limit that a transaction on the tree begins with lasts so long, should no grant come."""
 AGAIN_S = 60.0
 """A vehicle whose schedule does not fit is told its limit again no sooner."""
 
@@ -257,6 +268,26 @@ class EnergyService:
             outlet.ask_for_limit()
             controller.mark()
         return why
+
+    def start_limit(self, station: Station, evse: Evse, power_w: float) -> SetLimit:
+        """On the tree not above the fail-safe it holds, which is what it counts at before its
+        first grant: that replaces it within seconds. Elsewhere as asked, until its end.
+
+        Raises Invalid, Conflict (``limits_kept``).
+        """
+        if not 0.0 <= power_w < 1e9:
+            raise Invalid("A limit is 0 or more watts.", fields={"limit_w": "0 or more"})
+        if not ends_with_transaction(station.quirks):
+            raise Invalid("This charger takes no limit of a transaction.", code="limit")
+        now = self.clock.now()
+        if evse.node_id is None:
+            return start_limit(evse, station.quirks, power_w, now=now, valid_s=None)
+        found = self._outlet(station.ref, evse.number)
+        most_w = None if found is None else offers.start_w(found[1])
+        if most_w is None or power_w > most_w:
+            why = "no fail-safe is confirmed" if most_w is None else f"at most {most_w:.0f} W"
+            raise Conflict(f"This could lift a limit: {why}.", code="limits_kept")
+        return start_limit(evse, station.quirks, power_w, now=now, valid_s=START_S)
 
     def _outlet(self, station: StationRef, number: int) -> tuple[SiteController, Outlet] | None:
         controller = self._known(station.site_id)

@@ -26,7 +26,7 @@ class Flat:
 
 def flat(command: SetLimit, now: datetime) -> Flat:
     """Raises Invalid for a limit no charger could understand."""
-    _check(command)
+    _check_value(command)
     slack = STANDING_SLACK if command.valid_s is None else PASSING_SLACK
     start_at = command.start_at or now - slack
     if command.limit_w is not None:
@@ -41,7 +41,13 @@ def flat(command: SetLimit, now: datetime) -> Flat:
     return Flat(unit, _tenths(limit), start_at, duration_s, until_at)
 
 
-def _check(command: SetLimit) -> None:
+def check(command: SetLimit) -> None:
+    """Raises Invalid for a limit sent alone; one that a start carries has no transaction yet."""
+    if command.purpose is LimitPurpose.TX and command.transaction_ref is None:
+        raise Invalid("a limit of a transaction needs the transaction")
+
+
+def _check_value(command: SetLimit) -> None:
     if (command.limit_w is None) == (command.limit_a is None):
         raise Invalid("a limit is either in W or in A")
     limit = command.limit_w if command.limit_w is not None else command.limit_a
@@ -49,11 +55,8 @@ def _check(command: SetLimit) -> None:
         raise Invalid("a limit is a number that is not negative")
     if command.purpose is LimitPurpose.STATION_MAX and command.evse_number != 0:
         raise Invalid("a limit of the whole station goes to EVSE 0")
-    if command.purpose is LimitPurpose.TX:
-        if command.evse_number == 0:
-            raise Invalid("a limit of a transaction needs its EVSE")
-        if command.transaction_ref is None:
-            raise Invalid("a limit of a transaction needs the transaction")
+    if command.purpose is LimitPurpose.TX and command.evse_number == 0:
+        raise Invalid("a limit of a transaction needs its EVSE")
 
 
 def _tenths(limit: float) -> float | int:

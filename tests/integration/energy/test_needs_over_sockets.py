@@ -5,7 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,10 @@ from websockets.typing import Subprotocol
 
 from tests.interop.depot import GRID_W, Depot, depot
 from tests.interop.house import PASSWORD, TOKEN
+from voltyard.chargers.commands import RemoteStart
 from voltyard.energy.events import PlanMade
-from voltyard.sessions.model import Urgency
+from voltyard.errors import Conflict, Invalid
+from voltyard.sessions.model import IdToken, Urgency
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Station:
     answers: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     limits: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     priorities: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+    starts: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
     count: int = 0
     asked_to_boot: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,10 +52,12 @@ class Station:
         await self.socket.send(json.dumps([3, message_id, answer]))
         if payload.get("requestedMessage") == "BootNotification":
             self.asked_to_boot.set()
+        if action == "RequestStartTransaction":
+            self.starts.put_nowait(payload)
         if action == "UsePriorityCharging":
             self.priorities.put_nowait(payload)
         profile = payload.get("chargingProfile", {})
-        if profile.get("chargingProfilePurpose") == "TxProfile":
+        if action == "SetChargingProfile" and profile["chargingProfilePurpose"] == "TxProfile":
             self.limits.put_nowait(profile)
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -81,8 +86,10 @@ def _got(item: dict[str, Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def station(yard: Depot, identity: str, protocol: str) -> AsyncIterator[Station]:
-    """Accepted, plugged in and authorised: transaction ``tx-1`` runs."""
+async def station(
+    yard: Depot, identity: str, protocol: str, *, plugged: bool = True
+) -> AsyncIterator[Station]:
+    """Accepted; plugged in and authorised, transaction ``tx-1`` runs."""
     text = base64.b64encode(f"{identity}:{PASSWORD}".encode()).decode()
     async with connect(
         f"{yard.url}/{identity}",
@@ -98,7 +105,8 @@ async def station(yard: Depot, identity: str, protocol: str) -> AsyncIterator[St
                     with suppress(TimeoutError):
                         await asyncio.wait_for(made.asked_to_boot.wait(), 4.0)
                     made.asked_to_boot.clear()
-            await made.call("TransactionEvent", started())
+            if plugged:
+                await made.call("TransactionEvent", started())
             yield made
         finally:
             running.cancel()
@@ -239,3 +247,33 @@ def urgency(yard: Depot) -> Urgency:
     [session] = yard.core.sessions.open_sessions()
     assert session.needs is not None
     return session.needs.urgency
+
+
+async def test_a_start_with_a_limit(database_url: str) -> None:
+    """K05: on the tree not above the fail-safe; the first grant takes its place."""
+    async with depot(database_url) as yard:
+        await yard.add("AC-1")
+        async with station(yard, "AC-1", "ocpp2.0.1", plugged=False) as charger:
+            core = yard.core
+            [view] = core.chargers.list_stations(yard.who.org_id)
+            start = RemoteStart(1, IdToken(TOKEN), 7, limit_w=50_000.0)
+            with pytest.raises(Conflict, match="could lift a limit") as refused:
+                await core.chargers.command(view.station.id, start, "test")
+            assert refused.value.code == "limits_kept"
+            asked = replace(start, limit_w=0.0)
+            result = await core.chargers.command(view.station.id, asked, "test")
+            assert result.accepted
+            async with asyncio.timeout(20):
+                request = await charger.starts.get()
+            profile = request["chargingProfile"]
+            assert profile["chargingProfilePurpose"] == "TxProfile"
+            assert "transactionId" not in profile
+            assert watts(profile) == 0.0
+            await charger.call("TransactionEvent", started())
+            granted = await charger.limit()
+            assert (granted["id"], granted["stackLevel"]) == (profile["id"], profile["stackLevel"])
+            assert granted["transactionId"] == "tx-1"
+            with pytest.raises(Invalid):
+                await core.chargers.command(
+                    view.station.id, replace(asked, evse_number=None), "test"
+                )

@@ -13,6 +13,7 @@ from voltyard.chargers.model import PlannedPower, Quirks, ScheduleOffer
 from voltyard.clock import ScaledClock
 from voltyard.energy import offers
 from voltyard.energy.outlet import Outlet
+from voltyard.energy.profiles import start_limit
 from voltyard.sessions.model import Urgency, VehicleNeeds
 from voltyard.simulator.loop import run_virtual
 from voltyard.sites.model import NodeLimit
@@ -186,5 +187,31 @@ def test_who_is_said_to_be_first_is_charged_first() -> None:
         assert last.power_w() == max(charger.power_w() for charger in rig.chargers)
         assert last.power_w() > 100_000
         assert rig.truth.exceeded == []
+
+    virtual(story)
+
+
+def test_a_transaction_may_begin_with_what_it_counts_at_and_no_more() -> None:
+    """OCPP 2.0.1 K05: until the first grant it counts at the fail-safe that is confirmed."""
+
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=2)
+        await ready(rig, 0)
+        charger = rig.chargers[0]
+        found = outlet(rig, charger)
+        assert offers.start_w(found) == charger.default_w
+        found.reinstall = True
+        assert offers.start_w(found) is None
+        found.reinstall = False
+        rig.plug_in(charger)
+        await rig.wait(30)
+        assert offers.start_w(found) is None
+        made = start_limit(
+            charger.evse, found.station.quirks, 7_000.0, now=clock.now(), valid_s=900
+        )
+        first = limits(charger)[0]
+        assert (made.profile_id, made.stack_level) == (first.profile_id, first.stack_level)
+        assert (made.purpose, made.limit_w) == (LimitPurpose.TX, 7_000.0)
+        assert made.transaction_ref is None
 
     virtual(story)

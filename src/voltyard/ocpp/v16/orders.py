@@ -97,7 +97,9 @@ def _express(command: Any, now: datetime) -> Expressed:
 @_express.register
 def _remote_start(command: RemoteStart, now: datetime) -> Expressed:
     request = operations.RemoteStartTransaction(
-        id_tag=id_tag(command.token), connector_id=command.evse_number or None
+        id_tag=id_tag(command.token),
+        connector_id=command.evse_number or None,
+        charging_profile=None if command.limit is None else _profile(command.limit, now),
     )
     return _simple(request)
 
@@ -126,10 +128,18 @@ PURPOSE: dict[LimitPurpose, smart_charging.ChargingProfilePurposeWord] = {
 
 @_express.register
 def _set_limit(command: SetLimit, now: datetime) -> Expressed:
+    limits.check(command)
+    request = smart_charging.SetChargingProfile(
+        connector_id=command.evse_number, cs_charging_profiles=_profile(command, now)
+    )
+    return _simple(request, replaces=limits.replaces(command))
+
+
+def _profile(command: SetLimit, now: datetime) -> ChargingProfile:
     """Absolute from a little before now; validTo ends it should duration be ignored."""
     flat = limits.flat(command, now)
     period = ChargingSchedulePeriod(start_period=0, limit=flat.limit, number_phases=command.phases)
-    profile = ChargingProfile(
+    return ChargingProfile(
         charging_profile_id=command.profile_id,
         stack_level=command.stack_level,
         charging_profile_purpose=PURPOSE[command.purpose],
@@ -143,10 +153,6 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         transaction_id=_profile_transaction(command),
         valid_to=None if flat.until_at is None else iso_z(flat.until_at),
     )
-    request = smart_charging.SetChargingProfile(
-        connector_id=command.evse_number, cs_charging_profiles=profile
-    )
-    return _simple(request, replaces=limits.replaces(command))
 
 
 def _profile_transaction(command: SetLimit) -> int | None:

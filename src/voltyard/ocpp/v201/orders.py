@@ -126,6 +126,7 @@ def _remote_start(command: RemoteStart, now: datetime) -> Expressed:
         id_token=write_token(command.token),
         remote_start_id=command.remote_start_id,
         evse_id=command.evse_number or None,
+        charging_profile=None if command.limit is None else _profile(command.limit, now),
     )
     return single(asked(request, _started))
 
@@ -146,6 +147,14 @@ PURPOSE = {
 
 @_express.register
 def _set_limit(command: SetLimit, now: datetime) -> Expressed:
+    limits.check(command)
+    request = smart_charging.SetChargingProfile(
+        evse_id=command.evse_number, charging_profile=_profile(command, now)
+    )
+    return _simple(request, replaces=limits.replaces(command))
+
+
+def _profile(command: SetLimit, now: datetime) -> ChargingProfile:
     """K01. Absolute from a little before now; validTo ends it should duration be ignored."""
     flat = limits.flat(command, now)
     schedule = ChargingSchedule(
@@ -157,7 +166,7 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         start_schedule=iso_z(flat.start_at),
         duration=flat.duration_s,
     )
-    profile = ChargingProfile(
+    return ChargingProfile(
         id=command.profile_id,
         stack_level=command.stack_level,
         charging_profile_purpose=PURPOSE[command.purpose],
@@ -166,10 +175,6 @@ def _set_limit(command: SetLimit, now: datetime) -> Expressed:
         valid_to=None if flat.until_at is None else iso_z(flat.until_at),
         transaction_id=command.transaction_ref if command.purpose is LimitPurpose.TX else None,
     )
-    request = smart_charging.SetChargingProfile(
-        evse_id=command.evse_number, charging_profile=profile
-    )
-    return _simple(request, replaces=limits.replaces(command))
 
 
 def _cleared(response: HasStatus) -> CommandResult:
