@@ -126,6 +126,13 @@ async def test_a_vehicle_of_iso_15118_20_is_understood(mode: str, dynamic: bool)
     assert sessions.wanted[0][1].energy_wh == 10_000
 
 
+async def test_needs_told_late_are_of_when_the_vehicle_told_them() -> None:
+    """2.1 K15.FR.20: kept while the charger was offline."""
+    asked = needs("DC", dcChargingParameters=DC) | {"timestamp": "2026-11-21T17:30:00Z"}
+    _, _, sessions = await said("2.1", "NotifyEVChargingNeeds", asked)
+    assert sessions.wanted[0][1].told_at == NOW - timedelta(minutes=30)
+
+
 @pytest.mark.parametrize(
     ("departure", "odd"),
     [

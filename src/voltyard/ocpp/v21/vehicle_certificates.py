@@ -1,5 +1,7 @@
 """OCPP 2.1 block M: several contracts for a vehicle, and the standing of a vehicle's chain."""
 
+import asyncio
+
 from voltyard.contracts.model import Question, Source, Standing, Unobtainable, Verdict
 from voltyard.errors import Invalid
 from voltyard.ocpp.reader import check
@@ -72,17 +74,17 @@ async def chain_status(
     exchange: Exchange, request: GetCertificateChainStatus
 ) -> GetCertificateChainStatusResponse:
     """M07. Raises Invalid where what is to be said again is not of the standard."""
-    statuses = []
-    for wanted in request.certificate_status_requests:
-        verdict = await _verdict(exchange, wanted)
-        statuses.append(
-            CertificateStatus(
-                certificate_hash_data=wanted.certificate_hash_data,
-                source=wanted.source,
-                status=_WORDS[verdict.standing],
-                next_update=iso_z(verdict.next_at or exchange.received_at),
-            )
+    wanted = request.certificate_status_requests
+    verdicts = await asyncio.gather(*(_verdict(exchange, one) for one in wanted))
+    statuses = [
+        CertificateStatus(
+            certificate_hash_data=one.certificate_hash_data,
+            source=one.source,
+            status=_WORDS[verdict.standing],
+            next_update=iso_z(verdict.next_at or exchange.received_at),
         )
+        for one, verdict in zip(wanted, verdicts, strict=True)
+    ]
     response = GetCertificateChainStatusResponse(certificate_status=statuses)
     check(response)
     return response

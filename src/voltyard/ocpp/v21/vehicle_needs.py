@@ -42,7 +42,10 @@ async def charging_needs(
 ) -> NotifyEVChargingNeedsResponse:
     """K15 for ISO 15118-2; K18, K19 and K20 for -20, where Rejected would end the transaction."""
     needs = request.charging_needs
-    offer = await offered(exchange, request.evse_id, all_needs(exchange, needs))
+    told = all_needs(exchange, needs)
+    if request.timestamp is not None:
+        told = replace(told, told_at=exchange.instant(request.timestamp))
+    offer = await offered(exchange, request.evse_id, told)
     return NotifyEVChargingNeedsResponse(status=_word(offer, needs))
 
 
