@@ -44,12 +44,13 @@ FIRST_S = 2.0
 @dataclass(frozen=True, slots=True)
 class ControlSettings:
     """``lead_s``: a limit that begins within it is obeyed now. ``calm_s``: longest time between
-    two full passes when nothing happens. ``gather_s``: how long answers are gathered before the
-    raises that they make room for."""
+    two full passes when nothing happens, ``close_s`` under overload.
+    ``gather_s``: how long answers are gathered before the raises that they make room for."""
 
     tick_s: float = 5.0
     gather_s: float = 0.25
     calm_s: float = 30.0
+    close_s: float = 10.0
     lead_s: float = 240.0
     commit_timeout_s: float = 5.0
     dead_band_w: float = 2000.0
@@ -258,7 +259,7 @@ class SiteController:
         if due and not self._still_installing(now):
             self._dirty = False
             self._first_until = None
-            self._pass_due_at = now + timedelta(seconds=self.settings.calm_s)
+            self._pass_due_at = now + timedelta(seconds=self._calm_s())
             await self._pass(now, self._setup(now))
             await self._tell(now)
         self._release(now)
@@ -299,6 +300,11 @@ class SiteController:
             elif verdict is not Verdict.WAIT:
                 hold.asked = True
                 self._commander.tell(link, Trigger("boot"))
+
+    def _calm_s(self) -> float:
+        plan = self.planning.plan
+        overload = plan is not None and plan.stats.overload
+        return self.settings.close_s if overload else self.settings.calm_s
 
     async def _tell(self, now: datetime) -> None:
         changed = tuple(sorted(self._commander.changed))

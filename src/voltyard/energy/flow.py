@@ -48,7 +48,10 @@ class Scratch(NamedTuple):
 
 
 def network(parent: Ints, node_of_stay: Ints, stay_cap: Ints, cap: Ints) -> Network:
-    """A problem without flow, every slot open. ``parent[0]`` is -1 and parents come first."""
+    """A problem without flow, every slot open. ``parent[0]`` is -1 and parents come first.
+
+    Capacities are copied: a plan narrows them for a while.
+    """
     nodes, slots = cap.shape
     present = stay_cap > 0
     any_slot = present.any(axis=1)
@@ -65,8 +68,8 @@ def network(parent: Ints, node_of_stay: Ints, stay_cap: Ints, cap: Ints) -> Netw
         node_of_stay=node_of_stay,
         first_slot=first.astype(np.int64),
         end_slot=end.astype(np.int64),
-        stay_cap=np.ascontiguousarray(stay_cap),
-        cap=np.ascontiguousarray(cap),
+        stay_cap=np.array(stay_cap, order="C"),
+        cap=np.array(cap, order="C"),
         taken=np.zeros_like(stay_cap),
         used=np.zeros_like(cap),
         is_open=np.ones(slots, dtype=np.bool_),

@@ -20,9 +20,15 @@ from voltyard.sites.model import ElectricalTree
 
 MAX_ROUNDS = 4
 TAPER_STEP_W = 1000.0
-CLOSE_STEP_W = 250.0
+READ_SHARE = 0.06
+"""Who lacks no more of what it is allotted than this share of the readiness tolerance has it:
+readings are no finer, and it is not started again for that."""
+AHEAD_S = 45.0
+"""Under overload, limits run this much ahead of a vehicle's taper: others
+need what it leaves."""
+HURRY_S = 300.0
+"""Not for one with less time to spare than this: it gets all it can take."""
 CLOSE_BAND_W = 500.0
-"""Under overload limits follow a tapering vehicle in smaller steps: others need what it leaves."""
 _NOTHING = FailsafeLevel(0.0, 0.0)
 
 
@@ -41,7 +47,7 @@ class GrantInput:
 
     @property
     def overload(self) -> bool:
-        """Whether not everybody can be ready."""
+        """Whether not everybody can have all in good time."""
         return self.plan is not None and self.plan.stats.overload
 
 
@@ -129,26 +135,36 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         return None
     done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
     whole_amps = in_amps(outlet.evse, outlet.station.quirks)
-    want_w = 0.0 if done else outlet.settable_w(_takes_w(present, outlet, closely=given.overload))
-    least_w = max(present.min_power_w, least_power_w(outlet))
     made = Candidate(
         evse_id=evse_id,
-        want_w=want_w,
+        want_w=0.0 if done else outlet.settable_w(present.takes_w()),
         priority=present.priority,
-        min_power_w=least_w if outlet.evse.current_type is CurrentType.AC else min(least_w, want_w),
         current_w=outlet.granted_w,
         since_at=outlet.charging_since if outlet.granted_w > 0.0 else outlet.paused_since,
         wiring=board.wirings[evse_id],
         whole_amps=whole_amps,
     )
-    return _as_planned(made, present, given)
+    made = _as_planned(made, present, given)
+    if not done:
+        ahead_s = AHEAD_S if given.overload and made.laxity_s > HURRY_S else 0.0
+        made = replace(made, want_w=outlet.settable_w(_takes_w(present, outlet, ahead_s)))
+    least_w = max(present.min_power_w, least_power_w(outlet))
+    if outlet.evse.current_type is not CurrentType.AC:
+        least_w = min(least_w, made.want_w)
+    return replace(made, min_power_w=least_w)
 
 
-def _takes_w(present: Present, outlet: Outlet, *, closely: bool) -> float:
-    """What it takes; as it tapers, its limit follows in steps, not with every reading."""
-    takes_w, held_w = present.takes_w(closely=closely), outlet.granted_w
-    step_w = CLOSE_STEP_W if closely else TAPER_STEP_W
-    close = takes_w < held_w <= min(takes_w + step_w, present.max_power_w)
+def _takes_w(present: Present, outlet: Outlet, ahead_s: float) -> float:
+    """What it takes; as it tapers, its limit follows in steps, not with every reading.
+
+    ``ahead_s`` before its taper, a vehicle loses hardly anything and others need what it leaves.
+    """
+    held_w = outlet.granted_w
+    if ahead_s > 0.0:
+        soon_w = present.takes_in_w(ahead_s)
+        return held_w if soon_w <= held_w <= present.takes_in_w(0.0) else soon_w
+    takes_w = present.takes_w()
+    close = takes_w < held_w <= min(takes_w + TAPER_STEP_W, present.max_power_w)
     return held_w if close else takes_w
 
 
@@ -158,6 +174,8 @@ def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Ca
         return candidate
     left_s = (stay.departure_at - given.now).total_seconds()
     allotted_wh = max(0.0, stay.energy_needed_wh - plan.withheld_wh.get(stay.id, 0.0))
+    gained_wh = present.gained_wh(candidate.current_w if candidate.current_w > 0.0 else inf)
+    is_over = allotted_wh <= gained_wh + READ_SHARE * stay.tolerance_wh
     needs_s = allotted_wh * 3600.0 / stay.max_power_w if stay.max_power_w > 0.0 else inf
     if stay.curve is not None and stay.soc_pct is not None and stay.battery_wh:
         reached = stay.soc_pct + allotted_wh * stay.efficiency / stay.battery_wh * 100.0
@@ -168,8 +186,8 @@ def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Ca
         candidate,
         stay_id=stay.id,
         plan_w=plan.power_at(stay.id, given.now),
-        laxity_s=left_s - needs_s if allotted_wh > 0.0 else inf,
-        late=stay.id in plan.given_up,
+        laxity_s=inf if is_over else left_s - needs_s,
+        late=plan.stats.overload and stay.id in plan.given_up,
     )
 
 

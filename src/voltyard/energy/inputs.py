@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from uuid import UUID
 
 from voltyard.chargers.model import Evse
@@ -55,25 +56,28 @@ class Present:
     soc_pct: float | None
     now: datetime | None = None
 
-    def takes_w(self, *, closely: bool = False) -> float:
-        """The most it can take at its present state of charge, with a little to spare.
+    def takes_w(self) -> float:
+        """The most it can take at its present state of charge, with a little to spare."""
+        return min(self.max_power_w, self.takes_in_w(0.0) * 1.01 + 300.0)
 
-        ``closely``: with hardly any, where every watt that is kept free makes another one late.
-        """
+    def takes_in_w(self, ahead_s: float) -> float:
+        """The most it can take ``ahead_s`` from now if it goes on charging, by its curve."""
         if self.curve is None or self.soc_pct is None:
             return self.max_power_w
-        curve_w = self.curve.power_at(self.soc_pct + self._gained_pct(), self.max_power_w)
-        return min(self.max_power_w, curve_w * 1.002 + 50.0 if closely else curve_w * 1.01 + 300.0)
+        soc_pct = self.soc_pct
+        if self.vehicle is not None and self.vehicle.battery_wh:
+            soc_pct += _soc_gain(self.vehicle, self.gained_wh())
+            now_w = self.curve.power_at(soc_pct, self.max_power_w)
+            soc_pct += _soc_gain(self.vehicle, now_w * ahead_s / 3600.0)
+        return min(self.max_power_w, self.curve.power_at(min(100.0, soc_pct), self.max_power_w))
 
-    def _gained_pct(self) -> float:
-        """What it gained since the last reading: a tapering vehicle soon takes less than then."""
+    def gained_wh(self, most_w: float = inf) -> float:
+        """What it took since the last reading, at the power of that, at most ``most_w``."""
         read_at, power_w = self.session.reading_at, self.session.power_w
-        if self.vehicle is None or not self.vehicle.battery_wh or self.now is None:
-            return 0.0
-        if read_at is None or power_w is None:
+        if self.now is None or read_at is None or power_w is None:
             return 0.0
         age_s = min(READING_AGE_S, max(0.0, (self.now - read_at).total_seconds()))
-        return _soc_gain(self.vehicle, power_w * age_s / 3600.0)
+        return min(power_w, most_w) * age_s / 3600.0
 
 
 @dataclass(frozen=True, slots=True)

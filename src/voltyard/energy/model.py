@@ -159,8 +159,8 @@ class PlanStats:
     """How the plan came about.
 
     ``triaged`` stays cannot be ready; ``triage_proven`` says no plan could make more ready.
-    ``gentle`` says all are done ``ready_before_s`` early (where their stay is long enough).
-    ``overload`` says that not all can have all they need: nothing is left unused then.
+    ``overload`` says that not all can have all they need ``ready_before_s`` early (where their
+    stay is long enough): nothing is left unused then.
     """
 
     slots: int
@@ -168,7 +168,6 @@ class PlanStats:
     cells: int
     triaged: int
     triage_proven: bool
-    gentle: bool
     overload: bool = False
 
 

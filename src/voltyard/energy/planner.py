@@ -16,7 +16,15 @@ from voltyard.energy import dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
-from voltyard.energy.problem import Problem, compile_problem, ready_cap, step_values
+from voltyard.energy.problem import (
+    CARES,
+    Care,
+    Problem,
+    compile_problem,
+    ready_cap,
+    step_values,
+    with_care,
+)
 from voltyard.energy.taper import Floats
 from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
@@ -36,11 +44,12 @@ DOUBT_SHARE = 0.06
 def plan(given: PlanInput) -> Plan:
     """Raises ``Invalid`` when a stay names an EVSE or node that the site's tree does not have."""
     problem = compile_problem(given)
-    readiness = _readiness(problem, given.given_up)
-    prices = step_values(given.prices, problem.bounds, highest=False)
-    if problem.stays:
-        profile = _profile(given, problem, readiness, prices)
-        _share_truly(problem, readiness, profile)
+    readiness = _comfortable(problem)
+    if readiness is None:
+        problem, readiness = _under_overload(problem, given.given_up)
+    elif problem.stays:
+        prices = step_values(given.prices, problem.bounds, highest=False)
+        _share_truly(problem, readiness, _profile(given, problem, readiness, prices))
     _check(problem)
     return _finished(given, problem, readiness)
 
@@ -53,32 +62,71 @@ class Readiness:
     short: Bools
     shortages: dict[int, Shortage]
     proven: bool
-    gentle: bool
     overload: bool = False
 
 
 # (A) who is ready
 
 
-def _readiness(problem: Problem, given_up: Set[UUID]) -> Readiness:
-    nobody = np.zeros(len(problem.stays), dtype=np.bool_)
-    for cap, gentle in ((problem.gentle_cap, True), (problem.full_cap, False)):
-        problem.net.stay_cap[:] = cap
-        flow.clear(problem.net)
-        need = problem.need.copy()
-        flow.augment(problem.net, problem.work, need)
-        if not need.any():
-            physical = problem.need < problem.ready
-            shortages = _shortages(problem, physical)
-            return Readiness(problem.need.copy(), physical | nobody, shortages, True, gentle)
-    return _overload(problem, given_up)
+def _comfortable(problem: Problem) -> Readiness | None:
+    """Everybody gets all that is asked for in good time; None when that does not fit."""
+    problem.net.stay_cap[:] = problem.gentle_cap
+    flow.clear(problem.net)
+    need = problem.need.copy()
+    flow.augment(problem.net, problem.work, need)
+    if need.any():
+        return None
+    physical = problem.need < with_care(problem, CARES[-1]).ready
+    return Readiness(problem.need.copy(), physical, _shortages(problem, physical), True)
 
 
-def _overload(problem: Problem, given_up: Set[UUID]) -> Readiness:
+def _under_overload(problem: Problem, given_up: Set[UUID]) -> tuple[Problem, Readiness]:
+    """As carefully as makes nobody late: bolder only where that makes one more ready.
+
+    What the flow finds possible at its boldest is the aim; what the true curves then leave of it
+    decides. Afterwards the network holds the plan.
+    """
+    bold = with_care(problem, CARES[-1])
+    aim = _counts(problem, ~_served(bold, given_up, CARES[-1]).short)
+    best: tuple[tuple[int, ...], Care] | None = None
+    for care in CARES:
+        asked, readiness, counts = _tried(problem, given_up, care)
+        if counts >= aim:
+            return asked, readiness
+        if best is None or counts > best[0]:
+            best = counts, care
+    assert best is not None
+    if best[1] is not CARES[-1]:
+        asked, readiness, _ = _tried(problem, given_up, best[1])
+    return asked, readiness
+
+
+def _tried(
+    problem: Problem, given_up: Set[UUID], care: Care
+) -> tuple[Problem, Readiness, tuple[int, ...]]:
+    """A plan with this care, and who is ready by it through the true curves, by priority."""
+    asked = with_care(problem, care)
+    readiness = _served(asked, given_up, care)
+    early = np.arange(len(problem.hours), dtype=np.int64)
+    _share_truly(asked, readiness, _opened(asked, readiness.allotted, early))
+    ready = np.ones(len(problem.stays), dtype=np.bool_)
+    for row, made in forecasts(asked, {}).items():
+        ready[row] = not made.will_miss
+    return asked, readiness, _counts(problem, ready)
+
+
+def _counts(problem: Problem, ready: Bools) -> tuple[int, ...]:
+    """How many are ready by priority, the most important first."""
+    priority = np.array([stay.priority for stay in problem.stays])
+    return tuple(int(ready[priority == group].sum()) for group in sorted(set(priority.tolist())))
+
+
+def _served(problem: Problem, given_up: Set[UUID], care: Care) -> Readiness:
     """Group by group, the most important first; just ready is enough while somebody is short."""
     net, work = problem.net, problem.work
     flow.clear(net)
-    net.stay_cap[:] = ready_cap(problem)
+    net.cap[0] = problem.root_cap
+    net.stay_cap[:] = ready_cap(problem, care)
     wanted = np.minimum(problem.ready, problem.need)
     possible = problem.need >= problem.ready
     before = possible & np.array([stay.id in given_up for stay in problem.stays], dtype=np.bool_)
@@ -98,7 +146,7 @@ def _overload(problem: Problem, given_up: Set[UUID]) -> Readiness:
             wanted = np.where(possible, wanted, 0)
     allotted = _hand_out(problem)
     short = allotted < problem.ready
-    return Readiness(allotted, short, _shortages(problem, short), proven, False, overload=True)
+    return Readiness(allotted, short, _shortages(problem, short), proven, overload=True)
 
 
 def _triage(problem: Problem, members: Ints, wanted: Ints, given_up: Bools) -> bool:
@@ -165,7 +213,7 @@ def _profile(given: PlanInput, problem: Problem, readiness: Readiness, prices: F
     """Planned energy of the whole site by slot; all that is allotted fits under it."""
     allotted = readiness.allotted
     order = np.lexsort((np.arange(len(prices)), prices))
-    if given.mode is PlanMode.EARLY or readiness.overload:
+    if given.mode is PlanMode.EARLY:
         return _opened(problem, allotted, np.arange(len(prices), dtype=np.int64))
     if given.mode is PlanMode.COST:
         if given.demand_price_per_kw <= 0.0:
@@ -345,7 +393,6 @@ def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
             cells=int(problem.net.used.size),
             triaged=int(readiness.short.sum()),
             triage_proven=readiness.proven,
-            gentle=readiness.gentle,
             overload=readiness.overload,
         ),
         tight=frozenset(problem.nodes[index].id for index in _tight(problem)),

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isfinite
@@ -70,8 +70,7 @@ def compile_problem(given: PlanInput) -> Problem:
     full_cap = _stay_cap(cars, present_s, asked_wh, own_w)
     gentle_cap = _gentle(stays, bounds, given.ready_before_s, cars, asked_wh, own_w, full_cap)
     need = np.minimum(np.ceil(asked_wh - 1e-6).astype(np.int64), full_cap.sum(axis=1))
-    tolerance = np.array([stay.tolerance_wh for stay in stays])
-    ready = np.maximum(0, np.ceil(asked_wh - tolerance * _TOLERANCE_USED)).astype(np.int64)
+    ready = _ready(stays, asked_wh, CARES[0])
     net = flow.network(
         np.array(parent, dtype=np.int64), np.array(node_of_stay, dtype=np.int64), full_cap, cap
     )
@@ -95,25 +94,49 @@ def compile_problem(given: PlanInput) -> Problem:
     )
 
 
-def ready_cap(problem: Problem) -> Ints:
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How far a plan under overload stays away from what is just possible.
+
+    Who has time enough is planned to be ready ``spare_s`` before departure, with
+    ``tolerance_used`` of the readiness tolerance used up; the rest is for error.
+    """
+
+    spare_s: int
+    tolerance_used: float
+
+
+CARES = (Care(420, 0.85), Care(240, 0.85), Care(120, 0.85), Care(60, 0.9), Care(0, 0.9))
+"""From careful to bold."""
+
+
+def with_care(problem: Problem, care: Care) -> Problem:
+    """The same question over the same network, with another idea of when a stay is ready."""
+    return replace(problem, ready=_ready(problem.stays, problem.asked_wh, care))
+
+
+def ready_cap(problem: Problem, care: Care) -> Ints:
     """The stays' capacity when just ready is enough, some minutes before they leave.
 
     Tapering then bites later. Who needs the last minutes, too, may use them.
     """
     ready_wh = problem.ready.astype(np.float64)
     most = _stay_cap(problem.cars, problem.present_s, ready_wh, problem.own_w)
-    early_s = _present(problem.stays, problem.bounds, _SPARE_S)
+    early_s = _present(problem.stays, problem.bounds, care.spare_s)
     early = _stay_cap(problem.cars, early_s, ready_wh, problem.own_w)
     affords = (early.sum(axis=1) >= problem.ready * 1.02).reshape(-1, 1)
     cap: Ints = np.minimum(most, np.where(affords, early, most))
     return cap
 
 
+def _ready(stays: Sequence[Stay], asked_wh: Floats, care: Care) -> Ints:
+    tolerance_wh = np.array([stay.tolerance_wh for stay in stays])
+    least_wh = np.ceil(asked_wh - tolerance_wh * care.tolerance_used)
+    ready: Ints = np.maximum(0, least_wh).astype(np.int64)
+    return ready
+
+
 _OVERDUE_S = 1800.0
-_SPARE_S = 420
-"""Who has time enough is planned to be ready this long before departure, even under overload."""
-_TOLERANCE_USED = 0.85
-"""Share of the readiness tolerance that a plan under overload uses up; the rest is for error."""
 
 
 def step_values(

@@ -23,6 +23,7 @@ from tests.unit.energy.energy_cases import (
 )
 from voltyard.energy.model import Plan, PlanInput, PlanMode, Step, WaitsFor, slot_bounds
 from voltyard.energy.planner import DOUBT_SHARE, LOSS_SHARE, plan
+from voltyard.energy.problem import compile_problem
 from voltyard.errors import Invalid
 from voltyard.simulator.oracle import physically_ready
 from voltyard.sites.tree import build
@@ -99,12 +100,48 @@ def test_peak_equals_the_linear_programme(seed: int) -> None:
     assert made.peak_w >= least_w - 20.0 - 40.0 / shortest_h or made.peak_w <= least_w
 
 
+def test_a_site_with_no_time_to_spare_charges_at_once_whatever_the_peak() -> None:
+    leaves_at = EVENING + timedelta(hours=4)
+    big = stay(0, departure_at=leaves_at, energy_needed_wh=199e3)
+    small = stay(1, departure_at=leaves_at, energy_needed_wh=20e3)
+    made = plan(asking(flat_tree(79e3, 2), big, small))
+    assert made.stats.overload
+    assert made.peak_w == pytest.approx(79e3, rel=0.001)
+    assert not any(forecast.will_miss for forecast in made.forecasts.values())
+
+
+def test_plans_do_not_change_the_capacities_they_were_given() -> None:
+    problem = compile_problem(asking(flat_tree(79e3, 2), stay(0), stay(1)))
+    before = problem.full_cap.copy()
+    problem.net.stay_cap[:] = 0
+    assert (problem.full_cap == before).all()
+
+
+def test_under_overload_it_is_bold_only_where_that_makes_one_more_ready() -> None:
+    leaves_at = EVENING + timedelta(hours=4)
+    three = [
+        stay(number, departure_at=leaves_at, energy_needed_wh=199e3, priority=priority)
+        for number, priority in enumerate((5, 9, 9))
+    ]
+    ready = {}
+    for limit_w in (133e3, 145e3):
+        made = plan(asking(flat_tree(limit_w, 3), *three))
+        late = [one for one in three if made.forecasts[one.id].will_miss]
+        assert made.stats.overload
+        assert len(late) == 1
+        assert late[0].priority == 9
+        ready[limit_w] = made.forecasts[three[0].id].ready_at
+    careful_at = ready[145e3]
+    assert careful_at is not None
+    assert leaves_at - careful_at >= timedelta(minutes=4)
+
+
 def test_everybody_is_ready_when_physics_allows() -> None:
     tree, stays = depot(80, 1_600e3)
     made = plan(asking(tree, *stays))
     assert not any(forecast.will_miss for forecast in made.forecasts.values())
     assert all(forecast.ready_at is not None for forecast in made.forecasts.values())
-    assert made.stats.gentle
+    assert not made.stats.overload
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -53,3 +53,13 @@ def test_a_tapering_vehicle_is_granted_for_where_it_is_by_now() -> None:
     soon = replace(curved, now=EVENING + timedelta(seconds=60))
     assert soon.takes_w() < replace(curved, now=EVENING).takes_w()
     assert replace(curved, now=EVENING + timedelta(hours=5)).takes_w() > 0.9 * soon.takes_w()
+    assert soon.takes_in_w(45.0) < soon.takes_in_w(0.0) < soon.takes_w()
+
+
+def test_what_came_since_the_last_reading_is_never_more_than_was_granted() -> None:
+    read = present(10e3, 80.0)
+    now = EVENING + timedelta(seconds=60)
+    told = replace(read, session=replace(read.session, power_w=120e3, reading_at=EVENING), now=now)
+    assert told.gained_wh() == 2_000.0
+    assert told.gained_wh(60e3) == 1_000.0
+    assert replace(told, now=None).gained_wh() == 0.0
