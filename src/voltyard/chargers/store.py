@@ -27,6 +27,7 @@ from voltyard.chargers.model import (
 )
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
+from voltyard.storage.writes import Group
 
 _STATION = (
     "id, org_id, site_id, identity, state, name, password_hash, vendor, model, serial, firmware,"
@@ -358,24 +359,43 @@ def command_write(org_id: UUID, record: CommandRecord) -> Write:
     return Write("charger_commands", row, ("id",))
 
 
+FRAME = Group(
+    "ocpp_frames",
+    (
+        "at",
+        "org_id",
+        "station_id",
+        "direction",
+        "kind",
+        "message_id",
+        "action",
+        "payload",
+        "error_code",
+        "latency_ms",
+        "flags",
+    ),
+)
+
+
 def frame_write(frame: Frame, payload_max: int) -> Write:
     payload = storable(frame.payload)
     if len(payload) > payload_max:
         payload = f"{payload[:payload_max]}… ({len(payload)} characters)"
-    row = {
-        "at": frame.at,
-        "org_id": frame.org_id,
-        "station_id": frame.station_id,
-        "direction": frame.direction,
-        "kind": frame.kind,
-        "message_id": storable(frame.message_id),
-        "action": storable(frame.action),
-        "payload": payload,
-        "error_code": None if frame.error_code is None else storable(frame.error_code),
-        "latency_ms": frame.latency_ms,
-        "flags": frame.flags,
-    }
-    return Write("ocpp_frames", row)
+    return FRAME.insert(
+        (
+            frame.at,
+            frame.org_id,
+            frame.station_id,
+            frame.direction,
+            frame.kind,
+            storable(frame.message_id),
+            storable(frame.action),
+            payload,
+            None if frame.error_code is None else storable(frame.error_code),
+            frame.latency_ms,
+            frame.flags,
+        )
+    )
 
 
 def flags_json(flags: Mapping[str, FlagCount]) -> dict[str, Any]:

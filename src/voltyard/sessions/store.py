@@ -22,6 +22,7 @@ from voltyard.sessions.refusals import Refusal, RefusalFilter
 from voltyard.sessions.register import Point, Source
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
+from voltyard.storage.writes import Group
 
 _COLUMNS = (
     "id, org_id, site_id, station_id, evse_id, connector_number, transaction_ref, state,"
@@ -229,6 +230,27 @@ def progress_write(session: Session) -> Write:
     return Write("sessions", row, ("id",), update=True)
 
 
+READING = Group(
+    "meter_values",
+    (
+        "at",
+        "org_id",
+        "station_id",
+        "evse_id",
+        "session_id",
+        "power_w",
+        "energy_wh",
+        "soc_pct",
+        "current_l1_a",
+        "current_l2_a",
+        "current_l3_a",
+        "voltage_v",
+        "offered_w",
+        "context",
+    ),
+)
+
+
 def reading_write(
     org_id: UUID,
     station_id: UUID,
@@ -237,23 +259,22 @@ def reading_write(
     reading: MeterReading,
 ) -> Write:
     current = reading.current_a or (None, None, None)
-    row = {
-        "at": reading.at,
-        "org_id": org_id,
-        "station_id": station_id,
-        "evse_id": evse_id,
-        "session_id": session_id,
-        "power_w": reading.power_w,
-        "energy_wh": reading.energy_wh,
-        "soc_pct": reading.soc_pct,
-        "current_l1_a": current[0],
-        "current_l2_a": current[1],
-        "current_l3_a": current[2],
-        "voltage_v": reading.voltage_v,
-        "offered_w": reading.offered_w,
-        "context": reading.context,
-    }
-    return Write("meter_values", row)
+    return READING.insert(
+        (
+            reading.at,
+            org_id,
+            station_id,
+            evse_id,
+            session_id,
+            reading.power_w,
+            reading.energy_wh,
+            reading.soc_pct,
+            *current,
+            reading.voltage_v,
+            reading.offered_w,
+            reading.context,
+        )
+    )
 
 
 def _conditions(wanted: SessionFilter) -> tuple[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +23,8 @@ class Write(NamedTuple):
     row: Mapping[str, Any]
     key: tuple[str, ...] = ()
     update: bool = False
+    shape: "Group | None" = None
+    values: tuple[Any, ...] = ()
 
 
 TABLE_ORDER = (
@@ -50,18 +53,36 @@ class Group(NamedTuple):
 
     table: str
     columns: tuple[str, ...]
-    key: tuple[str, ...]
-    update: bool
+    key: tuple[str, ...] = ()
+    update: bool = False
+
+    def insert(self, values: tuple[Any, ...]) -> Write:
+        """A row of a table that grows with every message: its values in the order of ``columns``.
+
+        Best all columns of the table in their order: then nothing more is done to it here.
+        """
+        return Write(self.table, _NO_ROW, (), False, self, values)
 
 
-def merge(writes: Iterable[Write]) -> dict[Group, list[Mapping[str, Any]]]:
+_NO_ROW: Mapping[str, Any] = MappingProxyType({})
+_Row = Mapping[str, Any] | tuple[Any, ...]
+
+
+def merge(writes: Iterable[Write]) -> dict[Group, list[_Row]]:
     """Group writes by table, columns and key, in table order, one row per key.
 
     Of one key, a full write and later updates become one full write.
     """
     rows: dict[tuple[str, tuple[str, ...]], dict[Any, tuple[Mapping[str, Any], bool]]] = {}
     plain: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
-    for table, row, key, update in writes:
+    shaped: dict[int, tuple[Group, list[tuple[Any, ...]]]] = {}
+    for table, row, key, update, made, values in writes:
+        if made is not None:
+            if id(made) in shaped:
+                shaped[id(made)][1].append(values)
+            else:
+                shaped[id(made)] = (made, [values])
+            continue
         if not key:
             shape = (table, tuple(row))
             if shape in plain:
@@ -76,7 +97,9 @@ def merge(writes: Iterable[Write]) -> dict[Group, list[Mapping[str, Any]]]:
             by_key[identity] = (row, update)
         else:
             by_key[identity] = ({**known[0], **row}, known[1] and update)
-    groups: dict[Group, list[Mapping[str, Any]]] = {}
+    groups: dict[Group, list[_Row]] = {}
+    for group, of_shape in shaped.values():
+        groups.setdefault(group, []).extend(of_shape)
     for (table, columns), found in plain.items():
         groups.setdefault(_group(table, columns, (), False), []).extend(found)
     for (table, key), merged in rows.items():
@@ -165,18 +188,28 @@ def _cast(type_name: str) -> str:
 
 
 def arrays(
-    groups: Mapping[Group, Sequence[Mapping[str, Any]]], types: Mapping[str, Mapping[str, str]]
+    groups: Mapping[Group, Sequence[_Row]], types: Mapping[str, Mapping[str, str]]
 ) -> list[list[Any]]:
     """One array per column of every group, or one of rows, as ``statement`` takes them."""
     found: list[list[Any]] = []
     for group, rows in groups.items():
         kinds = types[group.table]
         if _whole(group, kinds):
-            found.append(list(map(itemgetter(*kinds), rows)))
+            found.append(_rows(group.columns, tuple(kinds), rows))
             continue
-        for name in group.columns:
-            found.append(_column([row[name] for row in rows], kinds[name]))
+        for place, name in enumerate(group.columns):
+            column = [row[place] if isinstance(row, tuple) else row[name] for row in rows]
+            found.append(_column(column, kinds[name]))
     return found
+
+
+def _rows(given: tuple[str, ...], wanted: tuple[str, ...], rows: Sequence[_Row]) -> list[Any]:
+    """Each row as a tuple in the order of its table."""
+    if not isinstance(rows[0], tuple):
+        return list(map(itemgetter(*wanted), rows))
+    if given == wanted:
+        return list(rows)
+    return list(map(itemgetter(*map(given.index, wanted)), rows))
 
 
 def _column(values: list[Any], type_name: str) -> list[Any]:

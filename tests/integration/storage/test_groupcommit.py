@@ -13,7 +13,7 @@ from voltyard.clock import SystemClock
 from voltyard.storage import partitions
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.storage.groupcommit import GroupCommit, Write
-from voltyard.storage.writes import merge, together
+from voltyard.storage.writes import Group, merge, together
 from voltyard.tenancy import scope
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -93,6 +93,35 @@ async def test_one_refused_row_harms_only_its_own_message(
     )
     assert [isinstance(result, Exception) for result in results] == [False, True, False]
     assert await count(database, "meter_values") == 2
+
+
+READING = Group("meter_values", ("context", "at", "org_id", "station_id", "energy_wh"))
+
+
+async def test_rows_of_a_shape_are_written_whatever_the_order_of_their_columns(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    station_id = uuid4()
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        rows = await tx.all(
+            "SELECT column_name AS name FROM information_schema.columns"
+            " WHERE table_name = 'meter_values' ORDER BY ordinal_position DESC"
+        )
+    backwards = tuple(row["name"] for row in rows)
+    known = {"at": NOW, "org_id": ORG, "station_id": station_id, "context": "clock"}
+    whole = Group("meter_values", backwards)
+    await commits.submit(
+        [
+            READING.insert(("trigger", NOW, ORG, station_id, 1.0)),
+            whole.insert(tuple((known | {"energy_wh": 2.0}).get(name) for name in backwards)),
+            value(station_id, 3.0),
+            READING.insert(("trigger", NOW, ORG, station_id, None)),
+        ]
+    )
+    async with scope.transaction(database, scope.of(ORG)) as tx:
+        saved = await tx.all("SELECT context, energy_wh FROM meter_values ORDER BY energy_wh")
+    found = [(row["context"], row["energy_wh"]) for row in saved]
+    assert found == [("trigger", 1.0), ("clock", 2.0), ("sample", 3.0), ("trigger", None)]
 
 
 async def test_an_update_changes_only_what_it_names(
