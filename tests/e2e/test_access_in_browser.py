@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.looking import LATE_MS, looked_at
 from tests.e2e.serve_firmware import Place, in_a_thread
-from tests.e2e.test_firmware_in_browser import LATE_MS, looked_at, page_of
+from tests.e2e.test_firmware_in_browser import page_of
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.reservations.commands import NewReservation
 from voltyard.simulator.evse import Token as Card
@@ -93,6 +94,7 @@ def test_tokens_and_their_rules(browser: Browser, place: Place, tmp_path: Path) 
     file.write_text("value;vehicle\nNEW-1;BUS-201\nNEW-2;\n")
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Check the file").click()
+    expect(page.get_by_role("button", name="Import 2 tokens")).to_be_visible(timeout=LATE_MS)
     wrong += looked_at(page, "token-import-good")
     page.get_by_role("button", name="Import 2 tokens").click()
     expect(page.get_by_role("link", name="NEW-2")).to_be_visible(timeout=LATE_MS)
@@ -135,6 +137,7 @@ def test_an_outlet_is_reserved_and_let_go(browser: Browser, place: Place) -> Non
     station = f"{place.url}/chargers/{station_of(place, 'CP01')}"
     page.goto(station)
     page.get_by_role("link", name="Reserve", exact=True).click()
+    page.wait_for_url("**/reservations/new?*")
     wrong += looked_at(page, "reservation-new")
     page.get_by_label("Token").fill("04A2B1C900")
     page.get_by_label("Until").fill("2026-01-20T08:00")

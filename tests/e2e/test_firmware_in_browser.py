@@ -1,22 +1,16 @@
 """The technician's tour in Chromium: fetch a log, store an image, start a campaign, watch it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import axe_violations
+from tests.e2e.looking import LATE_MS, looked_at, signed_in_page
 from tests.e2e.serve_firmware import PASSWORD, Place, in_a_thread
-from voltyard.app import DEMO_EMAIL
 from voltyard.simulator.upkeep import Outcome
 
 pytestmark = pytest.mark.e2e
-
-LATE_MS = 90_000
-SHOTS = os.environ.get("VOLTYARD_SHOTS", "")
-"""A folder for pictures of each page, to be looked at by people."""
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +20,7 @@ def place() -> Iterator[Place]:
 
 
 def page_of(browser: Browser, place: Place, theme: str, width: int, locale: str) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
-    )  # type: ignore[arg-type]
-    wishes = {"voltyard_theme": theme, "voltyard_locale": locale}
-    context.add_cookies([{"name": k, "value": v, "url": place.url} for k, v in wishes.items()])
-    context.set_default_timeout(LATE_MS)
-    page = context.new_page()
-    page.goto(f"{place.url}/login")
-    page.fill("input[name=email]", DEMO_EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url(lambda url: "/login" not in url)
-    return page
-
-
-def looked_at(page: Page, name: str) -> list[str]:
-    """What is wrong with the page as it is: axe, and whether it is wider than the screen."""
-    page.wait_for_function("() => document.fonts.status === 'loaded'")
-    if SHOTS:
-        width, theme = page.viewport_size, page.evaluate("document.documentElement.dataset.theme")
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        size = width["width"] if width else 0
-        page.screenshot(path=Path(SHOTS) / f"{name}-{theme}-{size}.png", full_page=True)
-    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    found = [f"{name}: {line}" for line in axe_violations(page)]
-    return found + ([f"{name}: {wider} px wider than the screen"] if wider > 0 else [])
+    return signed_in_page(browser, place.url, PASSWORD, theme, width, locale)
 
 
 def test_the_tour(browser: Browser, place: Place) -> None:
@@ -61,6 +30,7 @@ def test_the_tour(browser: Browser, place: Place) -> None:
     page.goto(f"{place.url}/chargers")
     page.get_by_role("link", name="CP03").first.click()
     page.get_by_role("link", name="Diagnostics").click()
+    page.wait_for_url("**/files*")
     wrong += looked_at(page, "files-empty")
     page.get_by_role("button", name="Fetch", exact=True).click()
     expect(page.get_by_role("link", name="diagnosticslog-CP03")).to_be_visible(timeout=LATE_MS)

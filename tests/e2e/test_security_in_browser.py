@@ -1,6 +1,5 @@
 """Security in Chromium: certificates, profiles, passwords, events, an authority elsewhere."""
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,16 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browser import axe_violations
 from tests.e2e.guarded import outside_root, sign_outside
+from tests.e2e.looking import looked_at, signed_in_page
 from tests.e2e.serve_security import PASSWORD, Place, in_a_thread
-from voltyard.app import DEMO_EMAIL
 
 pytestmark = pytest.mark.e2e
-
-LATE_MS = 60_000
-SHOTS = os.environ.get("VOLTYARD_SHOTS", "")
-"""A folder for pictures of each page, to be looked at by people."""
 
 
 @pytest.fixture(scope="module")
@@ -28,34 +22,7 @@ def place() -> Iterator[Place]:
 
 
 def page_of(browser: Browser, place: Place, theme: str, width: int, locale: str) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if theme == "dark" else "light",
-        reduced_motion="reduce",
-    )
-    wishes = {"voltyard_theme": theme, "voltyard_locale": locale}
-    context.add_cookies([{"name": k, "value": v, "url": place.url} for k, v in wishes.items()])
-    context.set_default_timeout(LATE_MS)
-    page = context.new_page()
-    page.goto(f"{place.url}/login")
-    page.fill("input[name=email]", DEMO_EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.press("input[name=password]", "Enter")
-    page.wait_for_url(lambda url: "/login" not in url)
-    return page
-
-
-def looked_at(page: Page, name: str) -> list[str]:
-    """What is wrong with the page as it is: axe, and whether it is wider than the screen."""
-    page.wait_for_function("() => document.fonts.status === 'loaded'")
-    if SHOTS:
-        width, theme = page.viewport_size, page.evaluate("document.documentElement.dataset.theme")
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        size = width["width"] if width else 0
-        page.screenshot(path=Path(SHOTS) / f"{name}-{theme}-{size}.png", full_page=True)
-    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    found = [f"{name}: {line}" for line in axe_violations(page)]
-    return found + ([f"{name}: {wider} px wider than the screen"] if wider > 0 else [])
+    return signed_in_page(browser, place.url, PASSWORD, theme, width, locale)
 
 
 def for_many(page: Page, names: list[str], button: str) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.looking import LATE_MS, looked_at
 from tests.e2e.serve_firmware import Place, in_a_thread
-from tests.e2e.test_firmware_in_browser import LATE_MS, looked_at, page_of
+from tests.e2e.test_firmware_in_browser import page_of
 
 pytestmark = pytest.mark.e2e
 
@@ -23,6 +24,7 @@ def test_the_tour_of_one_charger(browser: Browser, place: Place) -> None:
     page.goto(f"{place.url}/chargers")
     page.get_by_role("link", name="CP02").first.click()
     page.get_by_role("link", name="Configuration", exact=True).click()
+    page.wait_for_url("**/configuration*")
     wrong += looked_at(page, "configuration-empty")
     page.get_by_role("button", name="Read it now").click()
     expect(page.get_by_role("rowheader", name="HeartbeatInterval")).to_be_visible(timeout=LATE_MS)
