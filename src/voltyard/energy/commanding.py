@@ -100,6 +100,7 @@ class Commander:
                 outlet.held,
                 outlet.next_change(now, self.timing),
                 partial(outlet.as_far_as, now=now, timing=self.timing),
+                outlet.steady_w,
                 board.wirings[outlet.evse.id],
                 on_tree=outlet.evse.id in tree.leaf_of_evse,
             )

@@ -118,6 +118,16 @@ class Outlet:
         return max(ceiling_w, self.obedience.counted_w(self.evse.max_power_w))
 
     @property
+    def steady_w(self) -> float:
+        """The live limit up to which it draws no more than now, by the lowest that may hold.
+
+        Without one, its fail-safe limit, which fits together with everybody else's.
+        """
+        if self.held.lives:
+            return min(live.power_w for live in self.held.lives)
+        return min(self.target.fallback_w, self.held.fallback_w)
+
+    @property
     def is_shut(self) -> bool:
         """Switched off by us, and it says that it is."""
         off = self.takes_no_limit and self.connected and self.session is None

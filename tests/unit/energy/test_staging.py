@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.energy.energy_cases import EVENING, flat_tree, random_tree
 from tests.unit.energy.test_allocator import random_wiring
-from voltyard.energy.confirm import Change, Held, Live
+from voltyard.energy.confirm import Change, FallbackState, Held, Live
 from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
 from voltyard.energy.staging import Claim, adds_w, split
 from voltyard.sites.model import ElectricalTree
@@ -47,7 +47,8 @@ def claim(
 ) -> Claim:
     part = partial(part_of, held, least_w)
     counted_w = held.ceiling_w + extra_w
-    return Claim(evse_id, counted_w, held, change, part, wiring, on_tree=on_tree)
+    steady_w = min((live.power_w for live in held.lives), default=held.fallback_w)
+    return Claim(evse_id, counted_w, held, change, part, steady_w, wiring, on_tree=on_tree)
 
 
 def live(number: int, holds_w: float, wanted_w: float) -> Claim:
@@ -188,3 +189,19 @@ def test_an_outlet_on_no_node_gets_cuts_and_no_raises() -> None:
     for wish_w, sent in ((50e3, False), (5e3, True)):
         claims = [claim(stray, Held(10e3), Change(wish_w, fallback=True), on_tree=False)]
         assert (stray in split(room_of(tree), claims)) is sent
+
+
+def test_over_the_limit_nobody_rises_into_what_is_counted_already() -> None:
+    """A charger that refuses its fail-safe counts at full power and may draw far less."""
+    tree = flat_tree(200e3, 2)
+    refuses = Held(150e3, (Live(20e3, None),), FallbackState.FAILED)
+    away = Held(0.0, (Live(150e3, None),))
+    claims = [
+        claim(evse(0), refuses, Change(150e3)),
+        claim(evse(1), away, Change(60e3)),
+    ]
+    chosen = split(room_of(tree), claims)
+    assert chosen[evse(0)].power_w == 20e3
+    assert chosen[evse(1)].power_w == 60e3, "cuts leave as always"
+    cut = claim(evse(1), Held(0.0, (Live(50e3, None),)), None)
+    assert split(room_of(tree), [claims[0], cut])[evse(0)].power_w == 150e3
