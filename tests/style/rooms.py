@@ -4,6 +4,18 @@ USUAL = {"__init__", "model", "events", "commands", "service", "store"}
 
 EXTRA: dict[str, dict[str, str]] = {
     "alerts": {"rules": "what deserves an alert, pure, apart from opening and closing them"},
+    "billing": {
+        "costing": "what sessions cost while they run and at their end",
+        "devices": "what chargers are told of money, and what they said to it",
+        "payments": "payments of terminals and by web, bound to sessions",
+        "ports": "what the room needs of others, and what chargers may ask of it",
+        "prepaid": "balances held and booked",
+        "purse": "prepaid accounts in memory: a token that is shown asks the database nothing",
+        "rating": "pure: from meter values and a tariff to a cost, line by line",
+        "shelf": "tariffs in memory: a message asks the database nothing",
+        "totp": "pure: one-time passwords of addresses in QR codes",
+        "wording": "pure: a tariff in a sentence for a display",
+    },
     "chargers": {
         "administration": "what people decide, apart from what chargers say",
         "admission": "who may connect: a security decision read on its own",
