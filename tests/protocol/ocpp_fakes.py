@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from voltyard.chargers.commands import StationLink
+from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
     Admission,
@@ -71,6 +71,7 @@ class FakeChargers:
     peers: list[Peer] = field(default_factory=list)
     offer: ScheduleOffer = ScheduleOffer.NONE
     fault: str = ""
+    updates: dict[int, UpdateLimit] = field(default_factory=dict)
     priorities: list[tuple[str, bool]] = field(default_factory=list)
     judged: list[tuple[int, tuple[PlannedPower, ...]]] = field(default_factory=list)
     vehicle_certificates: VehicleCertificates = field(default_factory=NoVehicleCertificates)
@@ -122,6 +123,9 @@ class FakeChargers:
     ) -> str:
         self.judged.append((evse_number, tuple(periods)))
         return self.fault
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        return self.updates.get(profile_id)
 
     async def connected(self, link: StationLink) -> None:
         former = self.links.get(link.station.id)

@@ -66,6 +66,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "sender": "bounded sending to many chargers at once",
         "sources": "the other rooms' services behind ports",
         "staging": "pure: cuts before raises",
+        "steering": "pure: what chargers can do beyond limits that are replaced",
         "taper": "pure: power over time of falling curves",
         "triage": "pure: who goes short when not all can be ready",
         "view": "pure: the site's power node by node, for pages",

@@ -44,6 +44,8 @@ class QuirksIO(In):
     integer_amps: bool = True
     holder: LimitHolder = LimitHolder.TRANSACTIONS
     periods_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    dynamic: bool = True
+    pull_s: Annotated[int, msgspec.Meta(ge=10, le=3_600)] | None = None
 
 
 class ConnectorOut(Out):

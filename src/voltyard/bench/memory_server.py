@@ -11,7 +11,7 @@ from itertools import count
 from uuid import UUID
 
 from voltyard.bench.loops import fast_loop
-from voltyard.chargers.commands import StationLink
+from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
     Admission,
@@ -82,6 +82,9 @@ class MemoryChargers:
         self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
     ) -> str:
         return ""
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        return None
 
     async def connected(self, link: StationLink) -> None:
         self.links[link.station.id] = link

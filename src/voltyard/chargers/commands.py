@@ -34,12 +34,37 @@ class RemoteStop:
     transaction_ref: str
 
 
+class PowerMode(StrEnum):
+    """Who decides the power under a limit (OCPP 2.1 Q, operation modes)."""
+
+    LIMIT = "limit"
+    """The vehicle, up to the limit; it only charges."""
+    SETPOINT = "setpoint"
+    """We do: it follows the value, below 0 it discharges (Q03, Q04)."""
+    FREQUENCY = "frequency"
+    """The same, for the grid's frequency, updated by whoever measures that (Q07)."""
+    IDLE = "idle"
+    """Nothing flows either way (Q10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """A limit that is updated instead of replaced (2.1 K28): ``valid_s`` counts from its last
+    update. ``away_s``: how long it lasts without a connection, for those who know that;
+    ``pull_s``: the charger asks for updates itself so often."""
+
+    away_s: int | None = None
+    pull_s: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SetLimit:
     """Install a flat limit. Exactly one of ``limit_w`` (total) and ``limit_a`` (per phase).
 
     ``evse_number`` 0 is the whole station. ``valid_s`` None means until replaced. ``start_at``
-    makes the schedule absolute from that instant; ``TX`` needs ``transaction_ref``.
+    makes the schedule absolute from that instant; ``TX`` needs ``transaction_ref``. In any
+    ``mode`` but ``LIMIT`` the value is a setpoint and may be negative; only 2.1 knows these and
+    ``dynamic``.
     """
 
     purpose: LimitPurpose
@@ -52,6 +77,27 @@ class SetLimit:
     valid_s: int | None = None
     start_at: datetime | None = None
     transaction_ref: str | None = None
+    mode: PowerMode = PowerMode.LIMIT
+    dynamic: Dynamic | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLimit:
+    """A new value for a dynamic limit that is installed (2.1 K28); the rest of it stays."""
+
+    profile_id: int
+    limit_w: float | None = None
+    limit_a: float | None = None
+    mode: PowerMode = PowerMode.LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class AllowTransfer:
+    """The ways of energy transfer a transaction may use from now on (2.1 Q02.FR.05), in the
+    standard's words: its vehicle negotiates anew."""
+
+    transaction_ref: str
+    modes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +409,8 @@ Command = (
     RemoteStart
     | RemoteStop
     | SetLimit
+    | UpdateLimit
+    | AllowTransfer
     | ClearLimits
     | ReadCompositeSchedule
     | Trigger

@@ -51,7 +51,9 @@ class Quirks:
     """How this make wants its limits; the default suits a charger that follows the standard.
 
     ``unit`` is None for "by current type": W on DC, A on AC. ``phases`` is the most that is sent,
-    ``periods_max`` how many periods of a schedule it takes (ours have one).
+    ``periods_max`` how many periods of a schedule it takes (ours have one). ``dynamic`` False: its
+    limits are replaced, even if it says that it takes updates of them (OCPP 2.1 K28); ``pull_s``:
+    it asks for these updates itself so often.
     """
 
     unit: str | None = None
@@ -64,6 +66,8 @@ class Quirks:
     integer_amps: bool = True
     holder: LimitHolder = LimitHolder.TRANSACTIONS
     periods_max: int | None = None
+    dynamic: bool = True
+    pull_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from voltyard.chargers.commands import (
     SetLimit,
     StationLink,
     Trigger,
+    UpdateLimit,
 )
 from voltyard.chargers.core import Audit
 from voltyard.chargers.directory import Entry
@@ -92,6 +93,9 @@ class BootGuard(Protocol):
         self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
     ) -> str:
         """Why what a vehicle means to take does not fit its limit; empty if it does."""
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        """The value a charger asks for of a limit that is updated; None if it is none of ours."""
 
 
 class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
@@ -189,6 +193,10 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         if self.guard is None:
             return ""
         return self.guard.schedule_fault(station, evse_number, periods)
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        """An update of a limit, for a charger that asks for it; None if there is none."""
+        return None if self.guard is None else await self.guard.update_pulled(station, profile_id)
 
     def link(self, station_id: UUID) -> StationLink | None:
         """The live connection of a station, if there is one."""

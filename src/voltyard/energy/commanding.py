@@ -10,16 +10,31 @@ from uuid import UUID
 from asyncpg import PostgresError
 from sqlalchemy.exc import SQLAlchemyError
 
-from voltyard.chargers.commands import Command, ReadCompositeSchedule, StationLink
+from voltyard.chargers.commands import (
+    Command,
+    ReadCompositeSchedule,
+    ReadConfiguration,
+    StationLink,
+    UpdateLimit,
+)
 from voltyard.clock import Clock
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT, Change, Held
 from voltyard.energy.headroom import Headroom
 from voltyard.energy.ledger import Ledger
 from voltyard.energy.outlet import Outlet, Timing
-from voltyard.energy.profiles import fallback_limit, in_amps, live_limit, shown_w
+from voltyard.energy.profiles import (
+    fallback_limit,
+    in_amps,
+    live_limit,
+    shown_w,
+    steered,
+    update_of,
+    updated_limit,
+)
 from voltyard.energy.sender import Answer, Sender
 from voltyard.energy.staging import Claim, adds_w, split
+from voltyard.energy.steering import Abilities, Way, abilities, questions
 from voltyard.errors import VoltyardError
 from voltyard.sites.model import ElectricalTree
 
@@ -68,6 +83,7 @@ class Commander:
         self._sender = sender
         self._commit_timeout_s = commit_timeout_s
         self._news = news
+        self._asked: dict[UUID, StationLink] = {}
 
     async def act(
         self,
@@ -79,6 +95,7 @@ class Commander:
         lead_s: float,
     ) -> None:
         """Send every limit that may go out now; ``turn`` is the order of importance."""
+        self.learn(board)
         room = Headroom.during(tree, now, lead_s, {}, ())
         chosen = split(room, self._claims(board, tree, turn, now))
         await self._go(board, [(board.outlets[key], change) for key, change in chosen.items()], now)
@@ -144,28 +161,59 @@ class Commander:
         if link is None:
             outlet.withdrawn(item.before)
             return
-        quirks = outlet.station.quirks
+        command: Command
         if change.fallback:
-            command = fallback_limit(outlet.evse, quirks, change.power_w)
+            command = fallback_limit(outlet.evse, outlet.station.quirks, change.power_w)
         else:
-            assert outlet.session is not None, "a live limit belongs to a session"
-            command = live_limit(
-                outlet.evse,
-                quirks,
-                change.power_w,
-                now=now,
-                valid_s=self.timing.valid_from(now),
-                transaction_ref=outlet.session.transaction_ref,
-            )
+            command = self._live(outlet, change, now)
         self._sender.send(link, command, lambda answer: self._answered(item, answer))
+
+    def _live(self, outlet: Outlet, change: Change, now: datetime) -> Command:
+        """The grant in the charger's words: a profile, one to be updated, or an update."""
+        assert outlet.session is not None, "a live limit belongs to a session"
+        valid_s = self.timing.valid_from(now)
+        quirks = outlet.station.quirks
+        made = live_limit(
+            outlet.evse,
+            quirks,
+            change.power_w,
+            now=now,
+            valid_s=valid_s,
+            transaction_ref=outlet.session.transaction_ref,
+        )
+        made = steered(outlet.evse, made, change.steer)
+        if change.way is Way.SET:
+            return made
+        if change.way is Way.UPDATE:
+            return update_of(made)
+        return updated_limit(made, valid_s, outlet.abilities, quirks)
+
+    async def pulled(
+        self, board: Board, outlet: Outlet, profile_id: int, now: datetime
+    ) -> UpdateLimit | None:
+        """The limit again, for a charger that asks for an update of its profile itself (K28.FR.07);
+        stored as one that lasts from whenever it is taken. None for any other profile, and where
+        it must not last longer."""
+        change = outlet.pulled(profile_id, now, self.timing)
+        if change is None:
+            return None
+        before = outlet.loose_s
+        outlet.lasts_from_when_taken(self.timing.valid_s + self.timing.slack_s)
+        if not await self._save(board, now):
+            outlet.loose_s = before
+            return None
+        made = self._live(outlet, change, now)
+        assert isinstance(made, UpdateLimit)
+        return made
 
     def _answered(self, item: Chosen, answer: Answer) -> None:
         now, outlet = self._clock.now(), item.outlet
         before = (outlet.held.ceiling_w, outlet.granted_w)
+        valid_s = self.timing.valid_s
         if answer.accepted is None:
-            outlet.unanswered(item.change, now)
+            outlet.unanswered(item.change, now, valid_s + self.timing.slack_s)
         elif answer.accepted:
-            outlet.confirmed(item.change, now)
+            outlet.confirmed(item.change, now, valid_s)
         else:
             outlet.refused(item.change, item.before, now)
         if not answer.accepted:
@@ -176,7 +224,28 @@ class Commander:
         elif outlet.next_change(now, self.timing) is not None:
             self._news(False)
 
-    # does it hold the fail-safe, does it obey
+    # what it can do, does it hold the fail-safe, does it obey
+
+    def learn(self, board: Board) -> None:
+        """Ask chargers of 2.1 once a connection what they can do, when their fail-safe holds."""
+        for outlet in board:
+            link = board.link(outlet)
+            if link is None or outlet.reinstall or link.version != "2.1":
+                continue
+            if self._asked.get(outlet.evse.id) is link:
+                continue
+            self._asked[outlet.evse.id] = link
+            command = ReadConfiguration(questions(outlet.evse.number))
+            self._sender.send(link, command, partial(self._learned, outlet, link))
+
+    def _learned(self, outlet: Outlet, link: StationLink, answer: Answer) -> None:
+        """One that cannot tell is one that cannot do it."""
+        if self._asked.get(outlet.evse.id) is not link or answer.result is None:
+            return
+        rows = {row.key: row for row in answer.result.detail.get("rows", ())}
+        outlet.abilities = abilities(rows, outlet.evse.number)
+        if outlet.abilities != Abilities():
+            self._news(False)
 
     def verify(self, board: Board, now: datetime) -> None:
         """Read back the fail-safe limits that were accepted, where nobody charges."""

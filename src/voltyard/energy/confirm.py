@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from voltyard.energy.steering import CHARGING, Steer, Way
+
 WATT = 1.0
 
 
@@ -73,6 +75,15 @@ class Held:
             return replace(self, lives=tuple(li for li in self.lives if not li.expired(now)))
         return self
 
+    def endless(self) -> "Held":
+        """The same with live limits that last until they are replaced."""
+        return replace(self, lives=tuple(replace(li, until_at=None) for li in self.lives))
+
+    def ending(self, at: datetime) -> "Held":
+        """The same with an end for live limits that have none."""
+        lives = tuple(li if li.until_at else replace(li, until_at=at) for li in self.lives)
+        return replace(self, lives=lives)
+
     def transaction_ended(self) -> "Held":
         """A transaction's limit ends with it."""
         return replace(self, lives=()) if self.lives else self
@@ -86,6 +97,8 @@ class Change:
     fallback: bool = False
     until_at: datetime | None = None
     """When a live limit is over for sure, by the most generous reading of its validity."""
+    steer: Steer = CHARGING
+    way: Way = Way.SET
 
     def while_unconfirmed(self, held: Held) -> Held:
         """What must be assumed from the moment it is sent: the old and the new."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from voltyard.bus import Bus
-from voltyard.chargers.commands import Trigger
+from voltyard.chargers.commands import Trigger, UpdateLimit
 from voltyard.chargers.model import EvseStatus
 from voltyard.clock import Clock
 from voltyard.energy.allocator import Allocation
@@ -26,7 +26,7 @@ from voltyard.energy.failsafe import FailsafeLevel
 from voltyard.energy.granting import GrantInput, fallback_levels, targets
 from voltyard.energy.inputs import outlook
 from voltyard.energy.ledger import Ledger
-from voltyard.energy.outlet import Timing
+from voltyard.energy.outlet import Outlet, Timing
 from voltyard.energy.overrides import Overrides
 from voltyard.energy.planning import Planning
 from voltyard.energy.ports import Links, LiveView, SiteSetup, SiteSource
@@ -237,6 +237,10 @@ class SiteController:
             now,
             lambda: self.board.fits(outlets, self._setup(now).tree, now),
         )
+
+    async def pulled(self, outlet: Outlet, profile_id: int) -> UpdateLimit | None:
+        """An update for a charger that asks for one; None where there is none to be had."""
+        return await self._commander.pulled(self.board, outlet, profile_id, self._clock.now())
 
     async def tick(self) -> None:
         """One look at the site; cheap unless something happened or is due."""

@@ -5,11 +5,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from voltyard.chargers.commands import Command, RemoteStop, SetAvailability
+from voltyard.chargers.commands import Command, PowerMode, RemoteStop, SetAvailability
 from voltyard.chargers.model import Evse, EvseStatus, Station
 from voltyard.energy.confirm import WATT, Change, FallbackState, Held, sure_end
 from voltyard.energy.ports import LiveSession
-from voltyard.energy.profiles import ends_with_transaction, has_live_layer, settable_w
+from voltyard.energy.profiles import (
+    ends_with_transaction,
+    has_live_layer,
+    live_profile_id,
+    settable_w,
+)
+from voltyard.energy.steering import CHARGING, UPDATE_REFUSALS, Abilities, Installed, Steer, Way
 from voltyard.energy.watch import Obedience, Step
 
 RETRY_FIRST_S = 10.0
@@ -109,6 +115,17 @@ class Outlet:
     takes_no_limit: bool = False
     asked: bool = False
     """A vehicle waits for its limit: it is sent anew, whether or not it changes."""
+    abilities: Abilities = field(default_factory=Abilities)
+    steer: Steer = CHARGING
+    """What its vehicle is to do beyond charging under the limit; with any, that is 0 W."""
+    applied: Steer = CHARGING
+    steer_failed_at: datetime | None = None
+    installed: Installed | None = None
+    update_refusals: int = 0
+    loose_s: float | None = None
+    """An update may be taken late, while the connection lasts: its limit counts without end until
+    another is confirmed, and so long after the connection is gone."""
+    loose_over: bool = False
 
     def counted_w(self, now: datetime) -> float:
         """The most this EVSE may draw as far as anybody knows."""
@@ -143,6 +160,9 @@ class Outlet:
 
     def forget_expired(self, now: datetime) -> None:
         """Limits that ran out, and those of a transaction that ended while nobody was in charge."""
+        if self.loose_over and self.loose_s is not None:
+            self._hold(self.held.ending(now + timedelta(seconds=self.loose_s)))
+            self.loose_s, self.loose_over = None, False
         self._hold(self.held.at(now))
         if self.says_idle and self.session is None and self.in_flight is None:
             self._drop_limits_of_the_transaction()
@@ -153,7 +173,7 @@ class Outlet:
         if live_w is None:
             self.target = Target(None, idle_w)
             return
-        live_w = self.settable_w(live_w)
+        live_w = self.settable_w(0.0 if self.is_steered else live_w)
         if not has_live_layer(self.station.quirks):
             self.target = Target(None, max(live_w, 0.0))
             return
@@ -178,7 +198,8 @@ class Outlet:
         live: Change | None = None
         if self.session is not None and target.live_w is not None:
             until_at = sure_end(now, timing.valid_from(now), timing.slack_s)
-            live = Change(target.live_w, until_at=until_at)
+            way = self._way(now, timing)
+            live = Change(target.live_w, until_at=until_at, steer=self.steer, way=way)
         if live is not None and self._cuts(live) and not self._waits(live, now, cut=True):
             yield live
         lower = held.fallback_w > target.fallback_w + WATT
@@ -191,6 +212,31 @@ class Outlet:
         if higher and not stale and not self._waits(fallback, now, cut=False):
             yield fallback
 
+    def _way(self, now: datetime, timing: Timing) -> Way:
+        """After anything odd, and where it must end earlier, a profile takes another's place."""
+        quirks, installed = self.station.quirks, self.installed
+        able = self.abilities.dynamic and quirks.dynamic and ends_with_transaction(quirks)
+        if not able or self.live_failure is not None or self.update_refusals >= UPDATE_REFUSALS:
+            return Way.SET
+        if timing.valid_from(now) < timing.valid_s or self.session is None:
+            return Way.SET
+        if self.asked or installed is None or self.steer.mode is PowerMode.IDLE:
+            return Way.INSTALL
+        same = (installed.session_id, installed.mode) == (self.session.session_id, self.steer.mode)
+        return Way.UPDATE if same and installed.valid_s == timing.valid_s else Way.INSTALL
+
+    def pulled(self, profile_id: int, now: datetime, timing: Timing) -> Change | None:
+        """What the charger may be told again of the profile it asks about."""
+        ours = profile_id == live_profile_id(self.evse) and self.connected
+        sure = self.held.is_sure and self.in_flight is None and self.steer == self.applied
+        if not ours or not sure or self._way(now, timing) is not Way.UPDATE:
+            return None
+        return Change(self.held.live_w, steer=self.applied, way=Way.UPDATE)
+
+    @property
+    def is_steered(self) -> bool:
+        return self.steer.mode is not PowerMode.LIMIT
+
     def _cuts(self, live: Change) -> bool:
         now_w = self.held.live_w if self.held.lives else self.held.fallback_w
         return now_w > live.power_w + WATT
@@ -202,7 +248,7 @@ class Outlet:
     def _live_is_stale(self, now: datetime, timing: Timing) -> bool:
         assert self.target.live_w is not None
         held = self.held
-        if self.asked:
+        if self.asked or self.steer != self.applied:
             return True
         if not held.is_sure or held.live_w < self.target.live_w - WATT:
             return True
@@ -230,7 +276,8 @@ class Outlet:
         self.in_flight_for = None if self.session is None else self.session.session_id
         self._hold(change.while_unconfirmed(self.held))
 
-    def confirmed(self, change: Change, now: datetime) -> None:
+    def confirmed(self, change: Change, now: datetime, valid_s: int = 0) -> None:
+        """``valid_s``: how long a live limit lasts that was sent to be updated."""
         self.in_flight = None
         self._hold(change.when_confirmed(self.held))
         if change.fallback:
@@ -239,10 +286,14 @@ class Outlet:
                 self.granted_w, self.changed_at = change.power_w, now
             return
         self.live_failure, self.asked = None, False
+        self.loose_s, self.loose_over = None, False
         if self._for_another_session():
+            self.installed = None
             self._drop_limits_of_the_transaction()
             return
-        self.refreshed_at = now
+        self.refreshed_at, self.applied = now, change.steer
+        if change.way is not Way.UPDATE:
+            self._is_installed(change, valid_s)
         if abs(change.power_w - self.granted_w) > WATT:
             self.changed_at = now
         if change.power_w > 0.0 >= self.granted_w:
@@ -250,6 +301,11 @@ class Outlet:
         elif change.power_w <= 0.0 < self.granted_w:
             self.paused_since, self.charging_since = now, None
         self.granted_w = change.power_w
+
+    def _is_installed(self, change: Change, valid_s: int) -> None:
+        self.installed = None
+        if change.way is Way.INSTALL and self.session is not None:
+            self.installed = Installed(self.session.session_id, change.steer.mode, valid_s)
 
     def _for_another_session(self) -> bool:
         """A limit of a transaction that ended while it was on its way ended too."""
@@ -260,16 +316,32 @@ class Outlet:
         """The charger said no: it goes on with what it held before."""
         self.in_flight = None
         self._hold(before)
+        if change.way is Way.INSTALL:
+            self.update_refusals = UPDATE_REFUSALS
+        elif change.way is Way.UPDATE:
+            self.update_refusals += 1
         if self._for_another_session():
             self._drop_limits_of_the_transaction()
         self._failed(change, now, unsure=False)
 
-    def unanswered(self, change: Change, now: datetime) -> None:
-        """Nobody knows: both limits go on counting."""
+    def unanswered(self, change: Change, now: datetime, valid_s: float = 0.0) -> None:
+        """Nobody knows: both limits go on counting. What is updated lasts from when it is taken,
+        which may be as late as the connection stands: ``valid_s``, with slack, from then."""
         self.in_flight = None
+        if change.way is not Way.SET:
+            self.lasts_from_when_taken(valid_s)
         self._failed(change, now, unsure=True)
 
+    def lasts_from_when_taken(self, valid_s: float) -> None:
+        """Nobody knows when it is taken, but that it needs the connection of now."""
+        self.loose_s, self.loose_over = valid_s, self.loose_over or not self.connected
+        self._hold(self.held.endless())
+
     def _failed(self, change: Change, now: datetime, *, unsure: bool) -> None:
+        if not change.fallback:
+            self.installed = None
+            if change.steer.mode is not PowerMode.LIMIT:
+                self.steer_failed_at = now
         known = self.fallback_failure if change.fallback else self.live_failure
         count = 1 if known is None else known.count + 1
         failure = Failure(count, now, unsure or (known is not None and known.unsure))
@@ -322,12 +394,14 @@ class Outlet:
         self.connected, self.commissioned, self.says_idle = True, True, False
         self.reinstall, self.refreshed_at, self.verify_at = True, None, None
         self.live_failure = self.fallback_failure = None
+        self.installed, self.update_refusals = None, 0
+        self.loose_over = self.loose_s is not None
         self.unsaved = True
 
     def booted(self) -> None:
         """Some makes forget their limits then: until it confirms one, it counts at full power."""
         self.came_online()
-        self.fresh = True
+        self.fresh, self.abilities = True, Abilities()
         most_w = max(self.held.fallback_w, self.evse.max_power_w)
         self._hold(Held(most_w, self.held.lives, FallbackState.UNKNOWN))
 
@@ -338,7 +412,8 @@ class Outlet:
             self._hold(replace(self.held, fallback_state=FallbackState.FAILED))
 
     def went_offline(self) -> None:
-        self.connected = False
+        self.connected, self.installed = False, None
+        self.loose_over = self.loose_s is not None
 
     def began(self, session: LiveSession, now: datetime) -> None:
         """A session runs here; the same one again only brings news of it."""
@@ -351,7 +426,8 @@ class Outlet:
         """The transaction is over, and a limit that was its own with it."""
         self.session, self.charging_since, self.paused_since = None, None, None
         self.granted_w, self.refreshed_at, self.live_failure = 0.0, None, None
-        self.asked = False
+        self.asked, self.installed, self.steer_failed_at = False, None, None
+        self.steer = self.applied = CHARGING
         if self.in_flight is None:
             self._drop_limits_of_the_transaction()
 

@@ -4,8 +4,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from math import floor
 
-from voltyard.chargers.commands import CommandResult, LimitPurpose, SchedulePeriod, SetLimit
+from voltyard.chargers.commands import (
+    CommandResult,
+    Dynamic,
+    LimitPurpose,
+    PowerMode,
+    SchedulePeriod,
+    SetLimit,
+    UpdateLimit,
+)
 from voltyard.chargers.model import CurrentType, Evse, LimitHolder, Quirks
+from voltyard.energy.steering import Abilities, Steer
 from voltyard.units import amps_to_watts, floor_amps, watts_to_amps
 
 BACKDATE_S = 300
@@ -60,6 +69,10 @@ def fallback_limit(evse: Evse, quirks: Quirks, power_w: float) -> SetLimit:
     return _limit(evse, quirks, power_w, _stays(quirks), 0, evse.number * 10 + 1)
 
 
+def live_profile_id(evse: Evse) -> int:
+    return evse.number * 10 + 2
+
+
 def live_limit(
     evse: Evse,
     quirks: Quirks,
@@ -81,11 +94,33 @@ def live_limit(
         power_w,
         purpose,
         level,
-        evse.number * 10 + 2,
+        live_profile_id(evse),
         valid_s=valid_s + BACKDATE_S,
         start_at=now - timedelta(seconds=BACKDATE_S),
         transaction_ref=transaction_ref if in_transaction else None,
     )
+
+
+def steered(evse: Evse, made: SetLimit, steer: Steer) -> SetLimit:
+    """The same as a setpoint; below 0 it flows back. Idle has no value."""
+    if steer.mode is PowerMode.LIMIT:
+        return made
+    if made.limit_a is None:
+        return replace(made, mode=steer.mode, limit_w=steer.setpoint_w)
+    current_a = watts_to_amps(steer.setpoint_w, evse.phases, evse.voltage_v)
+    return replace(made, mode=steer.mode, limit_a=round(current_a, 1))
+
+
+def updated_limit(made: SetLimit, valid_s: int, abilities: Abilities, quirks: Quirks) -> SetLimit:
+    """The same to be updated: it lasts so long after the last update (K28), however long before
+    it was sent, and no longer without a connection."""
+    dynamic = Dynamic(away_s=valid_s if abilities.away else None, pull_s=quirks.pull_s)
+    return replace(made, valid_s=valid_s, start_at=None, dynamic=dynamic)
+
+
+def update_of(made: SetLimit) -> UpdateLimit:
+    """The value alone."""
+    return UpdateLimit(made.profile_id, made.limit_w, made.limit_a, made.mode)
 
 
 def start_limit(

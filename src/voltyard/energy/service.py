@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.bus import Bus
-from voltyard.chargers.commands import SetLimit
+from voltyard.chargers.commands import SetLimit, UpdateLimit
 from voltyard.chargers.events import (
     EvsesChanged,
     EvseStatusChanged,
@@ -288,6 +288,11 @@ class EnergyService:
             why = "no fail-safe is confirmed" if most_w is None else f"at most {most_w:.0f} W"
             raise Conflict(f"This could lift a limit: {why}.", code="limits_kept")
         return start_limit(evse, station.quirks, power_w, now=now, valid_s=START_S)
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        """OCPP 2.1 K28.FR.07, FR.12: None for a profile that is not ours to update."""
+        found = self._outlet(station, profile_id // 10)
+        return None if found is None else await found[0].pulled(found[1], profile_id)
 
     def _outlet(self, station: StationRef, number: int) -> tuple[SiteController, Outlet] | None:
         controller = self._known(station.site_id)

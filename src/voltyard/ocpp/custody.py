@@ -15,6 +15,7 @@ from voltyard.chargers.commands import (
     Command,
     LimitPurpose,
     SetLimit,
+    UpdateLimit,
     WriteConfiguration,
 )
 from voltyard.chargers.model import LimitHolder, Quirks
@@ -30,6 +31,8 @@ def endangers(command: Command, quirks: Quirks) -> str:
     """Why; empty if it cannot."""
     if isinstance(command, SetLimit):
         return _limit(command, quirks)
+    if isinstance(command, UpdateLimit):
+        return KEPT
     if isinstance(command, ClearLimits):
         kept = (command.profile_id or 0) < OWN_IDS_BELOW
         return f"{KEPT}: lift a limit by its number" if kept else ""

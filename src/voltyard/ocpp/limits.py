@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from voltyard.chargers.commands import LimitPurpose, SetLimit
+from voltyard.chargers.commands import LimitPurpose, PowerMode, SetLimit
 from voltyard.errors import Invalid
 
 # A schedule begins in the past, so that a charger whose clock is late obeys at once: one that
@@ -48,6 +48,8 @@ def check(command: SetLimit) -> None:
 
 
 def _check_value(command: SetLimit) -> None:
+    if command.mode is not PowerMode.LIMIT or command.dynamic is not None:
+        raise Invalid("only OCPP 2.1 knows setpoints and limits that are updated")
     if (command.limit_w is None) == (command.limit_a is None):
         raise Invalid("a limit is either in W or in A")
     limit = command.limit_w if command.limit_w is not None else command.limit_a

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from voltyard.chargers.commands import StationLink
+from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
     Admitted,
@@ -106,6 +106,9 @@ class Chargers(Protocol):
         self, station: StationRef, evse_number: int, periods: Sequence[PlannedPower]
     ) -> str:
         """Why what a vehicle means to take does not fit its limit; empty if it does."""
+
+    async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
+        """The value of a limit that is updated, for a charger that asks; None if none is ours."""
 
     async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None: ...
 

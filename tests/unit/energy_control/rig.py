@@ -14,14 +14,25 @@ from voltyard.chargers.commands import (
     CommandResult,
     CommandStatus,
     LimitPurpose,
+    PowerMode,
     ReadCompositeSchedule,
+    ReadConfiguration,
     RemoteStop,
     SchedulePeriod,
     SetAvailability,
     SetLimit,
     Trigger,
+    UpdateLimit,
 )
-from voltyard.chargers.model import CurrentType, Evse, Quirks, Station, StationRef, StationState
+from voltyard.chargers.model import (
+    ConfigRow,
+    CurrentType,
+    Evse,
+    Quirks,
+    Station,
+    StationRef,
+    StationState,
+)
 from voltyard.clock import Clock
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
@@ -82,6 +93,12 @@ class Charger:
     wants_w: float = 1e9
     operative: bool = True
     link: "Link | None" = None
+    knows: dict[str, str] = field(default_factory=dict)
+    """Its device model; a charger of 2.1 has one."""
+    dynamic: tuple[int, int, PowerMode] | None = None
+    """The profile that may be updated: its id, how long an update lasts, its mode."""
+    refuses_updates: bool = False
+    setpoint_w: float = 0.0
     asked_to_boot: asyncio.Event = field(default_factory=asyncio.Event)
     received: list[Command] = field(default_factory=list)
 
@@ -103,12 +120,17 @@ class Charger:
         match command:
             case SetLimit():
                 return self._set(command)
+            case UpdateLimit():
+                return self._update(command)
+            case ReadConfiguration():
+                rows = [_row(key, self.knows[key]) for key in command.keys if key in self.knows]
+                return CommandResult(CommandStatus.ACCEPTED, "Accepted", {"rows": tuple(rows)})
             case ReadCompositeSchedule():
                 limit_w = self.evse.max_power_w if self.default_w is None else self.default_w
                 detail = {"unit": "W", "periods": (SchedulePeriod(0, limit_w),)}
                 return CommandResult(CommandStatus.ACCEPTED, "Accepted", detail)
             case RemoteStop():
-                self.transaction = None
+                self.transaction = self.dynamic = None
             case SetAvailability():
                 self.operative = command.operative
             case Trigger(message="boot"):
@@ -128,10 +150,32 @@ class Charger:
         else:
             if command.transaction_ref != self.transaction or self.transaction is None:
                 return CommandResult(CommandStatus.REJECTED, "Rejected")
-            assert command.start_at is not None
             assert command.valid_s is not None
-            until = command.start_at + timedelta(seconds=command.valid_s)
-            self.live = (self.transaction, limit_w, until)
+            since = command.start_at
+            self.dynamic = None
+            if command.dynamic is not None:
+                self.dynamic = (command.profile_id, command.valid_s, command.mode)
+                since = self.clock.now()
+            assert since is not None
+            self._hold(limit_w, since + timedelta(seconds=command.valid_s), command.mode)
+        self.truth.check()
+        return CommandResult(CommandStatus.ACCEPTED, "Accepted")
+
+    def _hold(self, limit_w: float, until: datetime, mode: PowerMode) -> None:
+        assert self.transaction is not None
+        self.setpoint_w = 0.0 if mode is PowerMode.LIMIT else limit_w
+        self.live = (self.transaction, limit_w if mode is PowerMode.LIMIT else 0.0, until)
+
+    def _update(self, command: UpdateLimit) -> CommandResult:
+        """It lasts from when it is taken."""
+        known = self.dynamic is not None and self.dynamic[0] == command.profile_id
+        if not known or self.live is None or self.refuses_updates:
+            return CommandResult(CommandStatus.REJECTED, "Rejected")
+        assert command.limit_w is not None
+        assert self.dynamic is not None
+        _, valid_s, mode = self.dynamic
+        assert mode is command.mode
+        self._hold(command.limit_w, self.clock.now() + timedelta(seconds=valid_s), mode)
         self.truth.check()
         return CommandResult(CommandStatus.ACCEPTED, "Accepted")
 
@@ -139,9 +183,8 @@ class Charger:
 class Link:
     """One connection. Frames are obeyed in order; none is obeyed once the connection is gone."""
 
-    version = "2.0.1"
-
     def __init__(self, charger: Charger, station: Station) -> None:
+        self.version = "2.1" if charger.knows else "2.0.1"
         self.charger = charger
         self.station: StationRef = station.ref
         self.open = True
@@ -195,6 +238,15 @@ class Link:
 
     async def close(self, reason: str) -> None:
         self.drop()
+
+
+def _row(key: str, value: str) -> ConfigRow:
+    component, _, name = key.partition(".")
+    name, _, instance = name.rstrip("]").partition("[")
+    component, _, number = component.partition("@")
+    return ConfigRow(
+        name, value, component=component, instance=instance, evse_number=int(number or 0) or None
+    )
 
 
 def _fail(answer: "asyncio.Future[CommandResult]", error: Exception) -> None:
@@ -368,7 +420,7 @@ class Rig:
         """It restarts and asks until it is accepted: the verdict, and how many seconds it took."""
         assert self.controller is not None
         if forgets:
-            charger.default_w = charger.live = None
+            charger.default_w = charger.live = charger.dynamic = None
         began = self.clock.now()
         self.connect(charger)
         while True:
@@ -410,7 +462,7 @@ class Rig:
 
     def unplug(self, charger: Charger) -> None:
         charger.transaction = None
-        charger.live = None
+        charger.live = charger.dynamic = None
         self.truth.check()
         if charger.link is not None:
             self.sessions.pop(charger.evse.id, None)

@@ -1,22 +1,11 @@
 """OCPP 2.1 messages that are answered and logged, so that nothing locks a charger out."""
 
 from voltyard.ocpp.routing import Exchange
-from voltyard.ocpp.v21.dynamic_charging import (
-    PullDynamicScheduleUpdate,
-    PullDynamicScheduleUpdateResponse,
-)
 from voltyard.ocpp.v21.payment import VatNumberValidation, VatNumberValidationResponse
 from voltyard.ocpp.v21.periodic_stream import (
     OpenPeriodicEventStream,
     OpenPeriodicEventStreamResponse,
 )
-
-
-async def dynamic_schedule(
-    exchange: Exchange, request: PullDynamicScheduleUpdate
-) -> PullDynamicScheduleUpdateResponse:
-    """K28: no profile of ours is dynamic, so none has an update."""
-    return PullDynamicScheduleUpdateResponse(status="Rejected")
 
 
 async def vat_number(

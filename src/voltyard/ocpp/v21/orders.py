@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from voltyard.chargers.commands import (
+    AllowTransfer,
     Ask,
     Command,
     CommandResult,
@@ -20,13 +21,15 @@ from voltyard.chargers.commands import (
     GiveCertificate,
     ReadCompositeSchedule,
     SchedulePeriod,
+    SetLimit,
     SetNetworkProfile,
+    UpdateLimit,
 )
 from voltyard.errors import Invalid
 from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
-from voltyard.ocpp.v21 import provisioning
+from voltyard.ocpp.v21 import limit_orders, provisioning
 from voltyard.ocpp.v21.messages import MESSAGES
 from voltyard.ocpp.v21.smart_charging import GetCompositeSchedule, GetCompositeScheduleResponse
 from voltyard.ocpp.v201 import orders as orders_201
@@ -77,6 +80,24 @@ def _network(command: SetNetworkProfile, now: datetime) -> Expressed:
     connection = msgspec.structs.replace(request.connection_data, ocpp_version=None)
     request = msgspec.structs.replace(request, connection_data=connection)
     return (replace(given, request=request),), combine
+
+
+@_express.register
+def _limit_of_ours(command: SetLimit, now: datetime) -> Expressed:
+    if limit_orders.special(command):
+        return limit_orders.set_limit(command, now)
+    calls, combine = orders_201.express(command, now)
+    return [_as_21(call) for call in calls], combine
+
+
+@_express.register
+def _update(command: UpdateLimit, now: datetime) -> Expressed:
+    return limit_orders.update_limit(command, now)
+
+
+@_express.register
+def _allow(command: AllowTransfer, now: datetime) -> Expressed:
+    return limit_orders.allow_transfer(command, now)
 
 
 @_express.register
