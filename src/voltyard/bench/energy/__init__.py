@@ -1,0 +1,1 @@
+"""``voltyard bench energy``: scheduling beside named strategies, peers and the physical bound."""
