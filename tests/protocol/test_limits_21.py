@@ -14,11 +14,14 @@ from voltyard.chargers.commands import (
     Command,
     Dynamic,
     LimitPurpose,
-    PowerMode,
+    ReadAbilities,
+    ReportDischarge,
     SetLimit,
     UpdateLimit,
 )
+from voltyard.chargers.model import Abilities, PowerMode
 from voltyard.errors import Invalid
+from voltyard.ocpp.routing import Outgoing
 
 LIMIT = SetLimit(LimitPurpose.TX, 1, 12, 1, limit_w=11_000.0, valid_s=900, transaction_ref="t1")
 
@@ -95,6 +98,61 @@ def test_what_a_vehicle_may_do_is_told_anew() -> None:
     assert payload == {"transactionId": "t1", "allowedEnergyTransfer": ["DC", "DC_BPT"]}
 
 
+def test_what_an_outlet_can_do_is_read_from_its_device_model() -> None:
+    """K28, Q01.FR.30, FR.32: of the outlet, else of the station; off is off."""
+    known = {
+        ("SmartChargingCtrlr", "SupportsFeature", "DynamicProfiles"): "true",
+        ("V2XChargingCtrlr@1", "Enabled", ""): "True",
+        ("V2XChargingCtrlr", "SupportedOperationModes", ""): "ChargingOnly, CentralSetpoint,Idle",
+        ("V2XChargingCtrlr@1", "SupportedEnergyTransferModes", ""): "DC,DC_BPT",
+    }
+    modes = frozenset({PowerMode.SETPOINT, PowerMode.IDLE})
+    found = abilities(known)
+    assert found == Abilities(True, False, modes, ("DC", "DC_BPT"))
+    assert found.discharges
+    known["V2XChargingCtrlr@1", "Enabled", ""] = "false"
+    assert abilities(known) == Abilities(dynamic=True)
+    assert abilities({}) == Abilities()
+
+
+def abilities(known: dict[tuple[str, str, str], str]) -> Abilities:
+    """As a charger with these variables answers."""
+    calls, combine = DIALECTS["2.1"].express(ReadAbilities(1), NOW)
+    [call] = calls
+    asked = msgspec.json.decode(msgspec.json.encode(call.request))["getVariableData"]
+    assert len(asked) == 8
+    rows = []
+    for item in asked:
+        component = item["component"]
+        at = f"@{component['evse']['id']}" if "evse" in component else ""
+        name = (f"{component['name']}{at}", item["variable"]["name"])
+        value = known.get((*name, item["variable"].get("instance", "")))
+        place = {key: item[key] for key in ("component", "variable")}
+        if value is None:
+            rows.append({"attributeStatus": "UnknownVariable", **place})
+        else:
+            rows.append({"attributeStatus": "Accepted", "attributeValue": value, **place})
+    response = read(call, {"getVariableResult": rows})
+    found = combine([call.answer(response)]).detail["abilities"]
+    assert isinstance(found, Abilities)
+    return found
+
+
+def test_what_flows_back_is_told_with_the_other_readings() -> None:
+    """Q01.FR.35."""
+    action, payload = written(ReportDischarge(2, PowerMode.SETPOINT))
+    assert action == "SetVariables"
+    [item] = payload["setVariableData"]
+    assert item["variable"] == {"name": "TxUpdatedMeasurands", "instance": "CentralSetpoint"}
+    assert item["component"] == {"name": "V2XChargingCtrlr", "evse": {"id": 2}}
+    assert "Energy.Active.Export.Register" in item["attributeValue"]
+
+
+def read(call: Outgoing, payload: dict[str, Any]) -> Any:
+    raw = msgspec.Raw(msgspec.json.encode(payload))
+    return call.reader.read(raw, DIALECTS["2.1"].words, lambda name, detail="": None)
+
+
 @pytest.mark.parametrize("version", ["1.6", "2.0.1"])
 @pytest.mark.parametrize(
     "command",
@@ -103,6 +161,8 @@ def test_what_a_vehicle_may_do_is_told_anew() -> None:
         replace(LIMIT, mode=PowerMode.SETPOINT),
         UpdateLimit(12, limit_w=1.0),
         AllowTransfer("t1", ("DC",)),
+        ReadAbilities(1),
+        ReportDischarge(1, PowerMode.SETPOINT),
     ],
 )
 def test_older_versions_cannot_say_it(version: str, command: Command) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from voltyard.chargers.model import StationRef
+from voltyard.chargers.model import PowerMode, StationRef
 from voltyard.sessions.model import Authorisation, IdToken
 
 
@@ -32,19 +32,6 @@ class RemoteStart:
 @dataclass(frozen=True, slots=True)
 class RemoteStop:
     transaction_ref: str
-
-
-class PowerMode(StrEnum):
-    """Who decides the power under a limit (OCPP 2.1 Q, operation modes)."""
-
-    LIMIT = "limit"
-    """The vehicle, up to the limit; it only charges."""
-    SETPOINT = "setpoint"
-    """We do: it follows the value, below 0 it discharges (Q03, Q04)."""
-    FREQUENCY = "frequency"
-    """The same, for the grid's frequency, updated by whoever measures that (Q07)."""
-    IDLE = "idle"
-    """Nothing flows either way (Q10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +85,22 @@ class AllowTransfer:
 
     transaction_ref: str
     modes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAbilities:
+    """What an outlet can do beyond limits that are replaced: ``detail`` of the result holds
+    ``abilities`` (``chargers.model.Abilities``). Only 2.1 can be asked."""
+
+    evse_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDischarge:
+    """Have what flows back told with the other readings, in a mode that lets it (2.1 Q01.FR.35)."""
+
+    evse_number: int
+    mode: PowerMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +414,8 @@ Command = (
     | SetLimit
     | UpdateLimit
     | AllowTransfer
+    | ReadAbilities
+    | ReportDischarge
     | ClearLimits
     | ReadCompositeSchedule
     | Trigger

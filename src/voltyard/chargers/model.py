@@ -70,6 +70,35 @@ class Quirks:
     pull_s: int | None = None
 
 
+class PowerMode(StrEnum):
+    """Who decides the power under a limit (OCPP 2.1 Q, operation modes)."""
+
+    LIMIT = "limit"
+    """The vehicle, up to the limit; it only charges."""
+    SETPOINT = "setpoint"
+    """We do: it follows the value, below 0 it discharges (Q03, Q04)."""
+    FREQUENCY = "frequency"
+    """The same, for the grid's frequency, updated by whoever measures that (Q07)."""
+    IDLE = "idle"
+    """Nothing flows either way (Q10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an outlet can do (OCPP 2.1). ``dynamic``: limits are updated in place (K28); ``away``:
+    it knows how long a limit lasts without a connection. ``modes``: of its V2X, empty where that
+    is off or missing; ``transfers``: ways of energy transfer, in the standard's words."""
+
+    dynamic: bool = False
+    away: bool = False
+    modes: frozenset[PowerMode] = frozenset()
+    transfers: tuple[str, ...] = ()
+
+    @property
+    def discharges(self) -> bool:
+        return PowerMode.SETPOINT in self.modes
+
+
 @dataclass(frozen=True, slots=True)
 class StationRef:
     """Enough to act for a station: who it is and whose."""

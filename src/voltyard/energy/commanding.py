@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard.chargers.commands import (
     Command,
+    ReadAbilities,
     ReadCompositeSchedule,
-    ReadConfiguration,
     StationLink,
     UpdateLimit,
 )
+from voltyard.chargers.model import Abilities
 from voltyard.clock import Clock
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT, Change, Held
@@ -34,7 +35,7 @@ from voltyard.energy.profiles import (
 )
 from voltyard.energy.sender import Answer, Sender
 from voltyard.energy.staging import Claim, adds_w, split
-from voltyard.energy.steering import Abilities, Way, abilities, questions
+from voltyard.energy.steering import Way
 from voltyard.errors import VoltyardError
 from voltyard.sites.model import ElectricalTree
 
@@ -227,24 +228,24 @@ class Commander:
     # what it can do, does it hold the fail-safe, does it obey
 
     def learn(self, board: Board) -> None:
-        """Ask chargers of 2.1 once a connection what they can do, when their fail-safe holds."""
+        """Ask once a connection what a charger can do, when its fail-safe holds."""
         for outlet in board:
             link = board.link(outlet)
-            if link is None or outlet.reinstall or link.version != "2.1":
+            if link is None or outlet.reinstall:
                 continue
             if self._asked.get(outlet.evse.id) is link:
                 continue
             self._asked[outlet.evse.id] = link
-            command = ReadConfiguration(questions(outlet.evse.number))
+            command = ReadAbilities(outlet.evse.number)
             self._sender.send(link, command, partial(self._learned, outlet, link))
 
     def _learned(self, outlet: Outlet, link: StationLink, answer: Answer) -> None:
         """One that cannot tell is one that cannot do it."""
         if self._asked.get(outlet.evse.id) is not link or answer.result is None:
             return
-        rows = {row.key: row for row in answer.result.detail.get("rows", ())}
-        outlet.abilities = abilities(rows, outlet.evse.number)
-        if outlet.abilities != Abilities():
+        told = answer.result.detail.get("abilities", Abilities())
+        if told != outlet.abilities:
+            outlet.abilities = told
             self._news(False)
 
     def verify(self, board: Board, now: datetime) -> None:

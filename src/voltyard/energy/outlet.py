@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from voltyard.chargers.commands import Command, PowerMode, RemoteStop, SetAvailability
-from voltyard.chargers.model import Evse, EvseStatus, Station
+from voltyard.chargers.commands import Command, RemoteStop, SetAvailability
+from voltyard.chargers.model import Abilities, Evse, EvseStatus, PowerMode, Station
 from voltyard.energy.confirm import WATT, Change, FallbackState, Held, sure_end
 from voltyard.energy.ports import LiveSession
 from voltyard.energy.profiles import (
@@ -15,7 +15,7 @@ from voltyard.energy.profiles import (
     live_profile_id,
     settable_w,
 )
-from voltyard.energy.steering import CHARGING, UPDATE_REFUSALS, Abilities, Installed, Steer, Way
+from voltyard.energy.steering import CHARGING, UPDATE_REFUSALS, Installed, Steer, Way
 from voltyard.energy.watch import Obedience, Step
 
 RETRY_FIRST_S = 10.0

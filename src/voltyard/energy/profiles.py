@@ -8,13 +8,12 @@ from voltyard.chargers.commands import (
     CommandResult,
     Dynamic,
     LimitPurpose,
-    PowerMode,
     SchedulePeriod,
     SetLimit,
     UpdateLimit,
 )
-from voltyard.chargers.model import CurrentType, Evse, LimitHolder, Quirks
-from voltyard.energy.steering import Abilities, Steer
+from voltyard.chargers.model import Abilities, CurrentType, Evse, LimitHolder, PowerMode, Quirks
+from voltyard.energy.steering import Steer
 from voltyard.units import amps_to_watts, floor_amps, watts_to_amps
 
 BACKDATE_S = 300

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from voltyard.chargers.commands import LimitPurpose, PowerMode, SetLimit
+from voltyard.chargers.commands import LimitPurpose, SetLimit
+from voltyard.chargers.model import PowerMode
 from voltyard.errors import Invalid
 
 # A schedule begins in the past, so that a charger whose clock is late obeys at once: one that

@@ -15,8 +15,8 @@ from voltyard.chargers.commands import (
     CommandStatus,
     LimitPurpose,
     PowerMode,
+    ReadAbilities,
     ReadCompositeSchedule,
-    ReadConfiguration,
     RemoteStop,
     SchedulePeriod,
     SetAvailability,
@@ -25,7 +25,7 @@ from voltyard.chargers.commands import (
     UpdateLimit,
 )
 from voltyard.chargers.model import (
-    ConfigRow,
+    Abilities,
     CurrentType,
     Evse,
     Quirks,
@@ -93,8 +93,7 @@ class Charger:
     wants_w: float = 1e9
     operative: bool = True
     link: "Link | None" = None
-    knows: dict[str, str] = field(default_factory=dict)
-    """Its device model; a charger of 2.1 has one."""
+    abilities: Abilities = field(default_factory=Abilities)
     dynamic: tuple[int, int, PowerMode] | None = None
     """The profile that may be updated: its id, how long an update lasts, its mode."""
     refuses_updates: bool = False
@@ -122,9 +121,8 @@ class Charger:
                 return self._set(command)
             case UpdateLimit():
                 return self._update(command)
-            case ReadConfiguration():
-                rows = [_row(key, self.knows[key]) for key in command.keys if key in self.knows]
-                return CommandResult(CommandStatus.ACCEPTED, "Accepted", {"rows": tuple(rows)})
+            case ReadAbilities():
+                return CommandResult(CommandStatus.ACCEPTED, "", {"abilities": self.abilities})
             case ReadCompositeSchedule():
                 limit_w = self.evse.max_power_w if self.default_w is None else self.default_w
                 detail = {"unit": "W", "periods": (SchedulePeriod(0, limit_w),)}
@@ -184,7 +182,7 @@ class Link:
     """One connection. Frames are obeyed in order; none is obeyed once the connection is gone."""
 
     def __init__(self, charger: Charger, station: Station) -> None:
-        self.version = "2.1" if charger.knows else "2.0.1"
+        self.version = "2.1" if charger.abilities.dynamic else "2.0.1"
         self.charger = charger
         self.station: StationRef = station.ref
         self.open = True
@@ -238,15 +236,6 @@ class Link:
 
     async def close(self, reason: str) -> None:
         self.drop()
-
-
-def _row(key: str, value: str) -> ConfigRow:
-    component, _, name = key.partition(".")
-    name, _, instance = name.rstrip("]").partition("[")
-    component, _, number = component.partition("@")
-    return ConfigRow(
-        name, value, component=component, instance=instance, evse_number=int(number or 0) or None
-    )
 
 
 def _fail(answer: "asyncio.Future[CommandResult]", error: Exception) -> None:

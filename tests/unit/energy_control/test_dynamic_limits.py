@@ -8,25 +8,22 @@ import pytest
 
 from tests.unit.energy_control.rig import START, Charger, Mood, Rig
 from voltyard.chargers.commands import LimitPurpose, SetLimit, UpdateLimit
-from voltyard.chargers.model import Quirks
+from voltyard.chargers.model import Abilities, Quirks
 from voltyard.clock import ScaledClock
 from voltyard.energy.outlet import Outlet
 from voltyard.simulator.loop import run_virtual
 from voltyard.sites.model import NodeLimit
 
-ABLE = {
-    "SmartChargingCtrlr.SupportsFeature[DynamicProfiles]": "true",
-    "SmartChargingCtrlr.SupportsFeature[MaxOfflineDuration]": "True",
-}
+ABLE = Abilities(dynamic=True, away=True)
 
 
 def virtual(story: Callable[[ScaledClock], Awaitable[None]]) -> None:
     run_virtual(story, START)
 
 
-async def ready(rig: Rig, plugged: int, *, knows: dict[str, str] | None = None) -> None:
+async def ready(rig: Rig, plugged: int, *, can: Abilities = ABLE) -> None:
     for charger in rig.chargers:
-        charger.knows = dict(ABLE if knows is None else knows)
+        charger.abilities = can
     await rig.start()
     rig.connect_all()
     await rig.wait(60)
@@ -72,9 +69,8 @@ def test_one_profile_then_updates_alone() -> None:
 
 def test_who_cannot_gets_profiles_as_ever() -> None:
     async def story(clock: ScaledClock) -> None:
-        off = dict.fromkeys(ABLE, "false")
         rig = Rig(clock, chargers=2)
-        await ready(rig, 2, knows=off)
+        await ready(rig, 2, can=Abilities())
         unwanted = Rig(clock, chargers=1, quirks=Quirks(dynamic=False))
         await ready(unwanted, 1)
         await rig.wait(700)

@@ -7,10 +7,10 @@ from voltyard.chargers.commands import (
     CommandResult,
     CommandStatus,
     LimitPurpose,
-    PowerMode,
     SetLimit,
     UpdateLimit,
 )
+from voltyard.chargers.model import PowerMode
 from voltyard.errors import Invalid
 from voltyard.ocpp import limits
 from voltyard.ocpp.registry import outgoing

@@ -19,7 +19,9 @@ from voltyard.chargers.commands import (
     CommandResult,
     CommandStatus,
     GiveCertificate,
+    ReadAbilities,
     ReadCompositeSchedule,
+    ReportDischarge,
     SchedulePeriod,
     SetLimit,
     SetNetworkProfile,
@@ -29,7 +31,7 @@ from voltyard.errors import Invalid
 from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
-from voltyard.ocpp.v21 import limit_orders, provisioning
+from voltyard.ocpp.v21 import ability_orders, limit_orders, provisioning
 from voltyard.ocpp.v21.messages import MESSAGES
 from voltyard.ocpp.v21.smart_charging import GetCompositeSchedule, GetCompositeScheduleResponse
 from voltyard.ocpp.v201 import orders as orders_201
@@ -98,6 +100,16 @@ def _update(command: UpdateLimit, now: datetime) -> Expressed:
 @_express.register
 def _allow(command: AllowTransfer, now: datetime) -> Expressed:
     return limit_orders.allow_transfer(command, now)
+
+
+@_express.register
+def _abilities(command: ReadAbilities, now: datetime) -> Expressed:
+    return ability_orders.answered(command, express(ability_orders.questions(command), now))
+
+
+@_express.register
+def _report_discharge(command: ReportDischarge, now: datetime) -> Expressed:
+    return express(ability_orders.report_discharge(command), now)
 
 
 @_express.register

@@ -2,7 +2,7 @@
 
 import math
 
-from voltyard.chargers.commands import PowerMode
+from voltyard.chargers.model import PowerMode
 from voltyard.errors import Invalid
 
 
