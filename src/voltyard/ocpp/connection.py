@@ -10,8 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Coroutine
 from datetime import datetime
-from itertools import count
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 
@@ -20,27 +19,18 @@ from voltyard.chargers.model import Station, StationRef, StationState
 from voltyard.clock import Clock
 from voltyard.errors import (
     ChargerOffline,
-    ChargerRefused,
-    ChargerTimeout,
     Forbidden,
     Invalid,
     Unauthenticated,
     VoltyardError,
 )
 from voltyard.ocpp import framing
-from voltyard.ocpp.framing import (
-    Call,
-    CallError,
-    CallRejected,
-    CallResult,
-    ResultError,
-    Unreadable,
-)
+from voltyard.ocpp.asking import Asker
+from voltyard.ocpp.framing import Call, CallRejected, Unreadable
 from voltyard.ocpp.journal import Journal
-from voltyard.ocpp.outbox import Outbox, Pending
 from voltyard.ocpp.ports import Chargers, Sessions
 from voltyard.ocpp.resumed import Resumed
-from voltyard.ocpp.routing import Dialect, Entry, Exchange, Outgoing
+from voltyard.ocpp.routing import Dialect, Entry, Exchange
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +93,6 @@ class Connection:
         self._journal = Journal(chargers, station.ref, clock)
         self._accepted = station.state is StationState.APPROVED
         self._held = False
-        self._triggered: set[str] = set()
         self._inbox: deque[tuple[Call, datetime, float]] = deque()
         self._inbox_bytes = 0
         self._asides = 0
@@ -111,9 +100,16 @@ class Connection:
         self._announced = False
         self._goodbye: str | None = None
         self._predecessor: asyncio.Task[None] | None = None
-        self._ids = count(1)
-        self._id_prefix = f"{int(clock.now().timestamp() * 1000):x}-"
-        self._outbox = Outbox(clock, transport.send, self._start_outbox, self._journal.called)
+        self._asker = Asker(
+            station.ref,
+            dialect,
+            chargers,
+            clock,
+            self._journal,
+            send=transport.send,
+            start=self._start_outbox,
+            aside=self._reply_aside,
+        )
         self.last_heard_s = clock.monotonic_s()
 
     @property
@@ -147,55 +143,8 @@ class Connection:
         self._start_worker()
 
     async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
-        """See ``StationLink.send``. A command that takes several calls stops at the first error."""
-        calls, combine = self._dialect.express(command, self._clock.now())
-        results = [await self._call(outgoing, timeout_s) for outgoing in calls]
-        return combine(results)
-
-    async def _call(self, outgoing: Outgoing, timeout_s: float) -> CommandResult:
-        message_id = f"{self._id_prefix}{next(self._ids)}"
-        payload = _encode(outgoing.request)
-        pending = Pending(
-            message_id,
-            outgoing.action,
-            framing.call(message_id, outgoing.action, payload),
-            timeout_s,
-            outgoing.replaces,
-            outgoing.secret,
-        )
-        if outgoing.triggers is not None:
-            self._triggered.add(outgoing.triggers)
-        try:
-            answer = await self._outbox.call(pending)
-        except ChargerTimeout as error:
-            self._flag("no_answer", f"{outgoing.action}: {error.detail}")
-            raise
-        try:
-            response = outgoing.reader.read(answer, self._dialect.words, self._flag)
-        except CallRejected as error:
-            self._flag("answer_unreadable", f"{outgoing.action}: {error.description}")
-            self._refuse_answer(pending, error)
-            raise ChargerRefused(
-                "the charger's answer makes no sense", detail=error.description
-            ) from None
-        result = outgoing.answer(response)
-        return CommandResult(result.status, result.word, result.detail, pending.latency_ms)
-
-    def _refuse_answer(self, pending: Pending, error: CallRejected) -> None:
-        """OCPP-J 2.1: whoever answered is told that nothing can be made of it."""
-        if not self._dialect.words.sends:
-            return
-        reply = framing.result_error(pending.message_id, error.word, error.description)
-        self._journal.note(
-            self._clock.now(),
-            "out",
-            "error",
-            pending.message_id,
-            pending.action,
-            error.description.encode(),
-            error_code=error.word,
-        )
-        self._reply_aside(reply)
+        """See ``StationLink.send``."""
+        return await self._asker.send(command, timeout_s=timeout_s)
 
     async def close(self, reason: str) -> None:
         """Close now; pending calls fail, a call being handled is finished but not answered."""
@@ -226,7 +175,7 @@ class Connection:
         self._goodbye = reason
         self._inbox.clear()
         self._inbox_bytes = 0
-        self._outbox.close(reason)
+        self._asker.outbox.close(reason)
 
     async def _announce_loss(self, reason: str) -> None:
         try:
@@ -245,42 +194,34 @@ class Connection:
             log.exception("%s: a frame could not be taken", self._station.identity)
 
     def _dispatch(self, data: bytes) -> None:
+        call = framing.usual(data)
+        if call is not None and (entry := self._dialect.routes.get(call.action)) is not None:
+            call.request = entry.reader.sound(call.payload)
+            if call.request is not None:
+                self._accept_call(call, len(data))
+                return
         frame = framing.parse(data, self._dialect.words)
         if isinstance(frame, Call):
             self._accept_call(frame, len(data))
-        elif isinstance(frame, CallResult):
-            self._accept_result(frame)
-        elif isinstance(frame, CallError):
-            self._accept_error(frame)
-        elif isinstance(frame, ResultError):
-            self._accept_result_error(frame)
-        else:
+        elif isinstance(frame, Unreadable):
             self._accept_unreadable(frame, data)
+        else:
+            self._asker.heard(frame)
 
     def _accept_call(self, call: Call, size: int) -> None:
         at = self._clock.now()
-        self._journal.note(
-            at,
-            "in",
-            "call" if call.answered else "send",
-            call.message_id,
-            call.action,
-            call.payload,
-            flags=call.flags,
-        )
+        self._journal.heard(call, at)
         for name in call.flags:
             self._flag(name, call.action)
         if self._strict and (fault := framing.fault(call)) is not None:
-            reply = self._error_reply(
-                call, at, self.last_heard_s, self._dialect.words.envelope, fault
-            )
+            reply = self._error_reply(call, self.last_heard_s, self._dialect.words.envelope, fault)
             if call.answered:
                 self._reply_aside(reply)
             return
         if len(self._inbox) >= INBOX_MAX or self._inbox_bytes + size > INBOX_MAX_BYTES:
             self._flag("inbox_full", call.action)
             reply = self._error_reply(
-                call, at, self.last_heard_s, self._dialect.words.generic, "too many calls waiting"
+                call, self.last_heard_s, self._dialect.words.generic, "too many calls waiting"
             )
             if call.answered:
                 self._reply_aside(reply)
@@ -327,8 +268,25 @@ class Connection:
 
     async def _turn(self, call: Call, at: datetime, heard_s: float) -> None:
         """One call, from its payload to its answer."""
-        reply = await self._answer(call, at, heard_s)
-        if call.answered:
+        exchange = Exchange(self._chargers, self._sessions, self._station, call.message_id, at)
+        try:
+            entry = self._admitted(call.action)
+            request = call.request
+            if request is None:
+                request = entry.reader.read(call.payload, self._dialect.words, exchange.flag)
+            response = await entry.handler(exchange, request)
+            if call.action == _BOOT:
+                self._booted(exchange, response)
+            payload = b"{}" if response is None else _encode(response)
+        except (CallRejected, VoltyardError) as error:
+            reply = self._refused(call, heard_s, error, exchange)
+        except Exception as error:
+            log.exception("%s: %s failed", self._station.identity, call.action)
+            reply = self._refused(call, heard_s, error, exchange)
+        else:
+            self._journal.answered(call, "result", payload, heard_s, None, exchange.flags)
+            reply = framing.result(call.id_json, payload)
+        if call.answered and not (self._goodbye is None and self._transport.push(reply)):
             await self._reply(reply)
 
     async def _after_predecessor(self) -> None:
@@ -344,56 +302,48 @@ class Connection:
         except TimeoutError:
             log.warning("%s: a message takes long to handle", self._station.identity)
 
-    async def _answer(self, call: Call, at: datetime, heard_s: float) -> bytes:
-        words = self._dialect.words
-        exchange = Exchange(self._chargers, self._sessions, self._station, call.message_id, at)
-        try:
-            response = await self._handle(call, exchange)
-            payload = _encode(response if response is not None else {})
-        except CallRejected as error:
-            word, description = error.word, error.description
-        except (Unauthenticated, Forbidden) as error:
-            word, description = words.security, error.message
-        except Invalid as error:
-            word, description = words.property, error.message
-        except VoltyardError as error:
-            log.warning("%s: %s: %r", self._station.identity, call.action, error)
-            word, description = words.internal, "the message could not be handled"
-        except Exception:
-            log.exception("%s: %s failed", self._station.identity, call.action)
-            word, description = words.internal, "the message could not be handled"
-        else:
-            self._journal.answered(call, "result", payload, heard_s, None, tuple(exchange.flags))
-            return framing.result(call.id_json, payload)
-        return self._error_reply(call, at, heard_s, word, description, tuple(exchange.flags))
+    def _refused(self, call: Call, heard_s: float, error: Exception, exchange: Exchange) -> bytes:
+        word, description = self._complaint(call, error)
+        return self._error_reply(call, heard_s, word, description, tuple(exchange.flags))
 
-    async def _handle(self, call: Call, exchange: Exchange) -> Any:
-        entry = self._entry(call.action)
-        self._check_held(call.action)
-        if not self._accepted and call.action not in _BEFORE_ACCEPTED | self._triggered:
+    def _complaint(self, call: Call, error: Exception) -> tuple[str, str]:
+        """Word and description of the CALLERROR."""
+        words = self._dialect.words
+        if isinstance(error, CallRejected):
+            return error.word, error.description
+        if isinstance(error, (Unauthenticated, Forbidden)):
+            return words.security, error.message
+        if isinstance(error, Invalid):
+            return words.property, error.message
+        if isinstance(error, VoltyardError):
+            log.warning("%s: %s: %r", self._station.identity, call.action, error)
+        return words.internal, "the message could not be handled"
+
+    def _admitted(self, action: str) -> Entry:
+        """Who handles it; raises CallRejected if nobody does, or not yet."""
+        entry = self._dialect.routes.get(action) or self._unrouted(action)
+        if self._held:
+            self._check_held(action)
+        if not self._accepted and action not in _BEFORE_ACCEPTED | self._asker.triggered:
             raise CallRejected(self._dialect.words.security, "the station is not accepted yet")
-        request = entry.reader.read(call.payload, self._dialect.words, exchange.flag)
-        response = await entry.handler(exchange, request)
-        if call.action == _BOOT:
-            self._held = exchange.held
-            self._accepted = exchange.held or getattr(response, "status", "") == "Accepted"
-        return response
+        return entry
+
+    def _booted(self, exchange: Exchange, response: Any) -> None:
+        self._held = exchange.held
+        self._accepted = exchange.held or getattr(response, "status", "") == "Accepted"
 
     def _check_held(self, action: str) -> None:
         """A charger held back for its limit should be silent (1.6 §4.2, 2.0.1 B02).
 
         What it tells nevertheless has happened, and is kept; only nobody new is let charge.
         """
-        if not self._held or action in _BEFORE_ACCEPTED | self._triggered:
+        if action in _BEFORE_ACCEPTED | self._asker.triggered:
             return
         self._flag("spoke_while_pending", action)
         if action == "Authorize":
             raise CallRejected(self._dialect.words.security, "the station is not accepted yet")
 
-    def _entry(self, action: str) -> Entry:
-        entry = self._dialect.routes.get(action)
-        if entry is not None:
-            return entry
+    def _unrouted(self, action: str) -> NoReturn:
         words = self._dialect.words
         if action in self._dialect.known_actions:
             self._flag("action_unsupported", action)
@@ -404,7 +354,6 @@ class Connection:
     def _error_reply(
         self,
         call: Call,
-        at: datetime,
         heard_s: float,
         word: str,
         description: str,
@@ -431,49 +380,6 @@ class Connection:
     def _aside_done(self, task: asyncio.Task[None]) -> None:
         self._asides -= 1
 
-    def _accept_result(self, frame: CallResult) -> None:
-        pending = self._outbox.awaited(frame.message_id)
-        if pending is None:
-            self._foreign_answer(frame.message_id, bytes(frame.payload))
-            return
-        self._journal.outcome(pending, "result", bytes(frame.payload), None)
-        self._outbox.answer(pending, frame.payload)
-
-    def _accept_error(self, frame: CallError) -> None:
-        pending = self._outbox.awaited(frame.message_id)
-        if pending is None:
-            self._foreign_answer(frame.message_id, frame.word.encode())
-            return
-        self._journal.outcome(pending, "error", frame.description.encode(), frame.word)
-        self._outbox.refuse(pending, frame.word, frame.description)
-
-    def _accept_result_error(self, frame: ResultError) -> None:
-        """What we answered was stored and stands; the charger's trouble with it is noted."""
-        self._flag("answer_refused", f"{frame.word} {frame.description}")
-        self._journal.note(
-            self._clock.now(),
-            "in",
-            "error",
-            frame.message_id[:64],
-            "",
-            frame.description.encode(),
-            error_code=frame.word,
-            flags=("answer_refused",),
-        )
-
-    def _foreign_answer(self, message_id: str, payload: bytes) -> None:
-        """Late, or to nothing we asked: never answered."""
-        self._flag("answer_unexpected", message_id[:64])
-        self._journal.note(
-            self._clock.now(),
-            "in",
-            "late",
-            message_id[:64],
-            "",
-            payload,
-            flags=("answer_unexpected",),
-        )
-
     def _accept_unreadable(self, frame: Unreadable, data: bytes) -> None:
         self._flag("frame_unreadable", frame.reason)
         now = self._clock.now()
@@ -485,7 +391,7 @@ class Connection:
             self._reply_aside(frame.reply)
 
     def _start_outbox(self) -> None:
-        self._spawn(self._outbox.run())
+        self._spawn(self._asker.outbox.run())
 
     def _flag(self, name: str, detail: str) -> None:
         self._chargers.flag(self._station, name, detail[:200])

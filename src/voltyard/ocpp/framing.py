@@ -67,7 +67,10 @@ class CallRejected(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """``id_json`` is the message id as it was written, for the answer; a SEND gets none."""
+    """``id_json`` is the message id as it was written, for the answer; a SEND gets none.
+
+    ``request`` is what the payload was read as, where that is done already.
+    """
 
     message_id: str
     id_json: bytes
@@ -75,6 +78,7 @@ class Call:
     payload: msgspec.Raw
     flags: tuple[str, ...] = ()
     answered: bool = True
+    request: Any = None
 
 
 @dataclass(slots=True)
@@ -123,6 +127,24 @@ _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _ID_OF_CALL = re.compile(rb'\s*\[\s*2\s*,\s*("(?:[^"\\\x00-\x1f]){1,36}")')
 
 
+def usual(data: bytes) -> Call | None:
+    """A call as nearly every charger writes it; nobody has looked yet whether its payload is JSON.
+
+    Whoever cannot read the payload, or gets None, takes ``parse``.
+    """
+    found = _USUAL_CALL.match(data)
+    if (
+        found is None
+        or len(data) > MESSAGE_MAX_BYTES
+        or not data.endswith(b"]")
+        or b"\\u0000" in data
+    ):
+        return None
+    id_json, message_id, action = found.groups()
+    payload = msgspec.Raw(data[found.end() : -1])
+    return Call(message_id.decode(), id_json, action.decode(), payload)
+
+
 def parse(data: bytes, words: ErrorWords) -> Inbound:
     """Read one text frame. Never raises; a frame of no use comes back as ``Unreadable``.
 
@@ -134,14 +156,13 @@ def parse(data: bytes, words: ErrorWords) -> Inbound:
     stripped = b"\\u0000" in data
     if stripped:
         data = data.replace(b"\\u0000", b"")
-    elif (usual := _USUAL_CALL.match(data)) is not None and data.endswith(b"]"):
+    elif (call := usual(data)) is not None:
         try:
-            payload = _decode_raw(data[usual.end() : -1])
+            call.payload = _decode_raw(call.payload)
         except _UNREADABLE:
             pass
         else:
-            id_json, message_id, action = usual.groups()
-            return Call(message_id.decode(), id_json, action.decode(), payload)
+            return call
     try:
         parts = _decode_parts(data)
     except _UNREADABLE as error:

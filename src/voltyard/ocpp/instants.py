@@ -33,7 +33,7 @@ def _sane(
         return received_at, (*flags, "timestamp_absurd")
     if at > received_at + AHEAD_MAX:
         return received_at, (*flags, "timestamp_ahead")
-    return at.astimezone(UTC), flags
+    return at if at.tzinfo is UTC else at.astimezone(UTC), flags
 
 
 def _odd_form(text: str, received_at: datetime) -> tuple[datetime, tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """The message log of one connection: every frame, both ways, handed to the chargers room."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -12,15 +14,23 @@ from voltyard.ocpp.ports import Chargers
 
 PAYLOAD_MAX = 16_384
 HIDDEN = '"(hidden)"'
+_frame = partial(tuple.__new__, Frame)
+"""``Frame`` of all its fields at once: every message makes two."""
 
 
 class Journal:
-    __slots__ = ("_chargers", "_clock", "_station")
+    __slots__ = ("_clock", "_keep", "_org_id", "_station_id")
 
     def __init__(self, chargers: Chargers, station: StationRef, clock: Clock) -> None:
-        self._chargers = chargers
-        self._station = station
+        self._keep = chargers.frame
+        self._org_id = station.org_id
+        self._station_id = station.id
         self._clock = clock
+
+    def heard(self, call: Call, at: datetime) -> None:
+        """A call of the charger."""
+        kind = "call" if call.answered else "send"
+        self.note(at, "in", kind, call.message_id, call.action, call.payload, flags=call.flags)
 
     def note(
         self,
@@ -39,19 +49,21 @@ class Journal:
         text = payload if isinstance(payload, str) else str(payload, "utf-8", "replace")
         if len(text) > PAYLOAD_MAX:
             text = text[:PAYLOAD_MAX] + "…"
-        self._chargers.frame(
-            Frame(
-                at,
-                self._station.org_id,
-                self._station.id,
-                direction,
-                kind,
-                message_id,
-                action,
-                text,
-                error_code,
-                latency_ms,
-                flags,
+        self._keep(
+            _frame(
+                (
+                    at,
+                    self._org_id,
+                    self._station_id,
+                    direction,
+                    kind,
+                    message_id,
+                    action,
+                    text,
+                    error_code,
+                    latency_ms,
+                    flags,
+                )
             )
         )
 
@@ -62,7 +74,7 @@ class Journal:
         payload: bytes,
         heard_s: float,
         word: str | None,
-        flags: tuple[str, ...],
+        flags: Iterable[str],
     ) -> None:
         """What we answered to a call that was heard at ``heard_s`` of the clock."""
         latency_ms = (self._clock.monotonic_s() - heard_s) * 1000.0
@@ -75,7 +87,7 @@ class Journal:
             payload,
             error_code=word,
             latency_ms=latency_ms,
-            flags=flags,
+            flags=tuple(flags),
         )
 
     def called(self, pending: Pending) -> None:

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from voltyard.errors import Invalid
 from voltyard.ocpp.framing import CallRejected, ErrorWords
+from voltyard.ocpp.learned import Lean, lean
 from voltyard.ocpp.strict import strict
 from voltyard.ocpp.wire import LISTS, Items, OneOf, Wire
 
@@ -32,18 +33,40 @@ Flag = Callable[[str, str], None]
 class Reader:
     """Decodes payloads of one struct type."""
 
-    __slots__ = ("_decode", "kind")
+    __slots__ = ("_decode", "_lean", "kind")
 
     def __init__(self, kind: type[Wire]) -> None:
         self.kind = kind
         self._decode: Callable[[msgspec.Raw], Any] | None = None
+        self._lean: Lean | None = None
+
+    def sound(self, payload: msgspec.Raw) -> Any:
+        """The message if it is exactly what the standard allows, else None.
+
+        Samples of a known form are ``Numbers`` in it (learned.py).
+        """
+        decode = self._decode or self._ready()
+        if self._lean is not None:
+            message = self._lean.read(payload)
+            if message is not None:
+                return message
+        try:
+            message = decode(payload)
+        except _UNREADABLE:
+            return None
+        if self._lean is not None:
+            self._lean.learn(payload)
+        return message
+
+    def _ready(self) -> Callable[[msgspec.Raw], Any]:
+        self._lean = lean(self.kind)
+        self._decode = decode = _strict_decoder(self.kind).decode
+        return decode
 
     def read(self, payload: msgspec.Raw, words: ErrorWords, flag: Flag) -> Any:
         """The message; raises CallRejected with the precise word when it makes no sense."""
-        if self._decode is None:
-            self._decode = _strict_decoder(self.kind).decode
         try:
-            return self._decode(payload)
+            return (self._decode or self._ready())(payload)
         except msgspec.ValidationError as error:
             complaint = str(error)
         except _UNREADABLE as error:

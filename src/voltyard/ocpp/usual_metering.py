@@ -4,7 +4,7 @@ The rules are those of metering.read_samples. Here is only what has nothing odd 
 with anything else, down to one sample, goes there and is read from its beginning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,7 +40,10 @@ _CELLS = {
 _PLACES = 6
 _CONTEXTS_AT = _PLACES * len(_CELLS)
 _NOTHING: list[float | None] = [None] * 24
-_ABSURD = 1e15
+ABSURD = 1e15
+
+# Where a reading's values come from: the total of a measurand, or the only phase that has one.
+_SINGLE = (_ENERGY, _POWER, _SOC, _VOLTAGE, _OFFERED)
 
 _kinds: dict[_KindKey, _Kind] = {}
 _contexts: dict[int, str | None] = {}
@@ -56,7 +59,7 @@ def read(rows: Sequence[Row], at: datetime, flag: Flag) -> MeterReading | None:
             marks |= bits
             if cell >= 0:
                 value = float(row[0])
-                if not -_ABSURD < value < _ABSURD:
+                if not -ABSURD < value < ABSURD:
                     return _with_care(rows, at, flag)
                 cells[cell] = value * factor
         context = _contexts[marks]
@@ -64,6 +67,55 @@ def read(rows: Sequence[Row], at: datetime, flag: Flag) -> MeterReading | None:
         return _with_care(rows, at, flag)
     reading = None if context is None else _reading(cells, at, context)
     return reading or _with_care(rows, at, flag)
+
+
+class Plan(NamedTuple):
+    """How samples of certain kinds make a reading.
+
+    ``places`` of energy, power, SoC, voltage, offered power and the currents of three phases among
+    the samples, None for what none of them is; no places at all where values must be added up.
+    """
+
+    factors: tuple[float, ...]
+    context: str
+    places: tuple[int | None, ...] | None
+
+
+def plan(kinds: Sequence[_KindKey]) -> Plan | None:
+    """The plan for samples of these kinds in this order; None if they are no usual reading."""
+    marks = 0
+    at: dict[int, int] = {}
+    factors = []
+    for place, key in enumerate(kinds):
+        kind = _kinds.get(key)
+        if kind is None:
+            return None
+        marks |= kind.marks
+        factors.append(kind.factor)
+        if kind.cell >= 0:
+            at[kind.cell] = place
+    context = _contexts.get(marks)
+    if context is None or not at:
+        return None
+    return Plan(tuple(factors), context, _places(at))
+
+
+def _places(at: Mapping[int, int]) -> tuple[int | None, ...] | None:
+    """``at``: the place of the sample that fills a cell."""
+    places: list[int | None] = []
+    for first in _SINGLE:
+        total = at.get(first)
+        phases = [at[cell] for cell in range(first + 1, first + 4) if cell in at]
+        if total is None and len(phases) > 1:
+            return None
+        places.append(total if total is not None or not phases else phases[0])
+    currents = [at.get(cell) for cell in range(_CURRENT + 1, _CURRENT + 4)]
+    if all(place is None for place in currents):
+        currents = [at.get(_CURRENT), None, None]
+    power, voltage = places[1], places[3]
+    if power is None and voltage is not None and any(place is not None for place in currents):
+        return None  # power is derived then
+    return (*places, *currents)
 
 
 def _reading(cells: list[float | None], at: datetime, context: str) -> MeterReading | None:

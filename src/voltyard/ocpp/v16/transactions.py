@@ -1,13 +1,13 @@
 """OCPP 1.6 transactions and meter values from a charger."""
 
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from voltyard.ocpp import usual_metering
+from voltyard.ocpp.learned import read_meter_values
 from voltyard.ocpp.metering import ENERGY_IMPORT
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import token_16
+from voltyard.ocpp.usual_metering import Row
 from voltyard.ocpp.v16.types import IdTagInfo, id_tag_info
 from voltyard.ocpp.wire import (
     Instant,
@@ -125,6 +125,20 @@ class SampledValue(Wire):
     location: LocationWord | None = None
     unit: UnitWord | None = None
 
+    def row(self) -> Row | None:
+        """Signed data is no number and is left to the meter's own channel."""
+        if self.format == "SignedData":
+            return None
+        return (
+            self.value,
+            self.measurand or ENERGY_IMPORT,
+            self.unit,
+            self.phase,
+            self.location,
+            self.context,
+            0,
+        )
+
 
 class MeterValue(Wire):
     expected: ClassVar[tuple[str, ...]] = ("timestamp",)
@@ -223,37 +237,12 @@ class MeterValuesResponse(Wire):
 
 
 async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesResponse:
-    readings = tuple(read_meter_values(exchange, request.meter_value))
+    readings = read_meter_values(exchange, request.meter_value)
     if not readings:
         return MeterValuesResponse()
     reference = None if request.transaction_id is None else str(request.transaction_id)
     await exchange.sessions.meter(exchange.station, request.connector_id, reference, readings)
     return MeterValuesResponse()
-
-
-def read_meter_values(exchange: Exchange, values: Sequence[MeterValue]) -> Iterator[MeterReading]:
-    for value in values:
-        at = exchange.instant(value.timestamp)
-        reading = usual_metering.read(_rows(value), at, exchange.flag)
-        if reading is not None:
-            yield reading
-
-
-def _rows(value: MeterValue) -> list[usual_metering.Row]:
-    """Signed data is no number and is left to the meter's own channel."""
-    return [
-        (
-            sampled.value,
-            sampled.measurand or ENERGY_IMPORT,
-            sampled.unit,
-            sampled.phase,
-            sampled.location,
-            sampled.context,
-            0,
-        )
-        for sampled in value.sampled_value
-        if sampled.format != "SignedData"
-    ]
 
 
 def _register(

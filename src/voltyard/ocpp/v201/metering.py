@@ -1,11 +1,11 @@
 """OCPP 2.0.1 block J: meter values."""
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
-from voltyard.ocpp import usual_metering
+from voltyard.ocpp.learned import read_meter_values
 from voltyard.ocpp.metering import ENERGY_IMPORT
 from voltyard.ocpp.routing import Exchange
+from voltyard.ocpp.usual_metering import Row
 from voltyard.ocpp.v201.types import Wire201
 from voltyard.ocpp.wire import (
     Instant,
@@ -19,7 +19,6 @@ from voltyard.ocpp.wire import (
     Str2500,
     Word,
 )
-from voltyard.sessions.model import MeterReading
 
 ReadingContextWord = Annotated[
     Word,
@@ -98,6 +97,18 @@ class SampledValue(Wire201):
     signed_meter_value: SignedMeterValue | None = None
     unit_of_measure: UnitOfMeasure | None = None
 
+    def row(self) -> Row:
+        unit = self.unit_of_measure
+        return (
+            self.value,
+            self.measurand or ENERGY_IMPORT,
+            None if unit is None else unit.unit,
+            self.phase,
+            self.location,
+            self.context,
+            0 if unit is None else unit.multiplier or 0,
+        )
+
 
 class MeterValue(Wire201):
     expected: ClassVar[tuple[str, ...]] = ("timestamp",)
@@ -117,30 +128,7 @@ class MeterValuesResponse(Wire201):
 
 async def meter_values(exchange: Exchange, request: MeterValues) -> MeterValuesResponse:
     """J01: values outside of transactions."""
-    readings = tuple(read_meter_values(exchange, request.meter_value))
+    readings = read_meter_values(exchange, request.meter_value)
     if readings:
         await exchange.sessions.meter(exchange.station, request.evse_id, None, readings)
     return MeterValuesResponse()
-
-
-def read_meter_values(exchange: Exchange, values: Sequence[MeterValue]) -> Iterator[MeterReading]:
-    for value in values:
-        at = exchange.instant(value.timestamp)
-        reading = usual_metering.read(_rows(value), at, exchange.flag)
-        if reading is not None:
-            yield reading
-
-
-def _rows(value: MeterValue) -> list[usual_metering.Row]:
-    return [
-        (
-            sampled.value,
-            sampled.measurand or ENERGY_IMPORT,
-            None if (unit := sampled.unit_of_measure) is None else unit.unit,
-            sampled.phase,
-            sampled.location,
-            sampled.context,
-            0 if unit is None else unit.multiplier or 0,
-        )
-        for sampled in value.sampled_value
-    ]

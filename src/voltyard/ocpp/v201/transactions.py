@@ -2,8 +2,9 @@
 
 from typing import Annotated, ClassVar, Literal
 
+from voltyard.ocpp.learned import read_meter_values
 from voltyard.ocpp.routing import Exchange
-from voltyard.ocpp.v201.metering import MeterValue, read_meter_values
+from voltyard.ocpp.v201.metering import MeterValue
 from voltyard.ocpp.v201.types import (
     Evse,
     IdTokenInfo,
@@ -150,7 +151,7 @@ def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
         seq_no=request.seq_no,
         offline=request.offline,
         id_token=None if request.id_token is None else read_token(exchange, request.id_token),
-        readings=tuple(read_meter_values(exchange, request.meter_value or ())),
+        readings=read_meter_values(exchange, request.meter_value or ()),
         stop_reason=_stop_reason(request),
         charging_state=CHARGING_STATE.get(info.charging_state or ""),
         remote_start_id=info.remote_start_id,
