@@ -21,12 +21,15 @@ __all__ = [
     "PlanStats",
     "Stay",
     "Step",
+    "Storage",
     "WaitsFor",
     "slot_bounds",
 ]
 
 READY_TOLERANCE_SOC_PCT = 1.0
 """A vehicle counts as ready this close below its target state of charge."""
+
+ALL_PHASES = (1, 2, 3)
 
 MOST_IMPORTANT = 1
 LEAST_IMPORTANT = 9
@@ -60,6 +63,11 @@ class Stay:
     label: str = ""
     plugged: bool = False
     charging_w: float = 0.0
+    phases: tuple[int, ...] = ALL_PHASES
+    """The grid's phases it loads: all of them for DC."""
+    discharge_w: float = 0.0
+    """What it may give back (V2G), never below ``least_soc_pct``; 0 for who only takes."""
+    least_soc_pct: float = 50.0
 
     @property
     def tolerance_wh(self) -> float:
@@ -92,6 +100,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """A stationary battery at a node. Energy in Wh inside the battery, power in W at its meter.
+
+    ``efficiency`` is that of a whole turn, in and out. ``wear_per_mwh``: what a MWh given out
+    costs in wear, in currency units. It is not left emptier than it is now at the horizon's end,
+    unless readiness needs it.
+    """
+
+    id: UUID
+    node_id: UUID
+    capacity_wh: float
+    energy_wh: float
+    max_charge_w: float
+    max_discharge_w: float
+    least_wh: float = 0.0
+    efficiency: float = 0.9
+    wear_per_mwh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PlanInput:
     """Everything the planner may know. ``other_load_w`` is load that is not ours, by node.
 
@@ -114,6 +142,9 @@ class PlanInput:
     """How long before departure vehicles should be done, where that costs nobody's readiness."""
     given_up: frozenset[UUID] = frozenset()
     """Stays that the plan before this one left short: they stay so unless there is real room."""
+    storages: tuple[Storage, ...] = ()
+    export_prices: tuple[Step, ...] | None = None
+    """What the grid pays for energy, per MWh. None: nothing is fed into it but what PV leaves."""
 
 
 class WaitsFor(StrEnum):
@@ -196,6 +227,10 @@ class Plan:
     withheld_wh: Mapping[UUID, float] = field(default_factory=dict)
     given_up: frozenset[UUID] = frozenset()
     tight: frozenset[UUID] = frozenset()
+    storage_w: Mapping[UUID, tuple[float, ...]] = field(default_factory=dict)
+    """Batteries' mean power by slot: above 0 they give, below they take."""
+    discharge_w: Mapping[UUID, tuple[float, ...]] = field(default_factory=dict)
+    """What stays give back (V2G) by slot; ``power_w`` holds what they take."""
 
     def slot_at(self, at: datetime) -> int | None:
         """Index of the slot that holds ``at``; None outside the horizon."""

@@ -20,11 +20,11 @@ from voltyard.energy.problem import (
     CARES,
     Care,
     Problem,
-    compile_problem,
     ready_cap,
     step_values,
     with_care,
 )
+from voltyard.energy.reshaped import reshape
 from voltyard.energy.taper import Floats
 from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
@@ -43,15 +43,20 @@ DOUBT_SHARE = 0.06
 
 def plan(given: PlanInput) -> Plan:
     """Raises ``Invalid`` when a stay names an EVSE or node that the site's tree does not have."""
-    problem = compile_problem(given)
+    shaped = reshape(given)
+    problem = shaped.problem
     readiness = _comfortable(problem)
     if readiness is None:
         problem, readiness = _under_overload(problem, given.given_up)
     elif problem.stays:
-        prices = step_values(given.prices, problem.bounds, highest=False)
-        _share_truly(problem, readiness, _profile(given, problem, readiness, prices))
+        profile = shaped.profile
+        if profile is None:
+            prices = step_values(given.prices, problem.bounds, highest=False)
+            profile = _profile(given, problem, readiness, prices)
+        _share_truly(problem, readiness, profile)
     _check(problem)
-    return _finished(given, problem, readiness)
+    made = _finished(given, problem, readiness)
+    return replace(made, storage_w=shaped.storage_w, discharge_w=shaped.discharge_w)
 
 
 @dataclass(frozen=True, slots=True)
