@@ -1,0 +1,1 @@
+"""Programs of the peers, each run by a Python of its own that has the peer installed."""
