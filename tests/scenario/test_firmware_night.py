@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tests.scenario.conftest import _database
+from tests.conftest import Databases, fresh_database
 from tests.scenario.judging import kept, ready, ready_max
 from voltyard.app import SimulatedHost, build_host, first_organisation
 from voltyard.chargers.model import StationFilter
@@ -15,7 +15,6 @@ from voltyard.firmware.model import Rollout, Update, UpdateState
 from voltyard.simulator.demo import demo_depot
 from voltyard.simulator.loop import run_virtual
 from voltyard.simulator.night import NightResult, run_night
-from voltyard.storage.embedded import EmbeddedPostgres
 
 AFTER = timedelta(minutes=30)
 
@@ -58,10 +57,10 @@ class Technician:
         await core.firmware.start_campaign(who, NewCampaign(image.id, stations, "", rollout))
 
 
-def test_every_bus_is_ready_and_chargers_are_updated_between(postgres: EmbeddedPostgres) -> None:
+def test_every_bus_is_ready_and_chargers_are_updated_between(databases: Databases) -> None:
     depot = demo_depot(5, 6)
     technician = Technician()
-    with _database(postgres) as url:
+    with fresh_database(databases) as url:
 
         async def main(clock: Clock) -> NightResult:
             return await run_night([depot], lambda same: technician.host(url, same), clock, seed=5)

@@ -119,6 +119,7 @@ class EmbeddedPostgres:
         }
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"max_wal_size": "256MB", "wal_level": "minimal", "max_wal_senders": "0"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _run(self, command: list[str], *, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from voltyard.errors import Invalid
 
+TIME_COST = 3
+MEMORY_KIB = 65_536
 LENGTH_MIN = 12
 LENGTH_MAX = 256
 DISTINCT_MIN = 5
@@ -112,7 +114,11 @@ class PasswordBook:
     """Hashes and checks. ``offload`` keeps the event loop free; two checks run at a time."""
 
     def __init__(
-        self, offload: Offload = in_thread, *, time_cost: int = 3, memory_kib: int = 65_536
+        self,
+        offload: Offload = in_thread,
+        *,
+        time_cost: int = TIME_COST,
+        memory_kib: int = MEMORY_KIB,
     ) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
         self._offload = offload

@@ -5,25 +5,24 @@ from collections.abc import Callable
 import pytest
 from token_yard import VERSIONS, Play, on_yard
 
-from tests.scenario.conftest import _database
-from voltyard.storage.embedded import EmbeddedPostgres
+from tests.conftest import Databases, fresh_database
 
 
 @pytest.fixture(params=VERSIONS)
-def yard(request: pytest.FixtureRequest, postgres: EmbeddedPostgres) -> Callable[..., None]:
+def yard(request: pytest.FixtureRequest, databases: Databases) -> Callable[..., None]:
     """``yard(play, …)``: play a scene, once with a charger of each version."""
-    return _runner(postgres, request.param)
+    return _runner(databases, request.param)
 
 
 @pytest.fixture
-def one_yard(postgres: EmbeddedPostgres) -> Callable[..., None]:
+def one_yard(databases: Databases) -> Callable[..., None]:
     """For what no version has to do with."""
-    return _runner(postgres, VERSIONS[1])
+    return _runner(databases, VERSIONS[1])
 
 
-def _runner(postgres: EmbeddedPostgres, protocol: str) -> Callable[..., None]:
+def _runner(databases: Databases, protocol: str) -> Callable[..., None]:
     def run(play: Play, **options: object) -> None:
-        with _database(postgres) as url:
+        with fresh_database(databases) as url:
             on_yard(url, protocol, play, **options)  # type: ignore[arg-type]
 
     return run

@@ -5,7 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from voltyard.errors import Invalid
-from voltyard.tenancy.passwords import PasswordBook, Suspects, check_strength, in_place, lock_s
+from voltyard.tenancy.passwords import (
+    MEMORY_KIB,
+    TIME_COST,
+    PasswordBook,
+    Suspects,
+    check_strength,
+    in_place,
+    lock_s,
+)
 
 AT = datetime(2026, 1, 15, tzinfo=UTC)
 
@@ -64,3 +72,11 @@ async def test_nobodys_password_is_never_right_and_hashes_differ() -> None:
     assert not (await book.verify(first, "eight buses")).right
     assert not (await book.verify(None, "seven buses")).right
     assert not (await book.verify("not a hash", "seven buses")).right
+
+
+async def test_a_password_costs_a_guesser_64_mib_and_three_passes() -> None:
+    """The tests' own people are cheaper (see ``tests/conftest.py``); those of a depot are not."""
+    book = PasswordBook(in_place, time_cost=TIME_COST, memory_kib=MEMORY_KIB)
+    stored = await book.hash("seven buses")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert (await book.verify(stored, "seven buses")).rehash is None
