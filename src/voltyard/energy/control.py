@@ -17,9 +17,11 @@ from voltyard.chargers.commands import Trigger, UpdateLimit
 from voltyard.chargers.model import EvseStatus
 from voltyard.clock import Clock
 from voltyard.energy.allocator import Allocation
+from voltyard.energy.beside import Beside
 from voltyard.energy.board import Board
 from voltyard.energy.booting import BootRules, Holds, Verdict
 from voltyard.energy.commanding import Commander
+from voltyard.energy.discharging import Discharging
 from voltyard.energy.drops import Drops
 from voltyard.energy.events import GrantsChanged
 from voltyard.energy.failsafe import FailsafeLevel
@@ -29,7 +31,7 @@ from voltyard.energy.ledger import Ledger
 from voltyard.energy.outlet import Outlet, Timing
 from voltyard.energy.overrides import Overrides
 from voltyard.energy.planning import Planning
-from voltyard.energy.ports import Links, LiveView, SiteSetup, SiteSource
+from voltyard.energy.ports import EnergyInputs, Links, LiveView, SiteSetup, SiteSource
 from voltyard.energy.sender import Sender
 from voltyard.energy.view import SiteView, site_view
 from voltyard.energy.watch import Rules
@@ -69,6 +71,7 @@ class Parts:
     links: Links
     live: LiveView
     sites: SiteSource
+    inputs: EnergyInputs | None = None
 
 
 class SiteController:
@@ -87,6 +90,7 @@ class SiteController:
         self.planning = planning
         self.watching = watching
         self.overrides = Overrides()
+        self.discharging = Discharging()
         self.allocation: Allocation | None = None
         self._parts = parts
         self._clock = parts.clock
@@ -104,6 +108,7 @@ class SiteController:
         self._levels: Mapping[UUID, FailsafeLevel] | None = None
         self._look = asyncio.Event()
         self._drops = Drops()
+        self._beside = Beside(site_id, parts.inputs)
         self._holds = Holds(self.settings.boot)
         self._first_until: datetime | None = None
         self._dirty = True
@@ -119,6 +124,7 @@ class SiteController:
         """Load the site and every stored ceiling. Nobody counts as heard before it is."""
         grants = await self._parts.ledger.grants(self.site_id)
         self.overrides.load(await self._parts.ledger.overrides(self.site_id))
+        self.discharging.load(await self._parts.ledger.discharges(self.site_id))
         setup = await self._parts.sites.setup(self.site_id)
         self._board = Board(setup, self.settings.rules)
         self.board.install(setup, {row.evse_id: row for row in grants})
@@ -183,6 +189,16 @@ class SiteController:
         if self.board.measured(evse_id, power_w, at, self._clock.now()):
             self.mark()
 
+    def site_metered(self) -> None:
+        """A site meter was read: a rise of other load is not left to wait for the next tick."""
+        if self._board is not None:
+            now = self._clock.now()
+            rise_w = self._beside.look(self.board, self._setup(now).tree, now)
+            if rise_w > 0.0:
+                self._news(True)
+            elif rise_w < 0.0:
+                self.mark()
+
     def session_ended(
         self, evse_id: UUID | None, session_id: UUID, energy_wh: float, reason: str | None
     ) -> None:
@@ -235,7 +251,7 @@ class SiteController:
             station_id,
             outlets,
             now,
-            lambda: self.board.fits(outlets, self._setup(now).tree, now),
+            lambda: self.board.fits(outlets, self._beside.room(self._setup(now).tree), now),
         )
 
     async def pulled(self, outlet: Outlet, profile_id: int) -> UpdateLimit | None:
@@ -257,6 +273,7 @@ class SiteController:
         if self.overrides.changed(now):
             self._levels = None
             self.mark_plan()
+        self._look_beside(now)
         self._plan_if_due(now)
         await self._install_first(now)
         due = self._dirty or self._pass_due_at is None or now >= self._pass_due_at
@@ -267,6 +284,14 @@ class SiteController:
             await self._pass(now, self._setup(now))
             await self._tell(now)
         self._release(now)
+
+    def _look_beside(self, now: datetime) -> None:
+        tree = self._setup(now).tree
+        if self._beside.look(self.board, tree, now) != 0.0:
+            self.mark()
+        if self._beside.worst_changed(tree, now):
+            self._levels = None
+            self.mark()
 
     async def _install_first(self, now: datetime) -> None:
         """Give chargers that booted their fail-safe limit at once.
@@ -331,6 +356,7 @@ class SiteController:
     def _plan_if_due(self, now: datetime) -> None:
         if self.planning.is_due(now):
             self.planning.begin(now)
+            self.planning.loads_w = self._beside.seen_w()
             self._sender.spawn(self._plan(now, self._setup(now)))
 
     async def _plan(self, now: datetime, setup: SiteSetup) -> None:
@@ -342,12 +368,18 @@ class SiteController:
         end_by = self._drops.after(setup.tree, beyond)
         self._commander.timing = replace(self.settings.timing, end_by=end_by)
         sessions = self._parts.live.running(self.site_id)
+        self._beside.decide()
+        room = self._beside.room(setup.tree)
         found = outlook(self.planning.situation(now, setup, sessions))
+        self.discharging.decide(
+            self.board, found.present, self.planning.plan, now, self._commander.timing
+        )
+        self._commander.prepare(self.board, self.discharging.verdicts)
         self.allocation = targets(
             self.board,
             GrantInput(
                 now=now,
-                tree=setup.tree,
+                tree=room,
                 lead_s=self.settings.lead_s,
                 plan=self.planning.plan,
                 present=found.present,
@@ -357,7 +389,7 @@ class SiteController:
             ),
         )
         turn = {evse_id: place for place, evse_id in enumerate(self.allocation.grants)}
-        await self._commander.act(self.board, setup.tree, turn, now, lead_s=self.settings.lead_s)
+        await self._commander.act(self.board, room, turn, now, lead_s=self.settings.lead_s)
         self._commander.verify(self.board, now)
         self._commander.insist(self.board, now)
         view = self._view(now, setup)
@@ -366,7 +398,8 @@ class SiteController:
 
     def _failsafe_levels(self, now: datetime, setup: SiteSetup) -> Mapping[UUID, FailsafeLevel]:
         if self._levels is None:
-            self._levels = fallback_levels(self.board, setup.tree, {}, now)
+            room = self._beside.worst_room(setup.tree)
+            self._levels = fallback_levels(self.board, room, {}, now)
         return self._levels
 
     def _view(self, now: datetime, setup: SiteSetup) -> SiteView:
@@ -375,4 +408,5 @@ class SiteController:
             evse_id: (grant.reason.kind.value, grant.reason.node_id)
             for evse_id, grant in grants.items()
         }
-        return site_view(self.board, setup, self.planning.plan, now, reasons)
+        other_w = self._beside.through_w(setup.tree)
+        return site_view(self.board, setup, self.planning.plan, now, reasons, other_w)

@@ -38,6 +38,8 @@ class Situation:
     vehicles: Mapping[UUID, Vehicle]
     earlier_wh: Mapping[UUID, float] = field(default_factory=dict)
     other_load_w: Mapping[UUID, float | Sequence[Step]] = field(default_factory=dict)
+    prices: Sequence[Step] = ()
+    demand_price_per_kw: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +391,8 @@ def plan_input(
         stays=tuple(found.stays[key] for key in sorted(found.stays)),
         slot_s=slot_s,
         other_load_w=situation.other_load_w,
+        prices=tuple(situation.prices),
+        demand_price_per_kw=situation.demand_price_per_kw,
         peak_so_far_w=peak_so_far_w,
         mode=mode,
         given_up=given_up,

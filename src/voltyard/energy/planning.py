@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -13,10 +13,13 @@ from voltyard.clock import Clock
 from voltyard.energy import planner, store
 from voltyard.energy.events import PlanMade
 from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
+from voltyard.energy.loadforecast import forecast_steps
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode
 from voltyard.energy.ports import (
     DutySource,
+    EnergyInputs,
     LiveSession,
+    PlanPrices,
     RunBlocking,
     SiteSetup,
     VehicleSource,
@@ -58,6 +61,7 @@ class PlanningParts:
     vehicles: VehicleSource
     run_blocking: RunBlocking[Plan]
     plan: Callable[[PlanInput], Plan] = planner.plan
+    inputs: EnergyInputs | None = None
 
 
 class Planning:
@@ -71,7 +75,8 @@ class Planning:
         self.plan: Plan | None = None
         self.outlook: Outlook | None = None
         self.forecasts: dict[UUID, ForecastRow] = {}
-        self.peak_w = 0.0
+        self.loads_w: Mapping[UUID, float] = {}
+        """Other load by meter now, as the controller found out."""
         self._parts = parts
         self._duties: Sequence[Duty] = ()
         self._vehicles: Mapping[UUID, Vehicle] = {}
@@ -115,16 +120,9 @@ class Planning:
         """A new plan, stored with its forecasts. A failure leaves the old one in force."""
         try:
             await self._refresh(now, setup, sessions)
-            found = outlook(self.situation(now, setup, sessions))
-            given = plan_input(
-                self.situation(now, setup, sessions),
-                found,
-                horizon_s=self.settings.horizon_s,
-                slot_s=self.settings.slot_s,
-                mode=self.settings.mode,
-                peak_so_far_w=max(self.peak_w, self._free_w(setup, now)),
-                given_up=frozenset() if self.plan is None else self.plan.given_up,
-            )
+            situation = self.situation(now, setup, sessions)
+            found = outlook(situation)
+            given = self._given(situation, found)
             self._duty_of_session = {
                 present.session.session_id: present.duty.id
                 for present in found.present.values()
@@ -138,6 +136,34 @@ class Planning:
             raise
         finally:
             self._under_way = False
+
+    def _given(self, situation: Situation, found: Outlook) -> PlanInput:
+        """Up to the billing period's peak, and without a bill to save up to ``free_share``, a
+        higher peak costs nothing."""
+        now, setup, inputs = situation.now, situation.setup, self._parts.inputs
+        until_at = now + timedelta(seconds=self.settings.horizon_s)
+        priced, load_w = PlanPrices(), situation.other_load_w
+        if inputs is not None:
+            priced = inputs.prices(self.site_id, now, until_at)
+            load_w = forecast_steps(inputs, self.site_id, setup.tree, self.loads_w, now, until_at)
+        mode = priced.mode or self.settings.mode
+        peak_w = priced.peak_so_far_w
+        if mode is not PlanMode.COST:
+            peak_w = max(peak_w, self._free_w(setup, now))
+        return plan_input(
+            replace(
+                situation,
+                other_load_w=load_w,
+                prices=priced.steps,
+                demand_price_per_kw=priced.demand_price_per_kw,
+            ),
+            found,
+            horizon_s=self.settings.horizon_s,
+            slot_s=self.settings.slot_s,
+            mode=mode,
+            peak_so_far_w=peak_w,
+            given_up=frozenset() if self.plan is None else self.plan.given_up,
+        )
 
     def _free_w(self, setup: SiteSetup, now: datetime) -> float:
         allowed_w = limit_w(setup.tree.root, now, setup.tree.zone)

@@ -1,6 +1,6 @@
 """What the controller of a site needs of other rooms: narrow views, wired by the app."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -8,6 +8,8 @@ from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import Evse, Station
+from voltyard.energy.model import PlanMode, Step
+from voltyard.energy.otherload import Metered
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import VehicleNeeds
 from voltyard.sites.model import ElectricalTree, Site
@@ -21,7 +23,8 @@ RunBlocking = Callable[[Callable[[], T]], Awaitable[T]]
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """A running session as last heard. ``energy_wh`` since plug-in, at the EVSE's meter."""
+    """A running session as last heard. ``energy_wh`` since plug-in, at the EVSE's meter, less what
+    flowed back."""
 
     session_id: UUID
     station_id: UUID
@@ -70,6 +73,35 @@ class DutySource(Protocol):
 
 class VehicleSource(Protocol):
     async def vehicles(self, org_id: UUID, ids: Sequence[UUID]) -> Sequence[Vehicle]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPrices:
+    """What planning weighs: ``steps`` per MWh (of whatever is to be little), the demand charge
+    for one more kW over the horizon, and the billing period's peak so far. ``mode`` None: as
+    voltyard is set up."""
+
+    steps: tuple[Step, ...] = ()
+    export: tuple[Step, ...] = ()
+    demand_price_per_kw: float = 0.0
+    peak_so_far_w: float = 0.0
+    mode: PlanMode | None = None
+
+
+class EnergyInputs(Protocol):
+    """Site meters and prices, from memory: asked on every tick."""
+
+    def metered(self, site_id: UUID) -> Sequence[Metered]: ...
+
+    def saw(self, site_id: UUID, loads_w: Mapping[UUID, float], power_w: float) -> None:
+        """Other load by meter as found out, and the power of the whole site, chargers included."""
+
+    def forecast(
+        self, meter_id: UUID, present_w: float | None, starts: Sequence[datetime]
+    ) -> list[float] | None:
+        """Other load by slot, as high as it mostly is; None while nothing is known."""
+
+    def prices(self, site_id: UUID, from_at: datetime, until_at: datetime) -> PlanPrices: ...
 
 
 class Links(Protocol):

@@ -40,3 +40,4 @@ class PowerSample:
     reserved_w: float
     plan_w: float | None
     limit_w: float | None
+    other_w: float | None = None

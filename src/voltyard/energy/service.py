@@ -31,6 +31,7 @@ from voltyard.clock import Clock
 from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
@@ -41,6 +42,7 @@ from voltyard.energy.watching import Watching
 from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.jobs import Leases
 from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted, SessionUpdated
+from voltyard.sitemeters.events import SiteMeterRead
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
 from voltyard.storage.engine import Row
 from voltyard.tenancy import audit, scope
@@ -87,6 +89,9 @@ class EnergyService:
         self._lease_s = lease_s
         self._controllers: dict[UUID, SiteController] = {}
         self._unattended: dict[UUID, datetime] = {}
+        self.discharge = DischargeDesk(
+            planning.database, parts.clock, lambda: list(self._controllers.values())
+        )
 
     @property
     def clock(self) -> Clock:
@@ -166,6 +171,7 @@ class EnergyService:
         bus.subscribe(SessionUpdated, self._on_news, name="energy.session_updated")
         bus.subscribe(SessionEnded, self._on_ended, name="energy.session_ended")
         bus.subscribe(MeterReported, self._on_meter, name="energy.meter")
+        bus.subscribe(SiteMeterRead, self._on_site_meter, name="energy.site_meter")
         bus.subscribe(DutiesChanged, self._on_duties, name="energy.duties")
         for event in (StationApproved, StationChanged, EvsesChanged):
             bus.subscribe(event, self._on_setup, name=f"energy.{event.__name__}")
@@ -208,6 +214,11 @@ class EnergyService:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.measured(event.evse_id, event.power_w, event.at)
+
+    async def _on_site_meter(self, event: SiteMeterRead) -> None:
+        controller = self._known(event.site_id)
+        if controller is not None:
+            controller.site_metered()
 
     async def _on_duties(self, event: DutiesChanged) -> None:
         controller = self._known(event.site_id)
@@ -293,6 +304,12 @@ class EnergyService:
         """OCPP 2.1 K28.FR.07, FR.12: None for a profile that is not ours to update."""
         found = self._outlet(station, profile_id // 10)
         return None if found is None else await found[0].pulled(found[1], profile_id)
+
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        """The ways of energy transfer its V2X knows; none where it has none, or nobody asked."""
+        controller = self._known(station.site_id)
+        found = [] if controller is None else controller.board.of_station(station.id)
+        return sorted({word for outlet in found for word in outlet.abilities.transfers})
 
     def _outlet(self, station: StationRef, number: int) -> tuple[SiteController, Outlet] | None:
         controller = self._known(station.site_id)

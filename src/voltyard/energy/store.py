@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from voltyard.energy.confirm import FallbackState, Held, Live
+from voltyard.energy.discharging import Order
 from voltyard.energy.records import ForecastRow, GrantRow, PowerSample
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
@@ -98,6 +99,7 @@ def sample_write(org_id: UUID, site_id: UUID, sample: PowerSample) -> Write:
         "reserved_w": sample.reserved_w,
         "plan_w": sample.plan_w,
         "limit_w": sample.limit_w,
+        "other_w": sample.other_w,
     }
     return Write("power_samples", values)
 
@@ -109,7 +111,8 @@ async def samples(
     return await tx.all(
         "SELECT date_bin(make_interval(secs => :bucket_s), at, 'epoch'::timestamptz) AS bucket,"
         " max(measured_w) AS measured_w, avg(measured_w) AS mean_w, max(granted_w) AS granted_w,"
-        " max(reserved_w) AS reserved_w, max(plan_w) AS plan_w, min(limit_w) AS limit_w"
+        " max(reserved_w) AS reserved_w, max(plan_w) AS plan_w, min(limit_w) AS limit_w,"
+        " max(other_w) AS other_w"
         " FROM power_samples WHERE node_id = :node_id AND at >= :from_at AND at < :until_at"
         " GROUP BY bucket ORDER BY bucket",
         {"node_id": node_id, "from_at": from_at, "until_at": until_at, "bucket_s": bucket_s},
@@ -121,10 +124,51 @@ async def samples_over_limit(
 ) -> Sequence[Row]:
     """Samples whose measured power was over the node's limit, oldest first, at most 1,000."""
     return await tx.all(
-        "SELECT at, node_id, measured_w, limit_w FROM power_samples WHERE site_id = :site_id"
-        " AND at >= :from_at AND at < :until_at AND measured_w > limit_w + 1"
+        "SELECT at, node_id, measured_w, other_w, limit_w FROM power_samples"
+        " WHERE site_id = :site_id AND at >= :from_at AND at < :until_at"
+        " AND measured_w + coalesce(other_w, 0) > limit_w + 1"
         " ORDER BY at, node_id LIMIT 1000",
         {"site_id": site_id, "from_at": from_at, "until_at": until_at},
+    )
+
+
+async def discharges(tx: Tx, site_id: UUID) -> list[Row]:
+    return await tx.all(
+        "SELECT session_id, mode, power_w, until_at, soc_floor_pct, set_by FROM discharge_orders"
+        " WHERE site_id = :site_id ORDER BY session_id",
+        {"site_id": site_id},
+    )
+
+
+async def save_discharge(
+    tx: Tx, org_id: UUID, site_id: UUID, order: Order, set_at: datetime
+) -> None:
+    """Orders that are over go with the next that is given."""
+    await tx.execute("DELETE FROM discharge_orders WHERE until_at <= :at", {"at": set_at})
+    await tx.execute(
+        "INSERT INTO discharge_orders (session_id, org_id, site_id, mode, power_w, until_at,"
+        " soc_floor_pct, set_by, set_at) VALUES (:session_id, :org_id, :site_id, :mode, :power_w,"
+        " :until_at, :soc_floor_pct, :set_by, :set_at)"
+        " ON CONFLICT (session_id) DO UPDATE SET mode = excluded.mode, power_w = excluded.power_w,"
+        " until_at = excluded.until_at, soc_floor_pct = excluded.soc_floor_pct,"
+        " set_by = excluded.set_by, set_at = excluded.set_at",
+        {
+            "session_id": order.session_id,
+            "org_id": org_id,
+            "site_id": site_id,
+            "mode": order.mode.value,
+            "power_w": order.power_w,
+            "until_at": order.until_at,
+            "soc_floor_pct": order.soc_floor_pct,
+            "set_by": order.set_by,
+            "set_at": set_at,
+        },
+    )
+
+
+async def drop_discharge(tx: Tx, session_id: UUID) -> None:
+    await tx.execute(
+        "DELETE FROM discharge_orders WHERE session_id = :session_id", {"session_id": session_id}
     )
 
 

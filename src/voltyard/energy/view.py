@@ -27,6 +27,8 @@ class NodePower:
     reserved_w: float
     plan_w: float | None
     limit_w: float | None
+    other_w: float | None = None
+    """Load beside chargers as seen (in silence, as assumed); None where no meter says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def site_view(
     plan: Plan | None,
     now: datetime,
     reasons: Mapping[UUID, tuple[str, UUID | None]] | None = None,
+    other_w: Mapping[UUID, float] | None = None,
 ) -> SiteView:
     """Sums over the tree. Without any reading below a node its measured power is None."""
     evses = {
@@ -102,6 +105,7 @@ def site_view(
                 reserved_w=sum(p.counted_w for p in powers) - granted_w,
                 plan_w=None if plan is None else plan.node_power_at(node.id, now),
                 limit_w=allowed_w if isfinite(allowed_w) else None,
+                other_w=(other_w or {}).get(node.id),
             )
         )
     return SiteView(setup.site.id, now, tuple(nodes), evses)

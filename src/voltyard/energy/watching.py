@@ -108,7 +108,13 @@ class Watching:
             ],
             duties=list(self._duty_facts(found, planning)),
             nodes=[
-                NodeFacts(n.node_id, n.name, n.measured_w, n.limit_w, n.granted_w)
+                NodeFacts(
+                    n.node_id,
+                    n.name,
+                    None if n.measured_w is None else n.measured_w + (n.other_w or 0.0),
+                    n.limit_w,
+                    n.granted_w + (n.other_w or 0.0),
+                )
                 for n in view.nodes
             ],
         )
@@ -190,6 +196,7 @@ def _sample(node: NodePower, now: datetime) -> PowerSample:
         reserved_w=node.reserved_w,
         plan_w=node.plan_w,
         limit_w=node.limit_w,
+        other_w=node.other_w,
     )
 
 
