@@ -1,5 +1,6 @@
 """The API as Litestar routes, ready to be mounted beside the console in one application."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Response, Router, route
@@ -59,29 +60,32 @@ ROUTERS: tuple[Router, ...] = (
 BODY_MAX = 32 * 1024 * 1024
 
 
-def make_api(deps: ApiDeps) -> list[ControllerRouterHandler]:
-    """Everything under ``/api``, and ``/health/live``, ``/health/ready``, ``/metrics``."""
-    api = api_router(deps)
+def make_api(deps: ApiDeps | Callable[[], ApiDeps]) -> list[ControllerRouterHandler]:
+    """Everything under ``/api``, and ``/health/live``, ``/health/ready``, ``/metrics``.
+
+    ``deps`` may also be asked for at each request.
+    """
+    current = deps if callable(deps) else lambda: deps
     machines = Router(
         path="/",
         route_handlers=[*operations.ROUTES, nothing_here],
-        dependencies={"deps": _provided(deps)},
+        dependencies={"deps": _provided(current)},
         exception_handlers=problems.HANDLERS,
         include_in_schema=False,
     )
-    return [api, machines, *docs_routes(api_router(deps))]
+    return [api_router(current), machines, *docs_routes(lambda: api_router(current))]
 
 
-def api_router(deps: ApiDeps) -> Router:
+def api_router(current: Callable[[], ApiDeps]) -> Router:
     """``/api/v1``."""
 
     async def provide_caller(request: AnyRequest) -> Principal:
-        return await caller(request, deps)
+        return await caller(request, current())
 
     return Router(
         path="/api/v1",
         route_handlers=[*ROUTERS],
-        dependencies={"deps": _provided(deps), "who": Provide(provide_caller)},
+        dependencies={"deps": _provided(current), "who": Provide(provide_caller)},
         exception_handlers=problems.HANDLERS,
         before_request=refuse_odd,
         response_headers={"cache-control": "no-store"},
@@ -89,9 +93,9 @@ def api_router(deps: ApiDeps) -> Router:
     )
 
 
-def _provided(deps: ApiDeps) -> Provide:
+def _provided(current: Callable[[], ApiDeps]) -> Provide:
     def provide() -> ApiDeps:
-        return deps
+        return current()
 
     return Provide(provide, sync_to_thread=False)
 

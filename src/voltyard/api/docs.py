@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -47,12 +47,12 @@ _SECURE = {
 }
 
 
-def docs_routes(api: Router) -> list[ControllerRouterHandler]:
-    """``/api/openapi.json``, ``/api/docs`` and its style sheet."""
+def docs_routes(make_router: Callable[[], Router]) -> list[ControllerRouterHandler]:
+    """``/api/openapi.json``, ``/api/docs`` and its style sheet; made when first asked for."""
 
     @cache
     def rendered() -> tuple[bytes, str]:
-        description = describe(api)
+        description = describe(make_router())
         return msgspec.json.format(msgspec.json.encode(description), indent=1), page(description)
 
     @get("/api/openapi.json", include_in_schema=False, sync_to_thread=False)

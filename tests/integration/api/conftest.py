@@ -1,6 +1,7 @@
 """The API over the real services and the real database."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import pytest
 from api_world import AT, Parts, Tenant, World, client_of, deps_of
@@ -8,6 +9,7 @@ from litestar import Litestar
 
 from voltyard.api import problems
 from voltyard.api.app import make_api
+from voltyard.api.deps import ApiDeps
 from voltyard.app import build_core
 from voltyard.clock import ScaledClock
 from voltyard.config import Settings
@@ -16,8 +18,30 @@ from voltyard.tenancy.passwords import PasswordBook, in_place
 from voltyard.tenancy.service import TenancyService
 
 
+@dataclass
+class Standing:
+    """The application, made once for all tests, and what it works with in this one."""
+
+    deps: ApiDeps | None = None
+    app: Litestar = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = Litestar(
+            make_api(self.current), openapi_config=None, exception_handlers=problems.HANDLERS
+        )
+
+    def current(self) -> ApiDeps:
+        assert self.deps is not None
+        return self.deps
+
+
+@pytest.fixture(scope="session")
+def standing() -> Standing:
+    return Standing()
+
+
 @pytest.fixture
-async def world(database: PostgresDatabase) -> AsyncIterator[World]:
+async def world(database: PostgresDatabase, standing: Standing) -> AsyncIterator[World]:
     clock = ScaledClock(AT)
     core = build_core(Settings(), database, clock, holder="test", inline=True)
     people = TenancyService(database, clock, PasswordBook(in_place, time_cost=1, memory_kib=64))
@@ -26,12 +50,8 @@ async def world(database: PostgresDatabase) -> AsyncIterator[World]:
     await core.alerts.load()
     core.spawn(core.commits.run(), "commits")
     parts = Parts()
-    app = Litestar(
-        make_api(deps_of(core, people, parts)),
-        openapi_config=None,
-        exception_handlers=problems.HANDLERS,
-    )
-    async with client_of(app) as client:
+    standing.deps = deps_of(core, people, parts)
+    async with client_of(standing.app) as client:
         yield World(core, client, parts, people)
     core.crash()
 

@@ -72,7 +72,7 @@ def body_of(path: str, method: str) -> object:
 async def test_every_address_with_a_foreign_id_is_not_found(world: World) -> None:
     mine, theirs = await world.tenant("Mine"), await world.tenant("Theirs")
     ids = await world.furnish(theirs)
-    document = describe(api_router(deps_of(world.core, world.people, world.parts)))
+    document = describe(api_router(lambda: deps_of(world.core, world.people, world.parts)))
     asked = 0
     for template, method, _ in operations(document):
         names = re.findall(r"{(\w+)}", template)
