@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from voltyard.alerts.service import AlertService
+from voltyard.billing.service import BillingService
 from voltyard.bulk.service import BulkService
 from voltyard.bus import Bus
 from voltyard.chargers.passwords import Passwords
@@ -40,6 +41,7 @@ from voltyard.monitoring.service import MonitoringService
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
 from voltyard.ocpp.speech import OcppSpeech
+from voltyard.ocpp.tariff_words import TariffWords
 from voltyard.pki.model import Profile
 from voltyard.pki.sealing import Vault
 from voltyard.pki.service import PkiService, PkiSettings
@@ -97,6 +99,7 @@ class Core:
     monitoring: MonitoringService
     bulk: BulkService
     contracts: ContractService
+    billing: BillingService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -114,6 +117,7 @@ class Core:
         await self.pki.load()
         await self.reservations.load()
         await self.local_lists.load()
+        await self.billing.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
@@ -178,6 +182,8 @@ class Core:
             Periodic("certificates", 60.0, self.pki.sweep),
             Periodic("reservations", 5.0, self.reservations.tick),
             Periodic("local lists", 60.0, self.local_lists.tick),
+            Periodic("costs", 10.0, self.billing.tick),
+            Periodic("tariffs on chargers", 5.0, self.billing.devices.tick),
             Periodic("old security events", 24 * 3600.0, self.pki.drop_old),
             Periodic("configuration", 600.0, self.configuration.keeper.sweep),
             Periodic("old events", 24 * 3600.0, self.monitoring.drop_old),
@@ -278,7 +284,8 @@ def build_core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
         firmware, diagnostics, pki, *tokens, configuration, monitoring,
-        BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki), pace,
+        BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki),
+        _billing(database, bus, clock, sites, fleets, chargers, sessions), pace,
     )  # fmt: skip
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
@@ -305,6 +312,26 @@ def _tokens(
     )
     local_lists.listen()
     return reservations, local_lists
+
+
+def _billing(
+    database: Database,
+    bus: Bus,
+    clock: Clock,
+    sites: SiteService,
+    fleets: FleetService,
+    chargers: ChargerService,
+    sessions: SessionService,
+) -> BillingService:
+    """Tariffs and costs. No payment provider is built in: kiosks and providers use the REST."""
+    billing = BillingService(
+        database, bus, clock, stations=chargers, sessions=sessions, tokens=fleets,
+        places=sites, words=TariffWords(),
+    )  # fmt: skip
+    billing.listen()
+    chargers.pricing = billing
+    sessions.credited_by(billing)
+    return billing
 
 
 def _charger_settings(settings: Settings) -> ChargerSettings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from voltyard.billing.ports import Pricing
 from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
@@ -75,6 +76,7 @@ class FakeChargers:
     priorities: list[tuple[str, bool]] = field(default_factory=list)
     judged: list[tuple[int, tuple[PlannedPower, ...]]] = field(default_factory=list)
     vehicle_certificates: VehicleCertificates = field(default_factory=NoVehicleCertificates)
+    pricing: Pricing | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     departed: asyncio.Event = field(default_factory=asyncio.Event)
 

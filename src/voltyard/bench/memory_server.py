@@ -11,6 +11,7 @@ from itertools import count
 from uuid import UUID
 
 from voltyard.bench.loops import fast_loop
+from voltyard.billing.ports import Pricing
 from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
@@ -58,6 +59,7 @@ class MemoryChargers:
         self.links: dict[UUID, StationLink] = {}
         self.seen_at: dict[UUID, datetime] = {}
         self.vehicle_certificates: VehicleCertificates = NoVehicleCertificates()
+        self.pricing: Pricing | None = None
         self.flags = 0
 
     async def admit(

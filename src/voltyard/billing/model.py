@@ -237,7 +237,10 @@ class TaxShare:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a session costs, line by line. ``bound``: ``minimum`` or ``maximum`` if one counted."""
+    """What a session costs up to ``until_at``, line by line.
+
+    ``bound``: ``minimum`` or ``maximum`` if one counted.
+    """
 
     currency: str
     net: Decimal
@@ -250,6 +253,7 @@ class Cost:
     idle_s: int = 0
     paused_s: int = 0
     bound: str = ""
+    until_at: datetime | None = None
 
 
 class CostState(StrEnum):

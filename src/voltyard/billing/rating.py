@@ -84,6 +84,7 @@ def rate(metered: Metered, phases: Sequence[Phase], zone: tzinfo) -> Cost:
         charging_s=int(tally.spent[Kind.CHARGING_TIME]),
         idle_s=int(tally.spent[Kind.IDLE_TIME]),
         paused_s=int(tally.paused_s),
+        until_at=metered.until_at,
     )
 
 

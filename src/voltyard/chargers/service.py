@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from voltyard.billing.ports import Pricing
 from voltyard.bus import Bus
 from voltyard.chargers import store
 from voltyard.chargers.administration import StationAdmin
@@ -123,6 +124,7 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         self.guard: BootGuard | None = None
         self._desk: SecurityDesk | None = None
         self.vehicle_certificates: VehicleCertificates = NoVehicleCertificates()
+        self.pricing: Pricing | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -202,6 +204,10 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         """The live connection of a station, if there is one."""
         entry = self._directory.entry(station_id)
         return None if entry is None else entry.link
+
+    def all_stations(self) -> list[Station]:
+        """Of every organisation, for voltyard's own work."""
+        return [entry.seen for entry in self._directory]
 
     def on_data(self, vendor_id: str, handler: DataHandler) -> None:
         """Give DataTransfer messages of a vendor to ``handler`` (message id, data)."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from voltyard.billing.ports import Pricing
 from voltyard.chargers.commands import StationLink, UpdateLimit
 from voltyard.chargers.model import (
     IN_THE_CLEAR,
@@ -37,6 +38,10 @@ class Chargers(Protocol):
     @property
     def vehicle_certificates(self) -> VehicleCertificates:
         """Who is asked about contracts of vehicles and the certificates on their way."""
+
+    @property
+    def pricing(self) -> Pricing | None:
+        """Who knows tariffs and costs; None where nobody does."""
 
     async def admit(
         self,

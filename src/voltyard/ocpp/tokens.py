@@ -15,6 +15,7 @@ KIND_TO_201 = {
     TokenKind.CENTRAL: "Central",
     TokenKind.KEYCODE: "KeyCode",
     TokenKind.LOCAL: "Local",
+    TokenKind.DIRECT_PAYMENT: "Central",
     TokenKind.NONE: "NoAuthorization",
 }
 KIND_FROM_201 = {
@@ -26,6 +27,7 @@ KIND_FROM_201 = {
     "Central": TokenKind.CENTRAL,
     "KeyCode": TokenKind.KEYCODE,
     "Local": TokenKind.LOCAL,
+    "DirectPayment": TokenKind.DIRECT_PAYMENT,
     "NoAuthorization": TokenKind.NONE,
 }
 

@@ -13,7 +13,7 @@ from voltyard.sessions.model import (
     IdToken,
     TokenKind,
 )
-from voltyard.sessions.ports import Outlets, Reserved, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import Credit, Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.tokens import key, spellings
 
 EXPECTED_FOR = timedelta(minutes=10)
@@ -56,6 +56,7 @@ class Authoriser:
         self._busy = busy
         self._expected: dict[tuple[UUID, str], _Expected] = {}
         self.reserved: Reserved | None = None
+        self.credit: Credit | None = None
 
     def expect(
         self, station_id: UUID, token: IdToken, now: datetime, vehicle_id: UUID | None
@@ -84,11 +85,29 @@ class Authoriser:
         expected = self._expected.get((place.station_id, key(token.value)))
         if expected is not None and expected.until_at >= now:
             return Authorisation(AuthorisationStatus.ACCEPTED, expected.vehicle_id, group=group)
+        paid = None if replayed else self._paid(place, token, now)
+        if paid is not None and not paid.accepted:
+            return paid
         if found is None:
             if self._kept_for(place, token, now):
                 return Authorisation(AuthorisationStatus.ACCEPTED, None, True, "reserved")
-            return await self._by_policy(place, "unknown token", now)
-        return await self._judged(place, token, found, vehicle, now, replayed=replayed)
+            return paid or await self._by_policy(place, "unknown token", now)
+        judged = await self._judged(place, token, found, vehicle, now, replayed=replayed)
+        return judged if paid is None else replace(judged, until_at=now)
+
+    def _paid(self, place: Place, token: IdToken, now: datetime) -> Authorisation | None:
+        """Of who pays before: a card at a terminal (2.1 C18), or a prepaid account (C17); such an
+        answer holds for this once. None for all others."""
+        if self.credit is None:
+            return None
+        if token.kind is TokenKind.DIRECT_PAYMENT and self.credit.takes_cards(place.org_id):
+            return Authorisation(AuthorisationStatus.ACCEPTED, until_at=now)
+        refused = self.credit.refuses(place.org_id, place.station_id, token.value)
+        if refused is None:
+            return None
+        status = AuthorisationStatus.NO_CREDIT if refused else AuthorisationStatus.ACCEPTED
+        reason = "the prepaid balance is used up" if refused else ""
+        return Authorisation(status, None, True, reason, until_at=now)
 
     async def group_of(self, org_id: UUID, token: IdToken) -> str:
         """The group of a token; empty if it is in none."""

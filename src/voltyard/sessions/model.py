@@ -16,6 +16,7 @@ class TokenKind(StrEnum):
     CENTRAL = "central"
     KEYCODE = "keycode"
     LOCAL = "local"
+    DIRECT_PAYMENT = "direct_payment"
     NONE = "none"
 
 
@@ -39,6 +40,7 @@ class AuthorisationStatus(StrEnum):
     NOT_HERE = "not_here"
     NOT_NOW = "not_now"
     RESERVED = "reserved"
+    NO_CREDIT = "no_credit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,16 @@ class Reserved(Protocol):
         """A session began that names reservation ``number``, or brings the token of one."""
 
 
+class Credit(Protocol):
+    """Who pays before charging; ``BillingService`` is one."""
+
+    def refuses(self, org_id: UUID, station_id: UUID, value: str) -> bool | None:
+        """None for a token that is not prepaid, else whether nothing is left."""
+
+    def takes_cards(self, org_id: UUID) -> bool:
+        """Whether cards shown at terminals of chargers may pay."""
+
+
 class Outlets(Protocol):
     """Stations and EVSEs from memory; ``ChargerService`` is one."""
 

@@ -27,6 +27,8 @@ class Permission(StrEnum):
     SECURITY_WRITE = "security:write"
     PEOPLE_WRITE = "people:write"
     AUDIT_VIEW = "audit:view"
+    TARIFFS_WRITE = "tariffs:write"
+    PAYMENTS_WRITE = "payments:write"
 
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -26,6 +26,7 @@ AUTHORISATION_STATUS: dict[AuthorisationStatus, AuthorizationStatusWord] = {
     AuthorisationStatus.NOT_HERE: "Blocked",
     AuthorisationStatus.NOT_NOW: "Blocked",
     AuthorisationStatus.RESERVED: "Blocked",
+    AuthorisationStatus.NO_CREDIT: "Blocked",
 }
 """1.6 has no word for place and time: the token is known, and not allowed."""
 ID_TAG_MAX = 20

@@ -10,6 +10,7 @@ from voltyard.ocpp.v201.certificates import OcspRequestData
 from voltyard.ocpp.v201.types import (
     IdTokenInfo,
     IdTokenWire,
+    MessageContent,
     StatusInfo,
     Wire201,
     id_token_info,
@@ -17,7 +18,7 @@ from voltyard.ocpp.v201.types import (
 )
 from voltyard.ocpp.v201.vehicle_certificates import questions
 from voltyard.ocpp.wire import Items, OneOf, Str5500, Word
-from voltyard.sessions.model import Authorisation, AuthorisationStatus
+from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken
 
 AuthorizeCertificateStatusWord = Literal[
     "Accepted",
@@ -44,11 +45,11 @@ class AuthorizeResponse(Wire201):
 
 async def authorise(exchange: Exchange, request: Authorize) -> AuthorizeResponse:
     """C01; with a contract certificate C07, whose standing counts before the token's."""
-    authorisation = await exchange.sessions.authorise(
-        exchange.station, None, read_token(exchange, request.id_token)
-    )
+    token = read_token(exchange, request.id_token)
+    authorisation = await exchange.sessions.authorise(exchange.station, None, token)
     if request.certificate is None and not request.iso15118_certificate_hash_data:
-        return AuthorizeResponse(id_token_info=id_token_info(authorisation))
+        info = await quoted(exchange, token, authorisation)
+        return AuthorizeResponse(id_token_info=info)
     found = await _contract_check(exchange, request)
     if found.standing is ContractStanding.UNCHECKED:
         exchange.flag("contract_certificate_ignored")
@@ -63,6 +64,21 @@ async def authorise(exchange: Exchange, request: Authorize) -> AuthorizeResponse
     status, word = REFUSALS[found.standing]
     refused = Authorisation(status, reason=found.reason)
     return AuthorizeResponse(id_token_info=id_token_info(refused), certificate_status=word)
+
+
+async def quoted(
+    exchange: Exchange, token: IdToken, authorisation: Authorisation
+) -> IdTokenInfo:
+    """I01: with what it will cost, for chargers that can show it."""
+    info, pricing = id_token_info(authorisation), exchange.chargers.pricing
+    if pricing is None:
+        return info
+    quote = await pricing.quote(exchange.station, token, authorisation)
+    if quote is not None and quote.text:
+        info.personal_message = MessageContent(
+            format="UTF8", content=quote.text, language=quote.language
+        )
+    return info
 
 
 async def _contract_check(exchange: Exchange, request: Authorize) -> ContractCheck:

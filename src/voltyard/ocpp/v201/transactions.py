@@ -2,6 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
+from voltyard.billing.ports import Told
 from voltyard.ocpp.learned import read_meter_values
 from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.v201.metering import MeterValue
@@ -132,10 +133,40 @@ async def transaction_event(
     exchange: Exchange, request: TransactionEvent
 ) -> TransactionEventResponse:
     """E01–E12. Answered after the commit; a token in it is answered with its authorisation."""
+    response, _ = await answered(exchange, request)
+    return response
+
+
+async def answered(
+    exchange: Exchange, request: TransactionEvent
+) -> tuple[TransactionEventResponse, Told | None]:
+    """The answer, and what billing has to say with it."""
     ack = await exchange.sessions.report(exchange.station, _report(exchange, request))
-    if request.id_token is None or ack.authorisation is None:
-        return TransactionEventResponse()
-    return TransactionEventResponse(id_token_info=id_token_info(ack.authorisation))
+    response = TransactionEventResponse()
+    if request.id_token is not None and ack.authorisation is not None:
+        response.id_token_info = id_token_info(ack.authorisation)
+    told = _told(exchange, request)
+    if told is not None:
+        _price(response, told)
+    return response, told
+
+
+def _told(exchange: Exchange, request: TransactionEvent) -> Told | None:
+    """From memory: nearly always nothing but at the end."""
+    pricing = exchange.chargers.pricing
+    if pricing is None:
+        return None
+    ref, ended = request.transaction_info.transaction_id, request.event_type == "Ended"
+    return pricing.told(exchange.station, ref, ended=ended)
+
+
+def _price(response: TransactionEventResponse, told: Told) -> None:
+    """I03, I06: what it cost, or that it costs something else from now on."""
+    response.total_cost = None if told.total is None else float(told.total)
+    if told.text:
+        response.updated_personal_message = MessageContent(
+            format="UTF8", content=told.text, language=told.language
+        )
 
 
 def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:

@@ -126,6 +126,7 @@ AUTHORISATION_STATUS: dict[AuthorisationStatus, AuthorizationStatusWord] = {
     AuthorisationStatus.NOT_HERE: "NotAtThisLocation",
     AuthorisationStatus.NOT_NOW: "NotAtThisTime",
     AuthorisationStatus.RESERVED: "NotAtThisTime",
+    AuthorisationStatus.NO_CREDIT: "NoCredit",
 }
 ID_TOKEN_MAX = 36
 

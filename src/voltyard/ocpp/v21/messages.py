@@ -22,6 +22,7 @@ from voltyard.ocpp.v21 import (
     notices,
     payment,
     periodic_stream,
+    pricing,
     provisioning,
     pulling,
     remote_control,
@@ -35,7 +36,6 @@ from voltyard.ocpp.v21 import (
     vehicle_certificates,
     vehicle_needs,
 )
-from voltyard.ocpp.v201 import authorization as authorization_201
 from voltyard.ocpp.v201 import availability as availability_201
 from voltyard.ocpp.v201 import data_transfer as data_transfer_201
 from voltyard.ocpp.v201 import metering as metering_201
@@ -43,7 +43,6 @@ from voltyard.ocpp.v201 import provisioning as provisioning_201
 from voltyard.ocpp.v201 import reservation as reservation_201
 from voltyard.ocpp.v201 import security as security_201
 from voltyard.ocpp.v201 import told as told_201
-from voltyard.ocpp.v201 import transactions as transactions_201
 
 MESSAGES = registry(
     received(security, "SecurityEventNotification", security_201.security_event),
@@ -57,11 +56,11 @@ MESSAGES = registry(
     sent(provisioning, "SetVariables"),
     sent(provisioning, "SetNetworkProfile"),
     sent(provisioning, "Reset"),
-    received(authorization, "Authorize", authorization_201.authorise),
+    received(authorization, "Authorize", pricing.authorise),
     sent(authorization, "ClearCache"),
     sent(local_list, "SendLocalList"),
     sent(local_list, "GetLocalListVersion"),
-    received(transactions, "TransactionEvent", transactions_201.transaction_event),
+    received(transactions, "TransactionEvent", pricing.transaction_event),
     sent(transactions, "GetTransactionStatus"),
     sent(remote_control, "RequestStartTransaction"),
     sent(remote_control, "RequestStopTransaction"),
@@ -115,9 +114,9 @@ MESSAGES = registry(
     sent(display, "GetDisplayMessages"),
     sent(display, "ClearDisplayMessage"),
     both(data_transfer, "DataTransfer", data_transfer_201.data_transfer),
-    noted(payment, "NotifySettlement"),
+    received(payment, "NotifySettlement", pricing.settlement),
     sent(payment, "NotifyWebPaymentStarted"),
-    noted(payment, "VatNumberValidation", notices.vat_number),
+    received(payment, "VatNumberValidation", pricing.vat_number),
     received(dynamic_charging, "PullDynamicScheduleUpdate", pulling.dynamic_schedule),
     sent(dynamic_charging, "UpdateDynamicSchedule"),
     received(dynamic_charging, "NotifyPriorityCharging", vehicle_needs.priority),

@@ -21,6 +21,7 @@ from voltyard.chargers.commands import (
     GiveCertificate,
     ReadAbilities,
     ReadCompositeSchedule,
+    RemoteStart,
     ReportDischarge,
     SchedulePeriod,
     SetLimit,
@@ -31,11 +32,12 @@ from voltyard.errors import Invalid
 from voltyard.ocpp.anything import said
 from voltyard.ocpp.registry import outgoing
 from voltyard.ocpp.routing import Expressed, Outgoing, single
-from voltyard.ocpp.v21 import ability_orders, limit_orders, provisioning
+from voltyard.ocpp.v21 import ability_orders, limit_orders, provisioning, remote_control
 from voltyard.ocpp.v21.messages import MESSAGES
 from voltyard.ocpp.v21.smart_charging import GetCompositeSchedule, GetCompositeScheduleResponse
 from voltyard.ocpp.v201 import orders as orders_201
 from voltyard.ocpp.v201.orders import WORDS, reason
+from voltyard.sessions.model import TokenKind
 
 
 def express(command: Command, now: datetime) -> Expressed:
@@ -62,6 +64,17 @@ def _as_21(call: Outgoing) -> Outgoing:
 @_express.register
 def _anything(command: Ask, now: datetime) -> Expressed:
     return said(MESSAGES, command, WORDS)
+
+
+@_express.register
+def _remote_start(command: RemoteStart, now: datetime) -> Expressed:
+    """What was paid for before is a token of a kind of its own (C24.FR.01)."""
+    (call,), combine = orders_201.express(command, now)
+    given = _as_21(call)
+    if command.token.kind is TokenKind.DIRECT_PAYMENT:
+        assert isinstance(given.request, remote_control.RequestStartTransaction)
+        given.request.id_token.type = "DirectPayment"
+    return (given,), combine
 
 
 @_express.register

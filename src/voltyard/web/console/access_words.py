@@ -32,6 +32,7 @@ STATUS_WORDS: Mapping[AuthorisationStatus, str] = {
     AuthorisationStatus.NOT_HERE: N_("Not allowed here"),
     AuthorisationStatus.NOT_NOW: N_("Not valid yet"),
     AuthorisationStatus.RESERVED: N_("Reserved for others"),
+    AuthorisationStatus.NO_CREDIT: N_("No credit"),
 }
 REASON_WORDS: Mapping[str, str] = {
     "unknown token": N_("No token of this value is on record."),
@@ -42,6 +43,7 @@ REASON_WORDS: Mapping[str, str] = {
     "the token is not valid yet": N_("The token's time has not begun."),
     "the vehicle is out of service": N_("Its vehicle is out of service."),
     "the token charges elsewhere": N_("It charged at another outlet at that moment."),
+    "the prepaid balance is used up": N_("Nothing is left on its prepaid account."),
 }
 ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
     AuthorisationStatus.ACCEPTED: N_("The site lets unknown tokens charge."),
@@ -54,6 +56,7 @@ ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
         "End the other session, or let the token charge in several places."
     ),
     AuthorisationStatus.RESERVED: N_("Release the reservation, or choose another outlet."),
+    AuthorisationStatus.NO_CREDIT: N_("Top its prepaid account up."),
 }
 REASON_ADVICE: Mapping[str, str] = {
     "the vehicle is out of service": N_("Put the vehicle in service again."),

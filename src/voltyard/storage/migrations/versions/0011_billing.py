@@ -10,20 +10,21 @@ down_revision = "0010"
 
 STEPS = (
     """
-CREATE TABLE tariffs (
+CREATE TABLE charging_tariffs (
   id uuid PRIMARY KEY, org_id uuid NOT NULL, name text NOT NULL, number int NOT NULL,
   terms jsonb NOT NULL, changed_at timestamptz NOT NULL, retired boolean NOT NULL DEFAULT false)
 """,
-    "CREATE UNIQUE INDEX tariffs_name ON tariffs (org_id, lower(name)) WHERE NOT retired",
+    "CREATE UNIQUE INDEX charging_tariffs_name ON charging_tariffs (org_id, lower(name))"
+    " WHERE NOT retired",
     """
 CREATE TABLE tariff_versions (
-  tariff_id uuid NOT NULL REFERENCES tariffs ON DELETE CASCADE, number int NOT NULL,
+  tariff_id uuid NOT NULL REFERENCES charging_tariffs ON DELETE CASCADE, number int NOT NULL,
   org_id uuid NOT NULL, name text NOT NULL, terms jsonb NOT NULL, at timestamptz NOT NULL,
   by text NOT NULL, PRIMARY KEY (tariff_id, number))
 """,
     """
 CREATE TABLE tariff_assignments (
-  id uuid PRIMARY KEY, org_id uuid NOT NULL, tariff_id uuid NOT NULL REFERENCES tariffs,
+  id uuid PRIMARY KEY, org_id uuid NOT NULL, tariff_id uuid NOT NULL REFERENCES charging_tariffs,
   target text NOT NULL, ref text NOT NULL DEFAULT '',
   CONSTRAINT tariff_assignments_once UNIQUE (org_id, target, ref))
 """,
@@ -66,7 +67,8 @@ CREATE TABLE payments (
     "CREATE INDEX payments_session ON payments (session_id)",
     """
 CREATE TABLE billing_settings (
-  org_id uuid PRIMARY KEY, running_cost_s int NOT NULL, show_tariff boolean NOT NULL,
+  org_id uuid PRIMARY KEY, running_cost_s int NOT NULL, language text NOT NULL,
+  show_tariff boolean NOT NULL,
   direct_payment boolean NOT NULL, fallback_tariff text NOT NULL, fallback_cost text NOT NULL,
   receipt_url text NOT NULL, pay_url text NOT NULL)
 """,
@@ -83,7 +85,7 @@ CREATE TABLE station_web_payments (
 """,
 )
 TENANT_TABLES = (
-    "tariffs",
+    "charging_tariffs",
     "tariff_versions",
     "tariff_assignments",
     "session_costs",
