@@ -29,7 +29,7 @@ from voltyard.ocpp.asking import Asker
 from voltyard.ocpp.framing import Call, CallRejected, Unreadable
 from voltyard.ocpp.journal import Journal
 from voltyard.ocpp.ports import Chargers, Sessions
-from voltyard.ocpp.resumed import Resumed
+from voltyard.ocpp.resumed import Begun, Resumed
 from voltyard.ocpp.routing import Dialect, Entry, Exchange
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ class Connection:
         self._inbox_bytes = 0
         self._asides = 0
         self._worker: asyncio.Task[None] | None = None
+        self._begun: Begun | None = None
         self._announced = False
         self._goodbye: str | None = None
         self._predecessor: asyncio.Task[None] | None = None
@@ -127,6 +128,9 @@ class Connection:
     @property
     def worker(self) -> "asyncio.Task[None] | None":
         """What handles the calls in the inbox, while there are any."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            self._worker = self._spawn(self._work(begun.in_a_task()))
         return self._worker
 
     @property
@@ -153,7 +157,7 @@ class Connection:
 
     async def finish(self, timeout_s: float, reason: str) -> None:
         """Graceful: answer what has arrived, then close."""
-        worker = self._worker
+        worker = self.worker
         if worker is not None and not self.closed:
             await self._wait(worker, timeout_s)
         await self.close(reason)
@@ -236,20 +240,33 @@ class Connection:
     @property
     def _idle(self) -> bool:
         """Whether nothing of this charger's, or of the connection it replaced, comes first."""
-        waiting = self._inbox or self._worker is not None or self._predecessor is not None
+        busy = self._begun is not None or self._worker is not None
+        waiting = busy or self._inbox or self._predecessor is not None
         return self._announced and not waiting
 
     def _handle_now(self, call: Call, at: datetime) -> None:
-        """As far as it goes without waiting; what waits goes on in a task."""
+        """As far as it goes without waiting, and on when what it waits for is there."""
         turn = self._turn(call, at, self.last_heard_s)
         try:
             waits_for = turn.send(None)
         except StopIteration:
             return
-        self._worker = self._spawn(self._work(Resumed(turn, waits_for)))
+        if isinstance(waits_for, asyncio.Future):
+            self._begun = Begun(turn, waits_for, self._gone_on)
+        else:
+            self._worker = self._spawn(self._work(Resumed(turn, waits_for)))
+
+    def _gone_on(self, further: Resumed | None) -> None:
+        """What was begun is through, or waits a second time, now in a task."""
+        self._begun = None
+        if further is not None:
+            self._worker = self._spawn(self._work(further))
+        else:
+            self._start_worker()
 
     def _start_worker(self) -> None:
-        if self._worker is None and self._inbox and self._announced:
+        busy = self._begun is not None or self._worker is not None
+        if self._inbox and self._announced and not busy:
             self._worker = self._spawn(self._work())
 
     async def _work(self, under_way: Resumed | None = None) -> None:

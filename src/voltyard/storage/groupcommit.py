@@ -7,6 +7,7 @@ alone, so that one bad row harms one message.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +15,7 @@ from itertools import chain
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import SQLAlchemyError
 
-from voltyard.clock import Clock
+from voltyard.clock import Clock, let_go
 from voltyard.errors import TooMany
 from voltyard.storage.engine import Database
 from voltyard.storage.writes import Group, Write, arrays, merge, statement, together
@@ -133,8 +134,8 @@ class GroupCommit:
             await self._commit_each(batch)
             return
         loop = asyncio.get_running_loop()
-        for item in batch:
-            _resolve(loop, item, None)
+        loop.call_soon(_conclude, loop, deque(batch))
+        await let_go()
 
     async def close(self) -> None:
         self._closing = True
@@ -183,6 +184,20 @@ class GroupCommit:
                     {"table": table},
                 )
             self._types[table] = {row["column_name"]: row["udt_name"] for row in rows}
+
+
+def _conclude(loop: asyncio.AbstractEventLoop, committed: deque[_Item]) -> None:
+    """Of a whole batch, called by the loop: what one cannot be told keeps no other waiting."""
+    try:
+        while committed:
+            item = committed.popleft()
+            if item.done is not None and not item.done.done():
+                item.done.set_result(None)
+            if item.told is not None:
+                item.told(None)
+    finally:
+        if committed:
+            loop.call_soon(_conclude, loop, committed)
 
 
 def _resolve(loop: asyncio.AbstractEventLoop, item: _Item, error: BaseException | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from voltyard.ocpp.resumed import Resumed
+from voltyard.ocpp.resumed import Begun, Resumed
 
 
 def begun(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -82,3 +82,75 @@ async def test_its_failure_is_the_tasks() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         await begun(work())
+
+
+class Going:
+    """Work that waits for two futures, and what it is told by whoever goes on with it."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.first, self.second = loop.create_future(), loop.create_future()
+        self.steps: list[str] = []
+        self.further: list[Resumed | None] = []
+        work = self.work()
+        self.begun = Begun(work, work.send(None), self.further.append)
+
+    async def work(self) -> None:
+        self.steps.append(str(await self.first))
+        if self.steps == ["twice"]:
+            self.steps.append(str(await self.second))
+
+
+async def test_it_goes_on_without_a_task_once_its_future_is_done() -> None:
+    going = Going()
+    going.first.set_result("once")
+    assert going.steps == []
+    await asyncio.sleep(0)
+    assert (going.steps, going.further) == (["once"], [None])
+
+
+async def test_what_waits_a_second_time_is_handed_to_a_task() -> None:
+    going = Going()
+    going.first.set_result("twice")
+    await asyncio.sleep(0)
+    (further,) = going.further
+    assert further is not None
+
+    async def rest() -> None:
+        await further
+
+    task = asyncio.create_task(rest())
+    await asyncio.sleep(0)
+    going.second.set_result("more")
+    await task
+    assert going.steps == ["twice", "more"]
+
+
+@pytest.mark.parametrize("already_done", [True, False])
+async def test_somebody_else_may_take_it_over(*, already_done: bool) -> None:
+    going = Going()
+    if already_done:
+        going.first.set_result("once")
+    resumed = going.begun.in_a_task()
+
+    async def rest() -> None:
+        await resumed
+
+    task = asyncio.create_task(rest())
+    await asyncio.sleep(0)
+    if not already_done:
+        going.first.set_result("once")
+    await task
+    assert (going.steps, going.further) == (["once"], [])
+
+
+async def test_what_it_waits_for_may_fail() -> None:
+    going = Going()
+    loop = asyncio.get_running_loop()
+    failures: list[object] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context.get("exception")))
+    going.first.set_exception(ValueError("no"))
+    await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert going.further == [None]
+    assert [str(failure) for failure in failures] == ["no"]
