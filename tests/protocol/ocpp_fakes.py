@@ -72,6 +72,7 @@ class FakeChargers:
     peers: list[Peer] = field(default_factory=list)
     offer: ScheduleOffer = ScheduleOffer.NONE
     fault: str = ""
+    ways: tuple[str, ...] = ()
     updates: dict[int, UpdateLimit] = field(default_factory=dict)
     priorities: list[tuple[str, bool]] = field(default_factory=list)
     judged: list[tuple[int, tuple[PlannedPower, ...]]] = field(default_factory=list)
@@ -125,6 +126,9 @@ class FakeChargers:
     ) -> str:
         self.judged.append((evse_number, tuple(periods)))
         return self.fault
+
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        return self.ways
 
     async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
         return self.updates.get(profile_id)

@@ -197,3 +197,21 @@ async def test_a_charger_that_pulls_is_answered_with_its_limit() -> None:
     request = {"chargingProfileId": 99}
     answer, _, _ = await said("2.1", "PullDynamicScheduleUpdate", request, updates=updates)
     assert answer == {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
+
+
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [
+        (("DC", "DC_BPT"), ["DC", "DC_BPT"]),
+        (("DC",), None),
+        ((), None),
+    ],
+)
+async def test_who_may_charge_is_told_in_which_ways(
+    ways: tuple[str, ...], told: list[str] | None
+) -> None:
+    """Q01.FR.01, FR.08."""
+    request = {"idToken": {"idToken": "ABC", "type": "ISO14443"}}
+    answer, _, _ = await said("2.1", "Authorize", request, ways=ways)
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+    assert answer.get("allowedEnergyTransfer") == told

@@ -126,6 +126,26 @@ async def test_a_vehicle_of_iso_15118_20_is_understood(mode: str, dynamic: bool)
     assert sessions.wanted[0][1].energy_wh == 10_000
 
 
+async def test_what_a_vehicle_may_give_is_understood() -> None:
+    """Q01.FR.03: its discharge power and what it has to spare; charging alone gives nothing."""
+    back = {
+        "maxDischargePower": 6_000,
+        "maxDischargePower_L2": 6_000,
+        "minDischargePower": 500,
+        "evMinV2XEnergyRequest": -12_000,
+    }
+    asked = needs("AC_BPT", v2xChargingParameters=V2X | back, controlMode="DynamicControl")
+    asked["chargingNeeds"]["availableEnergyTransfer"] = ["AC_three_phase", "AC_BPT"]
+    _, _, sessions = await said("2.1", "NotifyEVChargingNeeds", asked)
+    told = sessions.wanted[0][1]
+    assert (told.discharge_max_w, told.discharge_min_w, told.cycling_wh) == (12_000, 500, -12_000)
+    assert told.gives
+    asked["chargingNeeds"]["requestedEnergyTransfer"] = "AC_three_phase"
+    _, _, sessions = await said("2.1", "NotifyEVChargingNeeds", asked)
+    assert not sessions.wanted[0][1].gives
+    assert sessions.wanted[0][1].could_give
+
+
 async def test_needs_told_late_are_of_when_the_vehicle_told_them() -> None:
     """2.1 K15.FR.20: kept while the charger was offline."""
     asked = needs("DC", dcChargingParameters=DC) | {"timestamp": "2026-11-21T17:30:00Z"}

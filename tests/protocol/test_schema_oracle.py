@@ -113,7 +113,6 @@ async def test_valid_requests_are_understood_and_validly_answered(
             "contract_certificate_refused",
             "needs_odd",
             "priority_without_session",
-            "power_export",
             "energy_net_only",
             "unit_mismatch",
         }

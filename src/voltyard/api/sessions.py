@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Router, get, put
+import msgspec
+from litestar import Router, delete, get, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 
 from voltyard.api.caller import Deps, Who
 from voltyard.api.deps import ApiDeps
 from voltyard.api.wire import In, Limit, Offset, Out, Page, Text, out, page
+from voltyard.chargers.model import PowerMode
+from voltyard.energy.ordering import Discharge
+from voltyard.errors import NotFound
 from voltyard.sessions.model import Session, SessionFilter, SessionState
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
@@ -42,6 +46,10 @@ class NeedsOut(Out):
     battery_wh: float | None
     dynamic: bool
     urgency: int
+    transfers: list[str]
+    discharge_max_w: float | None
+    discharge_min_w: float | None
+    cycling_wh: float | None
 
 
 class SessionOut(Out):
@@ -73,6 +81,7 @@ class SessionOut(Out):
     flags: list[str]
     repairs: list[RepairOut]
     needs: NeedsOut | None = None
+    energy_exported_wh: float = 0.0
 
 
 class SampleOut(Out):
@@ -187,16 +196,96 @@ async def prioritise(
     return _session(await deps.sessions.prioritise(who, session_id, first=data.first))
 
 
+class DischargeIn(In):
+    """So much (W, 0 or more) is to flow back until then, never below that state of charge."""
+
+    power_w: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
+    soc_floor_pct: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    mode: PowerMode = PowerMode.SETPOINT
+
+
+class DischargeOut(Out):
+    """``setpoint_w``: what it is told, below 0 to flow back; null while the order rests or was
+    only just given. ``why``: what keeps it from more, empty for nothing."""
+
+    power_w: float
+    until: datetime
+    soc_floor_pct: float
+    mode: PowerMode
+    set_by: str
+    setpoint_w: float | None
+    why: str
+
+
+@get("/sessions/{session_id:uuid}/discharge", summary="The order to discharge and its standing")
+async def discharge(deps: Deps, who: Who, session_id: FromPath[UUID]) -> DischargeOut:
+    require(who, Permission.VIEW)
+    await deps.sessions.session(who.org_id, session_id)
+    found = deps.energy.discharge.standing(who.org_id, session_id)
+    if found is None:
+        raise NotFound("There is no order to discharge.")
+    return _discharge(found)
+
+
+@put("/sessions/{session_id:uuid}/discharge", summary="Have its vehicle discharged")
+async def order_discharge(
+    deps: Deps, who: Who, session_id: FromPath[UUID], data: JSONBody[DischargeIn]
+) -> DischargeOut:
+    """As far as charger, vehicle, floor and the departure allow; a later order replaces it."""
+    require(who, Permission.SESSIONS_CONTROL)
+    await deps.sessions.session(who.org_id, session_id)
+    made = await deps.energy.discharge.order(
+        who,
+        session_id,
+        power_w=data.power_w,
+        until_at=data.until,
+        soc_floor_pct=data.soc_floor_pct,
+        mode=data.mode,
+    )
+    return _discharge(made)
+
+
+@delete("/sessions/{session_id:uuid}/discharge", summary="Discharge it no more")
+async def end_discharge(deps: Deps, who: Who, session_id: FromPath[UUID]) -> None:
+    require(who, Permission.SESSIONS_CONTROL)
+    await deps.energy.discharge.end(who, session_id)
+
+
+def _discharge(found: Discharge) -> DischargeOut:
+    order = found.order
+    return DischargeOut(
+        power_w=order.power_w,
+        until=order.until_at,
+        soc_floor_pct=order.soc_floor_pct,
+        mode=order.mode,
+        set_by=order.set_by,
+        setpoint_w=found.setpoint_w,
+        why=found.why.value,
+    )
+
+
 def _session(session: Session) -> SessionOut:
     repairs = [out(RepairOut, repair) for repair in session.repairs]
     needs = None
     if session.needs is not None:
-        needs = out(NeedsOut, session.needs, urgency=int(session.needs.urgency))
+        told = session.needs
+        needs = out(NeedsOut, told, urgency=int(told.urgency), transfers=list(told.transfers))
     return out(SessionOut, session, flags=list(session.flags), repairs=repairs, needs=needs)
 
 
 ROUTER = Router(
     path="/",
     tags=["Sessions"],
-    route_handlers=[sessions, sessions_csv, session, curve, assign_vehicle, prioritise],
+    route_handlers=[
+        sessions,
+        sessions_csv,
+        session,
+        curve,
+        assign_vehicle,
+        prioritise,
+        discharge,
+        order_discharge,
+        end_discharge,
+    ],
 )

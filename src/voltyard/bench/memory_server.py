@@ -85,6 +85,9 @@ class MemoryChargers:
     ) -> str:
         return ""
 
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        return ()
+
     async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
         return None
 

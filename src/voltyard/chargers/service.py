@@ -98,6 +98,9 @@ class BootGuard(Protocol):
     async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
         """The value a charger asks for of a limit that is updated; None if it is none of ours."""
 
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        """The ways of energy transfer its V2X knows; none without one."""
+
 
 class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
     """Implements ``voltyard.ocpp.ports.Chargers``; see its bases for administration and reads."""
@@ -199,6 +202,9 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
     async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
         """An update of a limit, for a charger that asks for it; None if there is none."""
         return None if self.guard is None else await self.guard.update_pulled(station, profile_id)
+
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        return () if self.guard is None else self.guard.transfers(station)
 
     def link(self, station_id: UUID) -> StationLink | None:
         """The live connection of a station, if there is one."""

@@ -11,16 +11,19 @@ from asyncpg import PostgresError
 from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard.chargers.commands import (
+    AllowTransfer,
     Command,
     ReadAbilities,
     ReadCompositeSchedule,
+    ReportDischarge,
     StationLink,
     UpdateLimit,
 )
-from voltyard.chargers.model import Abilities
+from voltyard.chargers.model import Abilities, PowerMode
 from voltyard.clock import Clock
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT, Change, Held
+from voltyard.energy.discharging import Hindrance, Verdict
 from voltyard.energy.headroom import Headroom
 from voltyard.energy.ledger import Ledger
 from voltyard.energy.outlet import Outlet, Timing
@@ -85,6 +88,7 @@ class Commander:
         self._commit_timeout_s = commit_timeout_s
         self._news = news
         self._asked: dict[UUID, StationLink] = {}
+        self._prepared: dict[UUID, StationLink] = {}
 
     async def act(
         self,
@@ -172,7 +176,7 @@ class Commander:
     def _live(self, outlet: Outlet, change: Change, now: datetime) -> Command:
         """The grant in the charger's words: a profile, one to be updated, or an update."""
         assert outlet.session is not None, "a live limit belongs to a session"
-        valid_s = self.timing.valid_from(now)
+        valid_s = outlet.valid_s(now, self.timing)
         quirks = outlet.station.quirks
         made = live_limit(
             outlet.evse,
@@ -238,6 +242,22 @@ class Commander:
             self._asked[outlet.evse.id] = link
             command = ReadAbilities(outlet.evse.number)
             self._sender.send(link, command, partial(self._learned, outlet, link))
+
+    def prepare(self, board: Board, verdicts: Mapping[UUID, Verdict]) -> None:
+        """Before power flows back: what its vehicle may do, and what is to be told of it; each
+        once a session and connection."""
+        for outlet in board:
+            session, link = outlet.session, board.link(outlet)
+            verdict = None if session is None else verdicts.get(session.session_id)
+            if link is None or session is None or verdict is None:
+                continue
+            if self._prepared.get(session.session_id) is link:
+                continue
+            self._prepared[session.session_id] = link
+            if verdict.why is Hindrance.NEGOTIATING and outlet.abilities.transfers:
+                self.tell(link, AllowTransfer(session.transaction_ref, outlet.abilities.transfers))
+            for mode in sorted(outlet.abilities.modes - {PowerMode.IDLE}):
+                self.tell(link, ReportDischarge(outlet.evse.number, mode))
 
     def _learned(self, outlet: Outlet, link: StationLink, answer: Answer) -> None:
         """One that cannot tell is one that cannot do it."""

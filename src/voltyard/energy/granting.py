@@ -133,6 +133,8 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         return None
     if not outlet.is_controllable or outlet.obedience.step >= Step.FENCED:
         return None
+    if outlet.is_steered:
+        return None
     done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
     whole_amps = in_amps(outlet.evse, outlet.station.quirks)
     made = Candidate(

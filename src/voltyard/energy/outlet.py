@@ -118,6 +118,8 @@ class Outlet:
     abilities: Abilities = field(default_factory=Abilities)
     steer: Steer = CHARGING
     """What its vehicle is to do beyond charging under the limit; with any, that is 0 W."""
+    steer_until: datetime | None = None
+    """What is sent ends then by itself, whatever becomes of us."""
     applied: Steer = CHARGING
     steer_failed_at: datetime | None = None
     installed: Installed | None = None
@@ -197,7 +199,7 @@ class Outlet:
         fallback = Change(target.fallback_w, fallback=True)
         live: Change | None = None
         if self.session is not None and target.live_w is not None:
-            until_at = sure_end(now, timing.valid_from(now), timing.slack_s)
+            until_at = sure_end(now, self.valid_s(now, timing), timing.slack_s)
             way = self._way(now, timing)
             live = Change(target.live_w, until_at=until_at, steer=self.steer, way=way)
         if live is not None and self._cuts(live) and not self._waits(live, now, cut=True):
@@ -218,12 +220,19 @@ class Outlet:
         able = self.abilities.dynamic and quirks.dynamic and ends_with_transaction(quirks)
         if not able or self.live_failure is not None or self.update_refusals >= UPDATE_REFUSALS:
             return Way.SET
-        if timing.valid_from(now) < timing.valid_s or self.session is None:
+        if self.valid_s(now, timing) < timing.valid_s or self.session is None:
             return Way.SET
         if self.asked or installed is None or self.steer.mode is PowerMode.IDLE:
             return Way.INSTALL
         same = (installed.session_id, installed.mode) == (self.session.session_id, self.steer.mode)
         return Way.UPDATE if same and installed.valid_s == timing.valid_s else Way.INSTALL
+
+    def valid_s(self, now: datetime, timing: Timing) -> int:
+        """How long a live limit sent now may last."""
+        valid_s = timing.valid_from(now)
+        if self.steer_until is None:
+            return valid_s
+        return max(1, min(valid_s, int((self.steer_until - now).total_seconds())))
 
     def pulled(self, profile_id: int, now: datetime, timing: Timing) -> Change | None:
         """What the charger may be told again of the profile it asks about."""
@@ -252,9 +261,9 @@ class Outlet:
             return True
         if not held.is_sure or held.live_w < self.target.live_w - WATT:
             return True
-        return self._renewal_due(now, timing)
+        return self.renewal_due(now, timing)
 
-    def _renewal_due(self, now: datetime, timing: Timing) -> bool:
+    def renewal_due(self, now: datetime, timing: Timing) -> bool:
         if self.refreshed_at is None:
             return True
         if now >= self.refreshed_at + timedelta(seconds=timing.refresh_s):
@@ -371,7 +380,7 @@ class Outlet:
         part = replace(change, power_w=self.settable_w(ceiling_w + free_w))
         if part.power_w >= max(ceiling_w + LEAST_PART_W, self.evse.min_power_w):
             return part
-        if self.held.is_sure and (self.asked or self._renewal_due(now, timing)):
+        if self.held.is_sure and (self.asked or self.renewal_due(now, timing)):
             return replace(change, power_w=self.held.live_w)
         if self.asked and not self.held.lives:
             return replace(change, power_w=self.settable_w(ceiling_w))
@@ -427,7 +436,7 @@ class Outlet:
         self.session, self.charging_since, self.paused_since = None, None, None
         self.granted_w, self.refreshed_at, self.live_failure = 0.0, None, None
         self.asked, self.installed, self.steer_failed_at = False, None, None
-        self.steer = self.applied = CHARGING
+        self.steer, self.steer_until, self.applied = CHARGING, None, CHARGING
         if self.in_flight is None:
             self._drop_limits_of_the_transaction()
 

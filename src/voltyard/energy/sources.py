@@ -73,7 +73,7 @@ def _session(live: EvseLive) -> LiveSession:
         started_at=session.started_at,
         vehicle_id=session.vehicle_id,
         duty_id=session.duty_id,
-        energy_wh=session.energy_wh,
+        energy_wh=session.net_wh,
         soc_start_pct=session.soc_start_pct,
         soc_pct=session.soc_last_pct,
         power_w=live.power_w,

@@ -9,6 +9,7 @@ from voltyard.sessions.model import MeterReading
 from voltyard.units import SQRT3
 
 ENERGY_IMPORT = "Energy.Active.Import.Register"
+ENERGY_EXPORT = "Energy.Active.Export.Register"
 _ENERGY_NET = "Energy.Active.Net"
 _POWER = "Power.Active.Import"
 _POWER_EXPORT = "Power.Active.Export"
@@ -49,6 +50,7 @@ _UNITS = {
 }
 _QUANTITY = {
     ENERGY_IMPORT: "energy",
+    ENERGY_EXPORT: "energy",
     _ENERGY_NET: "energy",
     _POWER: "power",
     _POWER_EXPORT: "power",
@@ -62,7 +64,6 @@ OTHER_MEASURANDS = frozenset(
     {
         "Current.Export",
         "Current.Offered",
-        "Energy.Active.Export.Register",
         "Energy.Reactive.Export.Register",
         "Energy.Reactive.Import.Register",
         "Energy.Active.Export.Interval",
@@ -221,7 +222,7 @@ def _reading(
     current = None if currents is None else _currents(currents)
     voltages = found.get("Voltage")
     voltage = None if voltages is None else voltages.mean()
-    power = _power(found, note)
+    power = _power(found)
     if power is None and currents is not None and voltage is not None:
         power = _derived_power(currents, voltage)
         noted.append("power_derived")
@@ -235,6 +236,7 @@ def _reading(
         offered_w=_not_negative(_summed(found, _OFFERED), "offered_negative", note),
         context=context,
         flags=tuple(dict.fromkeys(noted)),
+        export_wh=_not_negative(_summed(found, ENERGY_EXPORT), "energy_negative", note),
     )
 
 
@@ -284,12 +286,11 @@ def _summed(found: dict[str, _Values], measurand: str) -> float | None:
     return None if values is None else values.summed()
 
 
-def _power(found: dict[str, _Values], note: Flag) -> float | None:
+def _power(found: dict[str, _Values]) -> float | None:
     """Import, less what is fed back; negative import is kept as discharge."""
     power = _summed(found, _POWER)
     export = _summed(found, _POWER_EXPORT)
     if export:
-        note("power_export", f"{export:g} W")
         return (power or 0.0) - abs(export)
     return power
 

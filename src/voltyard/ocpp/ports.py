@@ -115,6 +115,9 @@ class Chargers(Protocol):
     async def update_pulled(self, station: StationRef, profile_id: int) -> UpdateLimit | None:
         """The value of a limit that is updated, for a charger that asks; None if none is ours."""
 
+    def transfers(self, station: StationRef) -> Sequence[str]:
+        """The ways of energy transfer a station's V2X knows; none without one."""
+
     async def events_told(self, station: StationRef, events: Sequence[VariableEvent]) -> None: ...
 
     async def monitors_told(

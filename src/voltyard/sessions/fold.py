@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from voltyard.records import replace
+from voltyard.sessions.export import exported
 from voltyard.sessions.model import (
     Authorisation,
     Flag,
@@ -203,6 +204,7 @@ def finite(reading: MeterReading) -> MeterReading:
         reading.soc_pct or 0.0,
         reading.voltage_v or 0.0,
         reading.offered_w or 0.0,
+        reading.export_wh or 0.0,
         *[value or 0.0 for value in reading.current_a or ()],
     )
     if max(values) <= ABSURD and min(values) >= -ABSURD:
@@ -215,6 +217,7 @@ def finite(reading: MeterReading) -> MeterReading:
         soc_pct=_sane(reading.soc_pct),
         voltage_v=_sane(reading.voltage_v),
         offered_w=_sane(reading.offered_w),
+        export_wh=_sane(reading.export_wh),
         current_a=current,
     )
 
@@ -342,6 +345,8 @@ def _newest_values(tracked: Tracked, reading: MeterReading, rank: Rank) -> None:
     session = tracked.session
     at = reading.at
     changes = _measured(tracked)
+    if reading.export_wh is not None:
+        changes |= exported(session, reading.export_wh, at)
     if session.last_reading_at is None or at > session.last_reading_at:
         changes["last_reading_at"] = at
     if reading.soc_pct is not None:

@@ -122,7 +122,7 @@ class Intake:
             return False
         before = tracked.session
         urgency = Urgency.NONE if before.needs is None else before.needs.urgency
-        told = replace(needs, delivered_wh=before.energy_wh, urgency=urgency)
+        told = replace(needs, delivered_wh=before.net_wh, urgency=urgency)
         tracked.session = replace(before, needs=told)
         await self._keep(Change(tracked, before), ())
         return True
@@ -133,7 +133,7 @@ class Intake:
         if tracked is None or not tracked.session.open:
             return False
         before = tracked.session
-        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.energy_wh)
+        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.net_wh)
         if known.urgency is not Urgency.PERSON:
             urgency = Urgency.DRIVER if urgent else Urgency.NONE
             tracked.session = replace(before, needs=replace(known, urgency=urgency))

@@ -66,7 +66,8 @@ class Authorisation:
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """One sample. ``energy_wh`` is the import register of the EVSE as reported (Wh)."""
+    """One sample. ``energy_wh`` is the import register of the EVSE as reported (Wh),
+    ``export_wh`` that of what flowed back; ``power_w`` is negative while it does."""
 
     at: datetime
     energy_wh: float | None = None
@@ -77,6 +78,7 @@ class MeterReading:
     offered_w: float | None = None
     context: str = "sample"
     flags: tuple[str, ...] = ()
+    export_wh: float | None = None
 
 
 class Phase(StrEnum):
@@ -180,12 +182,19 @@ class Urgency(IntEnum):
     """Said by one of ours, who may change duties, too: before all."""
 
 
+BOTH_WAYS = "BPT"
+"""In the name of every way of transfer that lets power flow back (ISO 15118-20)."""
+
+
 @dataclass(frozen=True, slots=True)
 class VehicleNeeds:
     """What the vehicle itself asked for (ISO 15118, OCPP 2.0.1 K15); a hint, never a right.
 
     ``energy_wh`` is wanted from ``told_at`` on, when the session had delivered ``delivered_wh``.
-    ``dynamic``: the charger steers it by itself and hands no schedule on (2.1 K19).
+    ``dynamic``: the charger steers it by itself and hands no schedule on (2.1 K19). ``transfers``
+    are all ways it knows, ``transfer`` the one in use; in those that go both ways it may give
+    ``discharge_max_w``, and nothing below ``discharge_min_w``. ``cycling_wh`` is what it lacks, or
+    below 0 has to spare, of what it lets others use (2.1 Q).
     """
 
     told_at: datetime
@@ -200,6 +209,20 @@ class VehicleNeeds:
     dynamic: bool = False
     delivered_wh: float = 0.0
     urgency: Urgency = Urgency.NONE
+    transfers: tuple[str, ...] = ()
+    discharge_max_w: float | None = None
+    discharge_min_w: float | None = None
+    cycling_wh: float | None = None
+
+    @property
+    def gives(self) -> bool:
+        """Whether it may be discharged as things stand."""
+        return BOTH_WAYS in self.transfer and bool(self.discharge_max_w)
+
+    @property
+    def could_give(self) -> bool:
+        """Whether it could be, once it is allowed and negotiated."""
+        return self.gives or any(BOTH_WAYS in transfer for transfer in self.transfers)
 
     def missing_wh(self, energy_wh: float) -> float | None:
         """Of what it asked for, once its session has delivered ``energy_wh``."""
@@ -214,6 +237,7 @@ class Session:
 
     ``energy_wh`` is what was delivered, repaired; ``meter_start_wh`` and ``meter_last_wh`` the
     register between which it lies. ``start_message`` is the OCPP message id of its start.
+    ``energy_exported_wh`` is what flowed back, ``export_last_wh`` the register of that.
     """
 
     id: UUID
@@ -246,6 +270,13 @@ class Session:
     repairs: tuple[Repair, ...] = ()
     start_message: str | None = None
     needs: VehicleNeeds | None = None
+    energy_exported_wh: float = 0.0
+    export_last_wh: float | None = None
+
+    @property
+    def net_wh(self) -> float:
+        """What stayed in the vehicle, at the meter."""
+        return self.energy_wh - self.energy_exported_wh
 
     @property
     def open(self) -> bool:

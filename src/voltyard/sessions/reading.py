@@ -38,6 +38,7 @@ CSV_COLUMNS = (
     "soc_end_pct",
     "stop_reason",
     "flags",
+    "energy_exported_wh",
 )
 
 
@@ -148,6 +149,7 @@ def csv_row(session: Session) -> tuple[str, ...]:
         _number(session.soc_last_pct),
         _safe(session.stop_reason or ""),
         " ".join(session.flags),
+        _number(session.energy_exported_wh),
     )
 
 

@@ -148,7 +148,7 @@ class SessionService(SessionReads):
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             await self._audit(tx, who, "session.priority", "session", str(session_id), detail)
         before = tracked.session
-        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.energy_wh)
+        known = before.needs or VehicleNeeds(self._clock.now(), delivered_wh=before.net_wh)
         urgency = Urgency.PERSON if first else Urgency.NONE
         tracked.session = replace(before, needs=replace(known, urgency=urgency))
         await self._book.save([Change(tracked, before)])

@@ -28,7 +28,8 @@ _COLUMNS = (
     "id, org_id, site_id, station_id, evse_id, connector_number, transaction_ref, state,"
     " start_key, start_message, started_at, ended_at, id_token, id_token_kind, vehicle_id, duty_id,"
     " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
-    " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs, needs"
+    " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs, needs,"
+    " energy_exported_wh, export_last_wh"
 )
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 _whole = attrgetter(*_NAMES)
@@ -224,8 +225,11 @@ _progress = attrgetter(*PROGRESS)
 
 
 def progress_write(session: Session) -> Write:
-    """What a message with readings changes."""
+    """What a message with readings changes; few meters tell what flows back."""
     row = dict(zip(PROGRESS, _progress(session), strict=True))
+    if session.export_last_wh is not None:
+        row["energy_exported_wh"] = session.energy_exported_wh
+        row["export_last_wh"] = session.export_last_wh
     row["id"] = session.id
     return Write("sessions", row, ("id",), update=True)
 

@@ -160,11 +160,14 @@ class Charger:
         return self.dialect.handle(action, payload)
 
     def accepted(self, *, booted: bool) -> None:
+        self.profiles.connected(self.stage.device_now())
         self.forget_reported()
         self.report_all()
 
     def link_lost(self) -> None:
-        return
+        if self.profiles.away_since is None:
+            self.profiles.away_since = self.stage.device_now()
+            self.stage.update()
 
     def forget_reported(self) -> None:
         """Every status is reported anew."""
@@ -220,7 +223,7 @@ class Charger:
             self.end(evse, StopReason.EV_DISCONNECTED)
         self.stage.settle()
         evse.battery = evse.token = evse.stale_soc_pct = None
-        evse.finished = False
+        evse.finished, evse.allowed = False, ()
         self.stage.update()
 
     # Transactions.

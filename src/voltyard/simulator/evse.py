@@ -48,7 +48,8 @@ class Sample(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EvseSpec:
-    """``id`` names the EVSE in the electrical tree. ``min_power_w`` is the least it can give."""
+    """``id`` names the EVSE in the electrical tree. ``min_power_w`` is the least it can give,
+    ``discharge_w`` the most it can take back (V2X)."""
 
     id: UUID
     number: int
@@ -57,11 +58,13 @@ class EvseSpec:
     direct_current: bool = True
     connector: str = "cCCS2"
     min_power_w: float = 0.0
+    discharge_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class StationSpec:
-    """``max_power_w`` is what its EVSEs share. ``password`` is for HTTP Basic; None: none."""
+    """``max_power_w`` is what its EVSEs share. ``password`` is for HTTP Basic; None: none.
+    ``dynamic``: its limits can be updated (OCPP 2.1 K28)."""
 
     identity: str
     protocol: str
@@ -72,6 +75,7 @@ class StationSpec:
     serial: str = ""
     firmware: str = "1.0.0"
     password: str | None = None
+    dynamic: bool = False
 
     @property
     def phases(self) -> int:
@@ -130,6 +134,9 @@ class Evse:
     power_w: float = 0.0
     limited: bool = False
     energy_wh: float = 0.0
+    exported_wh: float = 0.0
+    allowed: tuple[str, ...] = ()
+    """Ways of energy transfer the server allows its vehicle; none told is charging alone."""
     trace: list[PowerStep] = field(default_factory=list)
     reported: str | None = None
     stale_soc_pct: float | None = None
@@ -141,8 +148,20 @@ class Evse:
         """Bring meter and battery up to date with the constant power since the last change."""
         seconds = now_s - self._settled_s
         self._settled_s = now_s
-        if self.power_w > 0.0 and self.battery is not None:
-            self.energy_wh += self.battery.advance(seconds, self.power_w)
+        if self.power_w == 0.0 or self.battery is None:
+            return
+        metered_wh = self.battery.advance(seconds, self.power_w)
+        if metered_wh > 0.0:
+            self.energy_wh += metered_wh
+        else:
+            self.exported_wh -= metered_wh
+
+    @property
+    def gives_w(self) -> float:
+        """The most that can flow back, where both ways were agreed on."""
+        if self.battery is None or not any("BPT" in way for way in self.allowed):
+            return 0.0
+        return min(self.battery.gives_w(), self.spec.discharge_w)
 
     def set_power(self, at: datetime, power_w: float) -> None:
         if power_w == self.power_w:
@@ -154,8 +173,8 @@ class Evse:
         self.trace.append((instant, power_w))
 
     def seconds_to_step(self) -> float | None:
-        """Until the vehicle may ask for another power; None when it does not charge."""
-        if self.power_w <= 0.0 or self.battery is None:
+        """Until the vehicle may ask for another power; None when nothing flows."""
+        if self.power_w == 0.0 or self.battery is None:
             return None
         return self.battery.seconds_to_step(self.power_w)
 
@@ -174,7 +193,7 @@ class Evse:
         return Status.AVAILABLE if self.reservation is None else Status.RESERVED
 
     def _charging_status(self) -> Status:
-        if self.power_w > 0.0:
+        if self.power_w != 0.0:
             return Status.CHARGING
         if self.limited or self.battery is None:
             return Status.SUSPENDED_EVSE

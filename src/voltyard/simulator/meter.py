@@ -14,7 +14,9 @@ SOC = "SoC"
 CURRENT = "Current.Import"
 VOLTAGE = "Voltage"
 OFFERED = "Power.Offered"
-MEASURANDS = (ENERGY, POWER, SOC, CURRENT, VOLTAGE, OFFERED)
+EXPORTED = "Energy.Active.Export.Register"
+GIVEN = "Power.Active.Export"
+MEASURANDS = (ENERGY, POWER, SOC, CURRENT, VOLTAGE, OFFERED, EXPORTED, GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,11 @@ def readings(
         if measurand == ENERGY:
             found.append(Reading(ENERGY, register_wh(evse, mischief), "Wh"))
         elif measurand == POWER:
-            found.append(Reading(POWER, round(evse.power_w, 1), "W"))
+            found.append(Reading(POWER, round(max(0.0, evse.power_w), 1), "W"))
+        elif measurand == EXPORTED:
+            found.append(Reading(EXPORTED, int(evse.exported_wh + 1e-6), "Wh"))
+        elif measurand == GIVEN:
+            found.append(Reading(GIVEN, round(max(0.0, -evse.power_w), 1), "W"))
         elif measurand == SOC and soc_pct is not None:
             found.append(Reading(SOC, soc_pct, "Percent", location="EV"))
         elif measurand == OFFERED:

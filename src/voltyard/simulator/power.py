@@ -13,7 +13,7 @@ from typing import Any
 from voltyard.clock import Clock
 from voltyard.simulator.evse import Evse, StationSpec
 from voltyard.simulator.faults import Mischief
-from voltyard.simulator.profiles import ProfileStore
+from voltyard.simulator.profiles import ProfileStore, setpoint_w
 
 _LEAST_WAIT_S = 1e-6
 
@@ -50,10 +50,12 @@ class PowerStage:
         self.settle()
         at, true_at = self.device_now(), self.clock.now()
         asked = [self._asked_w(evse, at) for evse in self.evses]
-        granted = share(asked, self._station_w(at))
+        granted = share([max(0.0, asked_w) for asked_w in asked], self._station_w(at))
         for evse, asked_w, power_w in zip(self.evses, asked, granted, strict=True):
             evse.limited = asked_w <= 0.0 and self._wants_w(evse) > 0.0
-            if power_w < _least_w(evse):
+            if asked_w < 0.0:
+                power_w = asked_w
+            elif power_w < _least_w(evse):
                 power_w, evse.limited = 0.0, evse.limited or asked_w > 0.0
             evse.set_power(true_at, power_w)
         self._set_alarm(at)
@@ -81,11 +83,25 @@ class PowerStage:
         return min(evse.battery.accepts_w(), evse.spec.max_power_w)
 
     def _asked_w(self, evse: Evse, at: datetime) -> float:
+        back_w = self._back_w(evse, at)
+        if back_w > 0.0:
+            return -back_w
         wanted_w = self._wants_w(evse)
         if wanted_w <= 0.0:
             return 0.0
         limit_w = self.limit_w(evse, at)
         return 0.0 if limit_w < _least_w(evse) else min(wanted_w, limit_w)
+
+    def _back_w(self, evse: Evse, at: datetime) -> float:
+        """What flows back by a setpoint below 0 (OCPP 2.1 Q03)."""
+        transaction = evse.transaction
+        if transaction is None or transaction.stopping or evse.faulted or self.dead:
+            return 0.0
+        if self.mischief.draw_full or self.mischief.ignore_limit:
+            return 0.0
+        found = self.profiles.prevailing(evse.circuit, at)
+        wanted_w = None if found is None else setpoint_w(found, evse.spec.phases)
+        return 0.0 if wanted_w is None else min(max(0.0, -wanted_w), evse.gives_w)
 
     def _station_w(self, at: datetime) -> float:
         if self.mischief.draw_full or self.mischief.ignore_limit:
@@ -107,7 +123,7 @@ class PowerStage:
             self._alarm = self.spawn(self._update_after(max(wait_s, _LEAST_WAIT_S)))
 
     def _someone_wants(self) -> bool:
-        return any(self._wants_w(evse) > 0.0 for evse in self.evses)
+        return any(self._wants_w(evse) > 0.0 or evse.power_w < 0.0 for evse in self.evses)
 
     async def _update_after(self, seconds: float) -> None:
         await self.clock.sleep(seconds)

@@ -4,7 +4,7 @@ One store for OCPP 1.6 (§3.13) and 2.0.1 (part 2, K01): their wire forms differ
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import floor, inf
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ABSOLUTE = "Absolute"
     RECURRING = "Recurring"
     RELATIVE = "Relative"
+    DYNAMIC = "Dynamic"
 
 
 PURPOSES: Mapping[str, Purpose] = {
@@ -39,9 +40,13 @@ _RECURRENCE = {"Daily": timedelta(days=1), "Weekly": timedelta(days=7)}
 
 @dataclass(frozen=True, slots=True)
 class Period:
+    """``limit`` is inf where only a setpoint is given; ``mode`` is OCPP 2.1's, empty to charge."""
+
     start_s: float
     limit: float
     phases: int | None = None
+    setpoint: float | None = None
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,9 @@ class Profile:
     valid_to: datetime | None = None
     transaction: str | None = None
     wire: Mapping[str, Any] | None = None
+    away_s: float | None = None
+    ends_away: bool = False
+    pull_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,9 @@ def parse(evse: int, wire: Mapping[str, Any]) -> Profile:
             valid_to=_instant(wire.get("validTo")),
             transaction=None if transaction is None else str(transaction),
             wire=dict(wire),
+            away_s=wire.get("maxOfflineDuration"),
+            ends_away=bool(wire.get("invalidAfterOfflineDuration")),
+            pull_s=wire.get("dynUpdateInterval") or None,
         )
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise Invalid("the charging profile is malformed", detail=repr(error)) from error
@@ -105,7 +116,20 @@ def parse(evse: int, wire: Mapping[str, Any]) -> Profile:
 
 
 def _period(row: Mapping[str, Any]) -> Period:
-    return Period(float(row["startPeriod"]), float(row["limit"]), row.get("numberPhases"))
+    mode = str(row.get("operationMode", ""))
+    setpoint = row.get("setpoint")
+    limit = row.get("limit")
+    if limit is None:
+        if not mode or (mode != "Idle" and setpoint is None):
+            raise ValueError("a period needs a limit or a setpoint")
+        limit = 0.0 if mode == "Idle" else inf
+    return Period(
+        float(row["startPeriod"]),
+        float(limit),
+        row.get("numberPhases"),
+        None if setpoint is None else float(setpoint),
+        mode,
+    )
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -123,6 +147,10 @@ def _check(profile: Profile) -> None:
         raise Invalid("schedule periods must begin at 0 and rise")
     if profile.unit not in ("A", "W") or any(period.limit < 0 for period in profile.periods):
         raise Invalid("a schedule limit is in A or W and not negative")
+    if profile.kind is Kind.DYNAMIC and len(starts) != 1:
+        raise Invalid("what is updated has one period", code="InvalidSchedule")
+    if profile.kind is not Kind.DYNAMIC and profile.pull_s is not None:
+        raise Invalid("only what is updated is pulled", code="InvalidProfile")
     if profile.kind is Kind.RECURRING and (profile.recurrence is None or profile.start_at is None):
         raise Invalid("a recurring profile needs its recurrence and start")
     if profile.purpose is Purpose.STATION_MAX and profile.evse != 0:
@@ -141,6 +169,44 @@ class ProfileStore:
     def __init__(self, *, one_default_level: bool = False) -> None:
         self._one_default_level = one_default_level
         self._profiles: dict[int, Profile] = {}
+        self.away_since: datetime | None = None
+        """When the connection was lost, by the charger's clock."""
+
+    def get(self, profile_id: int) -> Profile | None:
+        return self._profiles.get(profile_id)
+
+    def update(self, profile_id: int, values: Mapping[str, Any], at: datetime) -> None:
+        """K28.FR.06, FR.09: new values for what is updated, from now on. Raises ``Invalid``."""
+        known = self._profiles.get(profile_id)
+        if known is None or known.kind is not Kind.DYNAMIC:
+            raise Invalid("no such dynamic profile", code="InvalidProfile")
+        period = known.periods[0]
+        if "limit" in values:
+            period = replace(period, limit=float(values["limit"]))
+        if "setpoint" in values:
+            period = replace(period, setpoint=float(values["setpoint"]))
+        self._profiles[profile_id] = replace(known, periods=(period,), start_at=at)
+
+    def connected(self, at: datetime) -> None:
+        """K01.FR.101, FR.102: what must not outlast an absence that long is gone for good."""
+        for profile in self.profiles:
+            if profile.ends_away and self._too_long_away(profile, at):
+                del self._profiles[profile.id]
+        self.away_since = None
+
+    def _too_long_away(self, profile: Profile, at: datetime) -> bool:
+        if profile.away_s is None or self.away_since is None:
+            return False
+        return at >= self.away_since + timedelta(seconds=profile.away_s)
+
+    def prevailing(self, circuit: Circuit, at: datetime) -> tuple[Profile, Period] | None:
+        """The profile of a transaction that holds, and its period."""
+        at += _SETTLED
+        for purpose in (Purpose.TX, Purpose.TX_DEFAULT):
+            found = self._prevailing(purpose, circuit, at)
+            if found is not None:
+                return found
+        return None
 
     @property
     def profiles(self) -> Sequence[Profile]:
@@ -210,14 +276,27 @@ class ProfileStore:
             for profile in self._profiles.values():
                 if profile.evse in (0, circuit.evse):
                     found.extend(_marks(profile, circuit, at + _SETTLED))
+                    found.extend(self._away_marks(profile, at + _SETTLED))
         for profile in self._profiles.values():
             if profile.purpose is Purpose.STATION_MAX:
                 found.extend(_marks(profile, whole, at + _SETTLED))
         return min(found, default=None)
 
+    def _away_marks(self, profile: Profile, at: datetime) -> list[datetime]:
+        if self.away_since is None or profile.away_s is None:
+            return []
+        mark = self.away_since + timedelta(seconds=profile.away_s)
+        return [mark] if mark > at else []
+
     def _prevailing_w(self, purpose: Purpose, circuit: Circuit, at: datetime) -> float | None:
+        found = self._prevailing(purpose, circuit, at)
+        return None if found is None else _watts(*found, circuit.phases)
+
+    def _prevailing(
+        self, purpose: Purpose, circuit: Circuit, at: datetime
+    ) -> tuple[Profile, Period] | None:
         best: tuple[int, int] | None = None
-        limit_w: float | None = None
+        found: tuple[Profile, Period] | None = None
         for profile in self._profiles.values():
             if profile.purpose is not purpose or profile.evse not in (0, circuit.evse):
                 continue
@@ -225,9 +304,9 @@ class ProfileStore:
             if best is not None and rank <= best:
                 continue
             period = _period_at(profile, circuit, at)
-            if period is not None:
-                best, limit_w = rank, _watts(profile, period, circuit.phases)
-        return limit_w
+            if period is not None and not self._too_long_away(profile, at):
+                best, found = rank, (profile, period)
+        return found
 
     def _collides(self, new: Profile, old: Profile) -> bool:
         return (
@@ -244,9 +323,21 @@ def _same_place(new: Profile, old: Profile) -> bool:
 
 
 def _watts(profile: Profile, period: Period, phases: int) -> float:
-    if profile.unit == "W":
-        return period.limit
-    return amps_to_watts(period.limit, min(phases, period.phases or phases))
+    """The most that may be taken: a setpoint is one, too."""
+    limit = period.limit
+    if period.setpoint is not None:
+        limit = min(limit, max(0.0, period.setpoint))
+    if profile.unit == "W" or limit == inf:
+        return limit
+    return amps_to_watts(limit, min(phases, period.phases or phases))
+
+
+def setpoint_w(found: tuple[Profile, Period], phases: int) -> float | None:
+    """What is to flow, below 0 back; None where the vehicle decides under a limit."""
+    profile, period = found
+    if period.setpoint is None or profile.unit == "W":
+        return period.setpoint
+    return amps_to_watts(period.setpoint, min(phases, period.phases or phases))
 
 
 def _origin(profile: Profile, circuit: Circuit, at: datetime) -> datetime | None:

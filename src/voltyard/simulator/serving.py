@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from voltyard.errors import Invalid
 from voltyard.simulator.evse import Evse, Token
-from voltyard.simulator.profiles import Composite, Profile, Purpose, composite, parse
+from voltyard.simulator.profiles import Composite, Kind, Profile, Purpose, composite, parse
 
 if TYPE_CHECKING:
     from voltyard.simulator.charger import Charger
@@ -61,6 +61,10 @@ class Serving:
             raise Invalid("rejected without a reason")
         if profile.unit not in self._charger.plan.quirks.rate_units:
             raise Invalid("rate unit not supported", code="UnsupportedRateUnit")
+        if profile.kind is Kind.DYNAMIC:
+            if not self._charger.spec.dynamic:
+                raise Invalid("nothing is updated here", code="UnsupportedKind")
+            profile = replace(profile, start_at=self._charger.stage.device_now())
         if profile.stack_level > MOST_STACK_LEVEL or len(profile.periods) > MOST_PERIODS:
             raise Invalid("too large a profile", code="OutOfRange")
         if number != 0 and all(evse.spec.number != number for evse in self._charger.evses):

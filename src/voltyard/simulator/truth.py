@@ -127,11 +127,13 @@ def _evses_below(tree: ElectricalTree) -> dict[UUID, list[UUID]]:
 
 
 def _sum(steps: Mapping[UUID, Sequence[PowerStep]], evse_ids: Iterable[UUID]) -> list[PowerStep]:
-    """Total power of some EVSEs as changes; changes at one instant count together."""
+    """Total power of some EVSEs as changes; changes at one instant count together. What flows
+    back counts as nothing: it may stop at any moment."""
     deltas: dict[datetime, float] = {}
     for evse_id in evse_ids:
         before_w = 0.0
-        for at, power_w in steps.get(evse_id, ()):
+        for at, told_w in steps.get(evse_id, ()):
+            power_w = max(0.0, told_w)
             deltas[at] = deltas.get(at, 0.0) + power_w - before_w
             before_w = power_w
     total_w = 0.0

@@ -23,6 +23,7 @@ class BatterySpec:
 
     The vehicle never takes more than ``max_power_w`` whatever the curve says, and nothing when
     offered less than ``min_power_w``. ``efficiency`` is stored energy over metered energy.
+    ``discharge_w`` is what it gives at most, down to ``discharge_floor_pct``.
     Raises ``Invalid``.
     """
 
@@ -31,6 +32,8 @@ class BatterySpec:
     curve: tuple[CurvePoint, ...] = ()
     min_power_w: float = 0.0
     efficiency: float = 1.0
+    discharge_w: float = 0.0
+    discharge_floor_pct: float = 10.0
     steps_w: tuple[float, ...] = field(default=(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -93,11 +96,20 @@ class Battery:
         return self.spec.accepts_w(self.soc_pct)
 
     def advance(self, seconds: float, power_w: float) -> float:
-        """Charge at constant ``power_w``; the metered energy in Wh."""
+        """Charge at constant ``power_w``, below 0 discharge; the metered energy in Wh."""
         metered_wh = power_w * seconds / 3600.0
+        if metered_wh < 0.0:
+            lost_pct = -metered_wh / self.spec.efficiency / self.spec.capacity_wh * 100.0
+            self.soc_pct = max(0.0, self.soc_pct - lost_pct)
+            return metered_wh
         gained_pct = metered_wh * self.spec.efficiency / self.spec.capacity_wh * 100.0
         self.soc_pct = min(100.0, self.soc_pct + gained_pct)
         return metered_wh
+
+    def gives_w(self) -> float:
+        """The most it gives now."""
+        empty = self.soc_pct <= self.spec.discharge_floor_pct + _AT_A_STEP
+        return 0.0 if empty else self.spec.discharge_w
 
     def consume(self, soc_pct: float) -> None:
         """Drive: lose ``soc_pct`` points, never below empty."""
@@ -115,7 +127,12 @@ class Battery:
             left_s -= step_s
 
     def seconds_to_step(self, power_w: float) -> float:
-        """Until the power it accepts may change, at constant ``power_w``."""
+        """Until the power it accepts may change, at constant ``power_w``; below 0 until it gives
+        no more."""
+        if power_w < 0.0:
+            spare_pct = max(0.0, self.soc_pct - self.spec.discharge_floor_pct)
+            spare_wh = spare_pct / 100.0 * self.spec.capacity_wh * self.spec.efficiency
+            return spare_wh / -power_w * 3600.0
         if power_w <= 0.0 or self.soc_pct >= 100.0:
             return inf
         points = _next_step_pct(self.soc_pct) - self.soc_pct

@@ -36,6 +36,7 @@ from voltyard.chargers.model import (
 from voltyard.clock import Clock
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.discharging import Order
 from voltyard.energy.inputs import Situation
 from voltyard.energy.overrides import Override
 from voltyard.energy.ports import LiveSession, SiteSetup
@@ -279,6 +280,7 @@ class MemoryLedger:
         self._clock = clock
         self.rows: dict[UUID, GrantRow] = {}
         self.set_by_hand: list[Override] = []
+        self.orders: list[Order] = []
         self.broken = False
         self.lag_s = 0.01
 
@@ -287,6 +289,9 @@ class MemoryLedger:
 
     async def overrides(self, site_id: UUID) -> Sequence[Override]:
         return self.set_by_hand
+
+    async def discharges(self, site_id: UUID) -> Sequence[Order]:
+        return self.orders
 
     async def save(self, org_id: UUID, site_id: UUID, rows: Sequence[GrantRow]) -> None:
         await self._clock.sleep(self.lag_s)

@@ -124,7 +124,14 @@ def test_units_mixed_up_between_energy_and_power_are_flagged() -> None:
 def test_export_is_taken_off() -> None:
     reading = read(Sample("0", POWER, "W"), Sample("5", "Power.Active.Export", "kW"))
     assert reading.power_w == -5_000.0
-    assert "power_export" in reading.flags
+    assert reading.flags == ()
+
+
+def test_the_register_of_what_flows_back_is_read() -> None:
+    export = "Energy.Active.Export.Register"
+    assert read(Sample("5", export, "kWh")).export_wh == 5_000.0
+    assert read(Sample("5", unit="kWh")).export_wh is None
+    assert read(Sample("-5", export, "Wh"), Sample("1", POWER, "W")).export_wh is None
 
 
 def test_offered_power_is_kept() -> None:

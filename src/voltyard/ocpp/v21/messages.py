@@ -5,6 +5,7 @@ Where 2.1 means the same as 2.0.1, the handler of 2.0.1 answers: it reads the fi
 
 from voltyard.ocpp.registry import both, noted, received, registry, sent
 from voltyard.ocpp.v21 import (
+    allowing,
     authorization,
     availability,
     battery_swap,
@@ -56,7 +57,7 @@ MESSAGES = registry(
     sent(provisioning, "SetVariables"),
     sent(provisioning, "SetNetworkProfile"),
     sent(provisioning, "Reset"),
-    received(authorization, "Authorize", pricing.authorise),
+    received(authorization, "Authorize", allowing.authorise),
     sent(authorization, "ClearCache"),
     sent(local_list, "SendLocalList"),
     sent(local_list, "GetLocalListVersion"),

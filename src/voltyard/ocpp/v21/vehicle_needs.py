@@ -1,5 +1,6 @@
 """OCPP 2.1 K15 to K20: what a vehicle asks for, by ISO 15118-2 or -20, and its schedule."""
 
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -61,7 +62,8 @@ def all_needs(exchange: Exchange, told: ChargingNeeds) -> VehicleNeeds:
     needs = read_needs(exchange, as_201(told))
     if told.v2x_charging_parameters is not None:
         needs = _of_20(exchange, needs, told.v2x_charging_parameters)
-    return replace(needs, dynamic=told.control_mode == "DynamicControl")
+    transfers = tuple(told.available_energy_transfer or ())
+    return replace(needs, dynamic=told.control_mode == "DynamicControl", transfers=transfers)
 
 
 def as_201(told: ChargingNeeds) -> ev_needs_201.ChargingNeeds:
@@ -74,13 +76,27 @@ def _of_20(exchange: Exchange, needs: VehicleNeeds, told: V2xChargingParameters)
     most = _sum(told.max_charge_power, told.max_charge_power_l2, told.max_charge_power_l3)
     least = _sum(told.min_charge_power, told.min_charge_power_l2, told.min_charge_power_l3)
     wanted = told.ev_target_energy_request
+    gives = _sum(told.max_discharge_power, told.max_discharge_power_l2, told.max_discharge_power_l3)
+    at_least = _sum(
+        told.min_discharge_power, told.min_discharge_power_l2, told.min_discharge_power_l3
+    )
     return replace(
         needs,
+        discharge_max_w=amount(exchange, gives, POWER_MAX_W),
+        discharge_min_w=amount(exchange, at_least, POWER_MAX_W),
+        cycling_wh=_spare(told.ev_min_v2x_energy_request),
         energy_wh=amount(exchange, wanted, ENERGY_MAX_WH),
         max_power_w=amount(exchange, most, POWER_MAX_W),
         min_power_w=amount(exchange, least, POWER_MAX_W),
         target_soc_pct=percent(told.target_soc),
     )
+
+
+def _spare(told: float | None) -> float | None:
+    """Below 0 for what is to spare."""
+    if told is None or not math.isfinite(told) or abs(told) > ENERGY_MAX_WH:
+        return None
+    return float(told)
 
 
 def _sum(*parts: float | None) -> float | None:
