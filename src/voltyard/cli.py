@@ -112,7 +112,8 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     bench = commands.add_parser("bench", help="measure against named peers, in the same run")
-    bench.add_argument("what", nargs="?", choices=["all", "plan", "storage", "ocpp"], default="all")
+    what = ["all", "plan", "storage", "ocpp", "energy"]
+    bench.add_argument("what", nargs="?", choices=what, default="all")
     bench.add_argument("--json", action="store_true", dest="as_json")
     ocpp = bench.add_argument_group("bench ocpp")
     ocpp.add_argument("--connections", type=int, default=1_000, help="chargers that send")
@@ -120,7 +121,13 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     ocpp.add_argument("--rounds", type=int, default=5, help="rounds of which the median counts")
     ocpp.add_argument("--seconds", type=float, default=4.0, help="of one round")
     ocpp.add_argument("--only", help="names of subjects, with commas between")
-    ocpp.add_argument("--data-dir", type=Path, default=Path(".voltyard/bench"))
+    energy = bench.add_argument_group("bench energy")
+    energy.add_argument("--cases", help="names, with commas between; without: the usual ones")
+    energy.add_argument("--sizes", help="vehicles of the single plans, with commas between")
+    energy.add_argument("--seed", type=int, default=1)
+    energy.add_argument("--spice", type=Path, help="a SpiceEV scenario: its depots are cases, too")
+    energy.add_argument("--acn", type=Path, help="a month of acnportal's events: a case, too")
+    bench.add_argument("--data-dir", type=Path, default=Path(".voltyard/bench"))
     bench.set_defaults(run=_bench)
 
 

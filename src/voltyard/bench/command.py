@@ -6,15 +6,18 @@ import json
 from typing import Any
 
 from voltyard.bench import ocpp, plan, storage
+from voltyard.bench.energy import measure as energy
 from voltyard.bench.figures import Figure
 
 ROUNDS = 5
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the chosen benches and print their table or JSON; ``all`` leaves out the long one."""
+    """Run the chosen benches and print their table or JSON; ``all`` leaves out the long ones."""
     if arguments.what == "ocpp":
         return ocpp.main(arguments)
+    if arguments.what == "energy":
+        return energy.main(arguments)
     figures: list[Figure] = []
     if arguments.what in {"all", "plan"}:
         figures += plan.measure(ROUNDS)

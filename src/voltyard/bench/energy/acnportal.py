@@ -46,7 +46,7 @@ class AcnPortal:
     """One of acnportal's algorithms; it is told each step what all others know, too."""
 
     def __init__(self, case: Case, fleet: Fleet, python: Path, algorithm: str) -> None:
-        self.name = TITLES[algorithm]
+        self.name, self.pace_min = TITLES[algorithm], STEP_S // 60
         self._process = subprocess.Popen(
             [str(python), str(_PEERS / "acn.py"), algorithm],
             stdin=subprocess.PIPE,

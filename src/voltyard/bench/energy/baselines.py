@@ -12,14 +12,17 @@ from voltyard.bench.energy.case import Floats
 from voltyard.bench.energy.stopwatch import timed
 from voltyard.bench.energy.world import Ints, World
 
+PACE_MIN = 5
+"""As in acnportal's simulator, whose lists these are."""
 _LEAST_SHARE_W = 1.0
 _TURN_STEPS = 3
 
 
 class Strategy(Protocol):
-    """Looks at the world once a step and sets ``granted_w`` of everybody present."""
+    """Looks at the world every ``pace_min`` minutes of a step and commands all who are there."""
 
     name: str
+    pace_min: int
 
     def look(self, world: World) -> None: ...
 
@@ -30,7 +33,7 @@ class Listed:
     """Vehicles in an order; each takes what its nodes still have, nothing below its minimum."""
 
     def __init__(self, name: str, key: Callable[[World], Floats]) -> None:
-        self.name = name
+        self.name, self.pace_min = name, PACE_MIN
         self._key = key
 
     def look(self, world: World) -> None:
@@ -79,6 +82,7 @@ class Uncontrolled:
     """Everybody at full power from plug-in on, whatever the limits are."""
 
     name = "uncontrolled"
+    pace_min = PACE_MIN
 
     def look(self, world: World) -> None:
         world.command(world.fleet.most_w[world.rows].copy())
@@ -91,6 +95,7 @@ class RoundRobin:
     """Equal shares on the tree; where a share is below the minimum, turns of a quarter hour."""
 
     name = "round robin"
+    pace_min = PACE_MIN
 
     def __init__(self) -> None:
         self._turn = 0

@@ -27,16 +27,18 @@ from voltyard.simulator.depot import stable_id
 from voltyard.sites.model import Site
 from voltyard.timetable.model import Duty
 
+PACE_MIN = 1
+"""A site's controller looks more often: every five seconds when something happened."""
 _ORG = stable_id("bench energy organisation")
 
 
 class Voltyard:
-    """Plans every ``plan_steps`` and grants every step."""
+    """Plans every ``plan_steps`` and grants every minute."""
 
     def __init__(
         self, case: Case, mode: PlanMode = PlanMode.COST, plan_steps: int = 1, name: str = ""
     ) -> None:
-        self.name = name or "voltyard"
+        self.name, self.pace_min = name or "voltyard", PACE_MIN
         self.plan: Plan | None = None
         self._case, self._mode, self._plan_steps = case, mode, plan_steps
         self._setup = _setup(case)
@@ -56,12 +58,12 @@ class Voltyard:
         """Nothing is held."""
 
     def look(self, world: World) -> None:
-        now = self._case.at(world.step)
+        now = world.now
         sessions = self._follow(world, now)
         self._board.follow(sessions, now)
         situation = self._situation(world, now, sessions)
         found = outlook(situation)
-        if self.plan is None or world.step % self._plan_steps == 0:
+        if self.plan is None or (world.minute == 0 and world.step % self._plan_steps == 0):
             self._make_plan(world, situation)
         given = GrantInput(
             now=now,

@@ -1,6 +1,7 @@
 """The physical side of a case: who is there, what batteries take, what flows through each node."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,7 @@ from voltyard.bench.energy.case import READY_SOC_PCT, STEP_S, STEPS_A_QUARTER, C
 
 Ints = NDArray[np.int64]
 
-SUBSTEPS = 5
-_SUBSTEP_S = STEP_S / SUBSTEPS
+MINUTES = STEP_S // 60
 _POINTS = 201
 _GRID_PCT = np.linspace(0.0, 100.0, _POINTS)
 _WATT = 1.0
@@ -119,11 +119,12 @@ class World:
             starts=np.zeros(count, dtype=np.int64),
             changes=np.zeros(count, dtype=np.int64),
         )
-        self.step = 0
+        self.step = self.minute = 0
         self.rows: Ints = np.zeros(0, dtype=np.int64)
-        self._enter()
+        self.enter()
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
+        """Who is there from this step on."""
         here = (self.fleet.arrival <= self.step) & (self.step < self.fleet.departure)
         self.rows = np.flatnonzero(here)
         self.draw_w[~here] = 0.0
@@ -137,15 +138,23 @@ class World:
 
     @property
     def takes_w(self) -> Floats:
-        """What each vehicle of ``rows`` can take now, in steps upwards as it tapers."""
+        """What each vehicle of ``rows`` can take over the step: in steps upwards as it tapers, no
+        more than it still needs."""
         exact_w = self.fleet.takes_w(self.rows, self.soc_pct)
         stepped_w = np.ceil(exact_w / _TAKES_STEP_W) * _TAKES_STEP_W
-        taken_w: Floats = np.minimum(stepped_w, self.fleet.most_w[self.rows])
+        missing_pct = np.maximum(0.0, self.fleet.target_pct[self.rows] - self.soc_pct)
+        rest_w = missing_pct * self.fleet.wh_per_pct[self.rows] * 3600.0 / STEP_S
+        rest_w = np.maximum(rest_w, self.fleet.least_w[self.rows])
+        taken_w: Floats = np.minimum(
+            np.minimum(stepped_w, self.fleet.most_w[self.rows]),
+            np.where(exact_w > 0.0, rest_w, 0.0),
+        )
         return taken_w
 
     @property
     def left_s(self) -> Floats:
-        return (self.fleet.departure[self.rows] - self.step).astype(np.float64) * STEP_S
+        left = (self.fleet.departure[self.rows] - self.step).astype(np.float64) * STEP_S
+        return left - 60.0 * self.minute
 
     @property
     def base_w(self) -> float:
@@ -164,19 +173,25 @@ class World:
         self.measured.changes[self.rows] += np.abs(granted_w - before_w) > _WATT
         self.granted_w[self.rows] = granted_w
 
+    @property
+    def now(self) -> datetime:
+        return self.case.at(self.step) + timedelta(minutes=self.minute)
+
     def advance(self) -> None:
-        """Five minutes."""
-        for _ in range(SUBSTEPS):
-            self._flow()
-        self.step += 1
-        self._enter()
+        """One minute. Vehicles come and leave between steps."""
+        self._flow()
+        self.minute += 1
+        if self.minute == MINUTES:
+            self.minute = 0
+            self.step += 1
+            self.enter()
 
     def _flow(self) -> None:
         rows, fleet = self.rows, self.fleet
         power_w = np.minimum(fleet.takes_w(rows, self.true_pct[rows]), self.granted_w[rows])
         power_w = np.where(power_w >= fleet.least_w[rows] - 1e-6, power_w, 0.0)
         missing_wh = (fleet.target_pct[rows] - self.true_pct[rows]) * fleet.wh_per_pct[rows]
-        gained_wh = np.minimum(power_w * _SUBSTEP_S / 3600.0, np.maximum(0.0, missing_wh))
+        gained_wh = np.minimum(power_w / 60.0, np.maximum(0.0, missing_wh))
         self.measured.starts[rows] += (self.draw_w[rows] <= 0.0) & (power_w > 0.0)
         self.draw_w[rows] = power_w
         self.energy_wh[rows] += gained_wh
