@@ -100,6 +100,12 @@ def augment(net: Network, work: Scratch, need: Ints) -> int:
     Afterwards ``work.level`` is ≥ 0 exactly on the source side of a minimum cut.
     """
     total = 0
+    for stay in range(need.shape[0]):
+        for slot in range(net.first_slot[stay], net.end_slot[stay]):
+            if need[stay] <= 0:
+                break
+            if net.is_open[slot]:
+                total += _direct(net, stay, slot, need)
     while reach(net, work, need):
         total += _block(net, work, need)
     return total
@@ -350,15 +356,116 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     for position in range(order.shape[0]):
         slot = order[position]
         net.is_open[slot] = True
+        missing -= _straight(net, slot, need)
         # Slots opened before take no more: only the new one leads out.
         while missing > 0 and net.used[0, slot] < net.cap[0, slot]:
-            if not reach(net, work, need):
+            if not _reach_back(net, work, slot, need):
                 break
-            missing -= _block(net, work, need)
+            missing -= _block_first(net, work, need)
         if missing <= 0:
             break
     net.is_open[:] = True
     return int(missing)
+
+
+@compiled
+def _straight(net: Network, slot: int, need: Ints) -> int:
+    """Give stays in need what fits into one slot without moving anybody; the Wh pushed."""
+    total = 0
+    for stay in range(need.shape[0]):
+        if net.used[0, slot] >= net.cap[0, slot]:
+            break
+        if need[stay] > 0:
+            total += _direct(net, stay, slot, need)
+    return total
+
+
+@compiled
+def _direct(net: Network, stay: int, slot: int, need: Ints) -> int:
+    """Give one stay what fits into one slot beside what is there; the Wh pushed."""
+    amount = min(need[stay], net.stay_cap[stay, slot] - net.taken[stay, slot])
+    node = net.node_of_stay[stay]
+    while node >= 0 and amount > 0:
+        amount = min(amount, net.cap[node, slot] - net.used[node, slot])
+        node = net.parent[node]
+    if amount <= 0:
+        return 0
+    node = net.node_of_stay[stay]
+    while node >= 0:
+        net.used[node, slot] += amount
+        node = net.parent[node]
+    net.taken[stay, slot] += amount
+    need[stay] -= amount
+    return int(amount)
+
+
+@compiled
+def _reach_back(net: Network, work: Scratch, slot: int, need: Ints) -> bool:
+    """Breadth-first from one slot's free capacity at the root, against the arcs, to the nearest
+    stays in need, which get level 0; whether there is one."""
+    stays, slots = net.taken.shape
+    level, queue = work.level, work.queue
+    level[:] = -1
+    level[stays + slot] = 0
+    queue[0] = stays + slot
+    head, tail, nearest = 0, 1, -1
+    while head < tail:
+        here = queue[head]
+        head += 1
+        if nearest >= 0 and level[here] >= nearest:
+            break
+        further = level[here] + 1
+        if here < stays:
+            base = stays + net.node_of_stay[here] * slots
+            for other in range(net.first_slot[here], net.end_slot[here]):
+                if net.taken[here, other] > 0 and level[base + other] < 0:
+                    level[base + other] = further
+                    queue[tail] = base + other
+                    tail += 1
+            continue
+        node = (here - stays) // slots
+        at = (here - stays) - node * slots
+        if node > 0 and net.used[node, at] > 0:
+            above = stays + net.parent[node] * slots + at
+            if level[above] < 0:
+                level[above] = further
+                queue[tail] = above
+                tail += 1
+        for position in range(net.first_child[node], net.first_child[node + 1]):
+            below = net.child[position]
+            cell = stays + below * slots + at
+            if net.used[below, at] < net.cap[below, at] and level[cell] < 0:
+                level[cell] = further
+                queue[tail] = cell
+                tail += 1
+        for position in range(net.first_stay[node], net.first_stay[node + 1]):
+            stay = net.stay[position]
+            if net.taken[stay, at] < net.stay_cap[stay, at] and level[stay] < 0:
+                level[stay] = further
+                queue[tail] = stay
+                tail += 1
+                if need[stay] > 0 and nearest < 0:
+                    nearest = further
+    if nearest < 0:
+        return False
+    for vertex in range(level.shape[0]):
+        level[vertex] = nearest - level[vertex] if 0 <= level[vertex] <= nearest else -1
+    return True
+
+
+@compiled
+def _block_first(net: Network, work: Scratch, need: Ints) -> int:
+    """Push from the stays in need on level 0 until every shortest path is blocked."""
+    total = 0
+    work.arc[:] = 0
+    for stay in range(need.shape[0]):
+        while need[stay] > 0 and work.level[stay] == 0:
+            pushed = _push(net, work, stay, need[stay])
+            if pushed == 0:
+                break
+            need[stay] -= pushed
+            total += pushed
+    return total
 
 
 def clear(net: Network) -> None:

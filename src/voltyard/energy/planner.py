@@ -30,6 +30,9 @@ from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
 _MAX_PEAK_STEPS = 60
 _COST_SEARCH_STEPS = 9
+_NEARBY_SHARE = 0.01
+"""The bill is convex in the peak: where it does not fall within this share of the range, an end of
+the range is the best."""
 _MAX_SHARE_ROUNDS = 5
 LOSS_SHARE = 0.02
 """Of the energy that vehicles under overload need to be ready, this share more is kept free."""
@@ -291,6 +294,12 @@ def _cheapest(
         return energy + above_kw * given.demand_price_per_kw, profile
 
     best_cost, best = bill(low_w)
+    nearby_w = (high_w - low_w) * _NEARBY_SHARE
+    if bill(low_w + nearby_w)[0] >= best_cost:
+        return best
+    highest_cost, highest = bill(high_w)
+    if bill(high_w - nearby_w)[0] >= highest_cost:
+        return highest
     ratio = (5.0**0.5 - 1.0) / 2.0
     left_w, right_w = high_w - ratio * (high_w - low_w), low_w + ratio * (high_w - low_w)
     left, right = bill(left_w), bill(right_w)
