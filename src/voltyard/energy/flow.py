@@ -321,18 +321,32 @@ def withdraw(net: Network, stay: int) -> None:
 
 @compiled
 def serve_whole(net: Network, work: Scratch, order: Ints, need: Ints) -> Bools:
-    """Give each stay of ``order`` its whole need or nothing; whether it got it, by stay."""
+    """Give each stay of ``order`` its whole need or nothing; whether it got it, by stay.
+
+    The same as one after the other, but a run of stays that fit together is pushed at once: runs
+    that do not are halved.
+    """
     served = np.zeros(need.shape[0], dtype=np.bool_)
-    one = np.zeros(need.shape[0], dtype=np.int64)
-    for position in range(order.shape[0]):
-        stay = order[position]
-        one[stay] = need[stay]
-        augment(net, work, one)
-        if one[stay] > 0:
-            withdraw(net, stay)
-            one[stay] = 0
+    some = np.zeros(need.shape[0], dtype=np.int64)
+    begin, size = 0, order.shape[0]
+    while begin < order.shape[0]:
+        run = order[begin : min(begin + size, order.shape[0])]
+        for stay in run:
+            some[stay] = need[stay]
+        augment(net, work, some)
+        fits = True
+        for stay in run:
+            fits = fits and some[stay] == 0
+        for stay in run:
+            some[stay] = 0
+            served[stay] = fits
+            if not fits:
+                withdraw(net, stay)
+        if fits or size == 1:
+            begin += run.shape[0]
+            size = max(1, 2 * size)
         else:
-            served[stay] = True
+            size = max(1, run.shape[0] // 2)
     return served
 
 

@@ -34,6 +34,8 @@ _NEARBY_SHARE = 0.01
 """The bill is convex in the peak: where it does not fall within this share of the range, an end of
 the range is the best."""
 _MAX_SHARE_ROUNDS = 5
+MANY = 300
+"""With more stays than this, fewer degrees of care are tried: a late plan is a worse one."""
 LOSS_SHARE = 0.02
 """Of the energy that vehicles under overload need to be ready, this share more is kept free."""
 ROOM_SHARE = 0.003
@@ -97,7 +99,8 @@ def _under_overload(problem: Problem, given_up: Set[UUID]) -> tuple[Problem, Rea
     bold = with_care(problem, CARES[-1])
     aim = _counts(problem, ~_served(bold, given_up, CARES[-1]).short)
     best: tuple[tuple[int, ...], Care] | None = None
-    for care in CARES:
+    cares = CARES if len(problem.stays) <= MANY else (CARES[0], CARES[2], CARES[-1])
+    for care in cares:
         asked, readiness, counts = _tried(problem, given_up, care)
         if counts >= aim:
             return asked, readiness
