@@ -266,8 +266,7 @@ def build_core(
         inline=inline, control=control, pace=pace,
     )  # fmt: skip
     energy.subscribe(bus)
-    chargers.guard = energy
-    chargers.speech = OcppSpeech()
+    chargers.guard, chargers.speech = energy, OcppSpeech()
     sampling = Sampling(chargers, clock, interval_s=settings.sample_s)
     sampling.subscribe(bus)
     firmware, diagnostics = _upkeep(

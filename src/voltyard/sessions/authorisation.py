@@ -100,8 +100,11 @@ class Authoriser:
         answer holds for this once. None for all others."""
         if self.credit is None:
             return None
-        if token.kind is TokenKind.DIRECT_PAYMENT and self.credit.takes_cards(place.org_id):
-            return Authorisation(AuthorisationStatus.ACCEPTED, until_at=now)
+        if token.kind is TokenKind.DIRECT_PAYMENT:
+            if self.credit.takes_cards(place.org_id):
+                return Authorisation(AuthorisationStatus.ACCEPTED, until_at=now)
+            reason = "cards are not taken here"
+            return Authorisation(AuthorisationStatus.INVALID, None, True, reason, until_at=now)
         refused = self.credit.refuses(place.org_id, place.station_id, token.value)
         if refused is None:
             return None

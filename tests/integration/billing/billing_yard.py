@@ -254,5 +254,9 @@ def idle(amount: str, after_minutes: int = 0) -> Component:
     )
 
 
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def rfid(value: str, kind: str = "ISO14443") -> dict[str, Any]:
     return {"idToken": value, "type": kind}

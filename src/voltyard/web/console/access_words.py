@@ -44,6 +44,7 @@ REASON_WORDS: Mapping[str, str] = {
     "the vehicle is out of service": N_("Its vehicle is out of service."),
     "the token charges elsewhere": N_("It charged at another outlet at that moment."),
     "the prepaid balance is used up": N_("Nothing is left on its prepaid account."),
+    "cards are not taken here": N_("Cards at terminals are not taken here."),
 }
 ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
     AuthorisationStatus.ACCEPTED: N_("The site lets unknown tokens charge."),
