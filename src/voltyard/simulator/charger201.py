@@ -55,6 +55,8 @@ class Dialect201:
         self.reports = Reports201(charger)
         self._upkeep = Upkeep201(charger)
         self._reset_when_idle = False
+        self.answered: Payload = {}
+        """What the server said to the last token that was shown."""
         self._handlers: Mapping[str, Callable[[Payload], Reply]] = {
             "RequestStartTransaction": self._request_start,
             "RequestStopTransaction": self._request_stop,
@@ -92,6 +94,7 @@ class Dialect201:
 
     async def authorise(self, token: Token) -> bool:
         answer = await self._charger.uplink.request("Authorize", {"idToken": _token(token)})
+        self.answered = answer
         standing = standing_201(answer["idTokenInfo"])
         self._charger.tokens.answered(token, standing)
         return standing.status == "Accepted"
@@ -201,10 +204,13 @@ class Dialect201:
             evse,
             charger.told_soc_pct(evse),
             charger.mischief,
-            charger.settings.measurands.split(","),
+            self.measurands(evse),
         )
         at = iso_z(charger.stage.device_now())
         return [{"timestamp": at, "sampledValue": [_sampled(row, why) for row in rows]}]
+
+    def measurands(self, evse: Evse) -> list[str]:
+        return self._charger.settings.measurands.split(",")
 
     # What the server asks.
 
@@ -374,12 +380,6 @@ class Dialect201:
                 "connectorId": 1,
             },
         )
-
-
-class Dialect21(Dialect201):
-    """OCPP 2.1 as far as it says the same as 2.0.1."""
-
-    subprotocol = "ocpp2.1"
 
 
 def _token(token: Token) -> Row:

@@ -15,6 +15,7 @@ class ChargerSettings:
     sample_s: int = 60
     aligned_s: int = 0
     measurands: str = "Energy.Active.Import.Register,Power.Active.Import,SoC"
+    v2x_measurands: str = ""
     authorize_remote: bool = False
     stop_on_invalid: bool = True
     stop_on_unplug: bool = True

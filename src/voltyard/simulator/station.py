@@ -6,7 +6,8 @@ from voltyard.clock import Clock
 from voltyard.errors import Invalid
 from voltyard.simulator.charger import Charger, Dialect
 from voltyard.simulator.charger16 import Dialect16
-from voltyard.simulator.charger201 import Dialect21, Dialect201
+from voltyard.simulator.charger21 import Dialect21
+from voltyard.simulator.charger201 import Dialect201
 from voltyard.simulator.courier import Courier
 from voltyard.simulator.evse import StationSpec
 from voltyard.simulator.faults import FaultPlan

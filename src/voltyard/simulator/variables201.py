@@ -6,6 +6,7 @@ from typing import Any
 
 from voltyard.errors import Invalid
 from voltyard.simulator.charger import Charger
+from voltyard.simulator.evse import StationSpec
 from voltyard.simulator.meter import MEASURANDS, check_measurands
 from voltyard.simulator.serving import MOST_PERIODS, MOST_STACK_LEVEL
 from voltyard.simulator.settings import Setting, read, write
@@ -16,17 +17,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A variable's place: component (of an EVSE, perhaps) and name."""
+    """A variable's place: component (of an EVSE, perhaps), name and instance."""
 
     component: str
     variable: str
     evse: int | None = None
+    instance: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Address":
         evse = row["component"].get("evse")
         number = None if evse is None else int(evse["id"])
-        return cls(row["component"]["name"], row["variable"]["name"], number)
+        variable = row["variable"]
+        instance = variable.get("instance", "")
+        return cls(row["component"]["name"], variable["name"], number, instance)
 
 
 def _fixed(value: str, kind: str = "string") -> Setting:
@@ -70,6 +74,33 @@ _LISTS = {"measurands": ",".join(MEASURANDS)}
 _RATE = Address("SmartChargingCtrlr", "RateUnit")
 
 
+def _of_21(spec: StationSpec) -> dict[Address, Setting]:
+    """Limits that are updated (K28), and what its outlets can do beside charging (Q01)."""
+    found: dict[Address, Setting] = {}
+    if spec.protocol != "ocpp2.1":
+        return found
+    for feature in ("DynamicProfiles", "MaxOfflineDuration"):
+        address = Address("SmartChargingCtrlr", "SupportsFeature", None, feature)
+        found[address] = _fixed("true" if spec.dynamic else "false", "boolean")
+    for evse in spec.evses:
+        if evse.discharge_w <= 0.0:
+            continue
+        fixed = {
+            "Enabled": _fixed("true", "boolean"),
+            "SupportedOperationModes": _fixed(",".join(_MODES)),
+            "SupportedEnergyTransferModes": _fixed("DC,DC_BPT"),
+        }
+        for name, setting in fixed.items():
+            found[Address("V2XChargingCtrlr", name, evse.number)] = setting
+        for mode in _MODES[1:3]:
+            address = Address("V2XChargingCtrlr", "TxUpdatedMeasurands", evse.number, mode)
+            found[address] = Setting("v2x_measurands", kind="string")
+    return found
+
+
+_MODES = ("ChargingOnly", "CentralSetpoint", "CentralFrequency", "Idle")
+
+
 class DeviceModel:
     """The variables of one station."""
 
@@ -77,6 +108,7 @@ class DeviceModel:
         self._charger = charger
         self._settings = dict(_STATION)
         self._settings[_RATE] = _fixed(",".join(charger.plan.quirks.rate_units))
+        self._settings |= _of_21(charger.spec)
         for evse in charger.spec.evses:
             for variable in ("AvailabilityState", "Power", "SupplyPhases", "Available"):
                 self._settings[Address("EVSE", variable, evse.number)] = _fixed("")
@@ -124,7 +156,7 @@ class DeviceModel:
         if not setting.writable:
             return "Rejected"
         try:
-            if setting.attribute == "measurands":
+            if setting.attribute in ("measurands", "v2x_measurands"):
                 check_measurands(text)
             write(self._owner(setting), setting, text)
         except Invalid:
@@ -173,7 +205,8 @@ class DeviceModel:
             traits |= {"dataType": "MemberList", "valuesList": _LISTS[setting.attribute]}
         return {
             "component": component,
-            "variable": {"name": address.variable},
+            "variable": {"name": address.variable}
+            | ({"instance": address.instance} if address.instance else {}),
             "variableAttribute": [
                 {
                     "type": "Actual",
