@@ -44,7 +44,7 @@ def run(
     world = World(case, fleet)
     try:
         while world.step < case.steps:
-            if world.minute % strategy.pace_min == 0:
+            if len(world.rows) and world.minute % strategy.pace_min == 0:
                 strategy.look(world)
             world.advance()
             if tick is not None:

@@ -26,7 +26,6 @@ _OUTLET_W = 6_600.0
 _POD_W = 80.0 * 208.0
 _ZONE = "America/Los_Angeles"
 _MONTH_AT = datetime(2019, 3, 1, tzinfo=ZoneInfo(_ZONE)).astimezone(UTC)
-_MONTH_DAYS = 31
 _PODS = 2
 _POD_OUTLETS = 8
 _OUTLETS = 54
@@ -51,7 +50,7 @@ def generated(seed: int, limit_w: float) -> Case:
 
 
 def from_acn(path: Path, limit_w: float) -> Case:
-    """A month of events as acnportal stores them (JSON, also packed). Raises ``Invalid``."""
+    """Days of events as acnportal stores them (JSON, also packed). Raises ``Invalid``."""
     try:
         packed = path.read_bytes()
         content = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
@@ -73,7 +72,10 @@ def from_acn(path: Path, limit_w: float) -> Case:
         ]
     except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
         raise Invalid(f"cannot read acnportal's events in {path}", detail=str(error)) from error
-    return _case(sessions, _MONTH_DAYS, limit_w, 1, f"acnportal events, {path.name}")
+    if not sessions:
+        raise Invalid(f"nobody ever comes in {path}")
+    days = -(-max(session.departure for session in sessions) // 288)
+    return _case(sessions, days, limit_w, 1, f"acnportal events, {path.name}")
 
 
 def _day(rng: random.Random, day: int) -> list[_Session]:

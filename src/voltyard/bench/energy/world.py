@@ -188,6 +188,8 @@ class World:
 
     def _flow(self) -> None:
         rows, fleet = self.rows, self.fleet
+        if not len(rows):
+            return
         power_w = np.minimum(fleet.takes_w(rows, self.true_pct[rows]), self.granted_w[rows])
         power_w = np.where(power_w >= fleet.least_w[rows] - 1e-6, power_w, 0.0)
         missing_wh = (fleet.target_pct[rows] - self.true_pct[rows]) * fleet.wh_per_pct[rows]
