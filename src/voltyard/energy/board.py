@@ -95,6 +95,17 @@ class Board:
         over = set(room.exceeded())
         return not any(over.intersection(room.path(outlet.evse.id)) for outlet in outlets)
 
+    def over(self, tree: ElectricalTree, now: datetime, lead_s: float) -> set[UUID]:
+        """EVSEs below a node that all they may draw exceeds, now or within ``lead_s``."""
+        room = Headroom.during(tree, now, lead_s, {}, ())
+        known = [o.evse.id for o in self.outlets.values() if o.evse.id in tree.leaf_of_evse]
+        for evse_id in known:
+            room.take(evse_id, self.outlets[evse_id].counted_w(now), self.wirings[evse_id])
+        exceeded = set(room.exceeded())
+        if not exceeded:
+            return set()
+        return {evse_id for evse_id in known if not exceeded.isdisjoint(room.path(evse_id))}
+
     def resume(self, sessions: Sequence[LiveSession]) -> None:
         """After a restart: sessions that run are the ones the stored limits were for."""
         for session in sessions:

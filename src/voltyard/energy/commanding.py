@@ -1,7 +1,7 @@
 """Limits on their way: admitted, stored, sent, and what the answers change. Knows no plan."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -101,8 +101,8 @@ class Commander:
     ) -> None:
         """Send every limit that may go out now; ``turn`` is the order of importance."""
         self.learn(board)
-        room = Headroom.during(tree, now, lead_s, {}, ())
-        chosen = split(room, self._claims(board, tree, turn, now))
+        claims = self._claims(board, tree, turn, now, board.over(tree, now, lead_s))
+        chosen = split(Headroom.during(tree, now, lead_s, {}, ()), claims)
         await self._go(board, [(board.outlets[key], change) for key, change in chosen.items()], now)
 
     async def install(self, board: Board, outlets: Iterable[Outlet], now: datetime) -> None:
@@ -111,16 +111,21 @@ class Commander:
         await self._go(board, [(o, change) for o, change in found if change is not None], now)
 
     def _claims(
-        self, board: Board, tree: ElectricalTree, turn: Mapping[UUID, int], now: datetime
+        self,
+        board: Board,
+        tree: ElectricalTree,
+        turn: Mapping[UUID, int],
+        now: datetime,
+        over: Set[UUID],
     ) -> list[Claim]:
-        last = len(turn)
+        last, short = len(turn), self.timing.while_over()
         outlets = sorted(board, key=lambda o: (turn.get(o.evse.id, last), o.evse.id))
         return [
             Claim(
                 outlet.evse.id,
                 outlet.counted_w(now),
                 outlet.held,
-                outlet.next_change(now, self.timing),
+                outlet.next_change(now, short if outlet.evse.id in over else self.timing),
                 partial(outlet.as_far_as, now=now, timing=self.timing),
                 outlet.steady_w,
                 board.wirings[outlet.evse.id],
@@ -177,6 +182,9 @@ class Commander:
         """The grant in the charger's words: a profile, one to be updated, or an update."""
         assert outlet.session is not None, "a live limit belongs to a session"
         valid_s = outlet.valid_s(now, self.timing)
+        if change.until_at is not None:
+            left_s = (change.until_at - now).total_seconds() - self.timing.slack_s
+            valid_s = max(1, min(valid_s, round(left_s)))
         quirks = outlet.station.quirks
         made = live_limit(
             outlet.evse,

@@ -366,7 +366,8 @@ class SiteController:
     async def _pass(self, now: datetime, setup: SiteSetup) -> None:
         beyond = now + timedelta(seconds=self.settings.lead_s)
         end_by = self._drops.after(setup.tree, beyond)
-        self._commander.timing = replace(self.settings.timing, end_by=end_by)
+        next_drop = self._drops.after(setup.tree, now)
+        self._commander.timing = replace(self.settings.timing, end_by=end_by, over_end_by=next_drop)
         sessions = self._parts.live.running(self.site_id)
         self._beside.decide()
         room = self._beside.room(setup.tree)

@@ -45,6 +45,12 @@ class Timing:
     send_timeout_s: float = 30.0
     end_by: datetime | None = None
     """When live limits must be over for sure: something on site allows less from then on."""
+    over_end_by: datetime | None = None
+    """The same for outlets below a node that is over on paper, or will be when its limit falls
+    any moment: until that is settled, they get nothing that outlasts the very next fall."""
+
+    def while_over(self) -> "Timing":
+        return replace(self, end_by=self.over_end_by)
 
     def valid_from(self, now: datetime) -> int:
         """How long a live limit sent now may last."""

@@ -137,6 +137,30 @@ def test_a_limit_that_falls_by_the_clock_is_kept_from_its_first_second() -> None
     virtual(story)
 
 
+@pytest.mark.parametrize("deaf", [0, 1])
+def test_a_crash_just_before_a_limit_falls_leaves_nobody_a_limit_beyond_it(deaf: int) -> None:
+    """One heard its cut, the other did not: together they fit only once both are confirmed."""
+
+    async def story(clock: ScaledClock) -> None:
+        tight = NodeLimit(power_w=140_000.0, from_time=time(18, 20), to_time=time(19, 0))
+        rig = Rig(clock, chargers=2, root=(NodeLimit(power_w=300_000.0), tight))
+        await ready(rig)
+        for charger in rig.chargers:
+            rig.plug_in(charger)
+        await rig.wait(60)
+        assert rig.power_w() == pytest.approx(300_000, rel=0.02)
+        until = START + timedelta(minutes=15, seconds=50)
+        await rig.wait((until - clock.now()).total_seconds())
+        rig.chargers[deaf].mood = Mood(lose=1.0)
+        await rig.wait(22)
+        assert rig.power_w() < 300_000, "one of them was cut"
+        await rig.crash()
+        await rig.wait(1200)
+        assert rig.truth.exceeded == []
+
+    virtual(story)
+
+
 def test_no_raise_leaves_while_the_database_takes_nothing_but_cuts_do() -> None:
     async def story(clock: ScaledClock) -> None:
         rig = Rig(clock, chargers=2)
