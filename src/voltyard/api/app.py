@@ -22,6 +22,7 @@ from voltyard.api import (
     log,
     monitoring,
     operations,
+    payments,
     people,
     pki,
     problems,
@@ -30,6 +31,7 @@ from voltyard.api import (
     sessions,
     sites,
     stations,
+    tariffs,
 )
 from voltyard.api.caller import caller
 from voltyard.api.deps import AnyRequest, ApiDeps
@@ -56,6 +58,8 @@ ROUTERS: tuple[Router, ...] = (
     pki.ROUTER,
     reservations.ROUTER,
     security.ROUTER,
+    tariffs.ROUTER,
+    payments.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024
 
@@ -68,7 +72,7 @@ def make_api(deps: ApiDeps | Callable[[], ApiDeps]) -> list[ControllerRouterHand
     current = deps if callable(deps) else lambda: deps
     machines = Router(
         path="/",
-        route_handlers=[*operations.ROUTES, nothing_here],
+        route_handlers=[*operations.ROUTES, payments.pay, nothing_here],
         dependencies={"deps": _provided(current)},
         exception_handlers=problems.HANDLERS,
         include_in_schema=False,

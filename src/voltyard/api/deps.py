@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from litestar import Request
 
 from voltyard.alerts.service import AlertService
+from voltyard.billing.service import BillingService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
@@ -89,6 +90,7 @@ class ApiDeps:
     bulk: BulkService
     reservations: ReservationService
     local_lists: LocalListService
+    billing: BillingService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

@@ -91,6 +91,10 @@ def rate(metered: Metered, phases: Sequence[Phase], zone: tzinfo) -> Cost:
 def pieces(metered: Metered, phases: Sequence[Phase], zone: tzinfo) -> Iterator[Piece]:
     """The session from start to end without a gap."""
     bounds = sorted(_bounds(metered, phases, zone))
+    if metered.until_at <= metered.started_at:
+        energy_wh = Decimal(str(round(metered.energy_wh, 3)))
+        yield Piece(metered.started_at, metered.started_at, energy_wh, True)
+        return
     for before, after, energy_wh, charging in _curve(metered):
         cuts = [before, *(at for at in bounds if before < at < after), after]
         whole = _seconds(after - before)

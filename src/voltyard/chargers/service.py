@@ -211,6 +211,11 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         entry = self._directory.entry(station_id)
         return None if entry is None else entry.link
 
+    def station_named(self, identity: str) -> Station | None:
+        """By what it calls itself, whoever's it is."""
+        entry = self._directory.by_identity(identity)
+        return None if entry is None else entry.seen
+
     def all_stations(self) -> list[Station]:
         """Of every organisation, for voltyard's own work."""
         return [entry.seen for entry in self._directory]

@@ -73,6 +73,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         pki=core.pki,
         reservations=core.reservations,
         local_lists=core.local_lists,
+        billing=core.billing,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

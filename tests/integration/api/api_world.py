@@ -11,6 +11,8 @@ from litestar import Litestar
 
 from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
+from voltyard.billing.commands import NewAccount, NewAssignment
+from voltyard.billing.model import Target, Terms
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.reservations.commands import NewReservation
 from voltyard.sites.commands import BayDraft, SiteDraft
@@ -111,6 +113,9 @@ class World:
             station.id, "04A2B1C9", tomorrow + timedelta(hours=1), evse.id, from_at=tomorrow
         )
         reservation = await core.reservations.reserve(who, wanted)
+        tariff = await core.billing.create(who, "Day", Terms("EUR", ()))
+        assigned = await core.billing.assign(who, NewAssignment(tariff.id, Target.GROUP, "G"))
+        account = await core.billing.prepaid.open(who, NewAccount("A", "EUR", ("P1",)))
         return {
             "site": site.id,
             "bay": bay.id,
@@ -123,6 +128,9 @@ class World:
             "node": UUID(node["id"]),
             "duty": UUID(duty["id"]),
             "reservation": reservation.id,
+            "tariff": tariff.id,
+            "assignment": assigned.id,
+            "account": account.id,
         }
 
 
@@ -142,6 +150,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         pki=core.pki,
         reservations=core.reservations,
         local_lists=core.local_lists,
+        billing=core.billing,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

@@ -185,6 +185,11 @@ def test_energy_without_readings_is_spread_over_the_session() -> None:
     assert told(cost) == [("energy", "5.000", "5.000")]
 
 
+def test_a_session_told_as_one_instant_still_costs_its_energy() -> None:
+    tariff = phase(part(Kind.FIXED, price("1")), part(Kind.ENERGY, price("0.50")))
+    assert rate(Metered(START, START, 1000.0), [tariff], BERLIN).gross == Decimal("1.50")
+
+
 def test_yen_have_no_cents() -> None:
     terms = Terms("JPY", (part(Kind.ENERGY, price("50.5")),))
     tariff = Phase(START, Tariff(UUID(int=7), ORG, "T", 1, terms, START))
