@@ -27,7 +27,10 @@ from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
+from voltyard.energy.prices.fetching import Fetcher as PriceFetcher
+from voltyard.energy.prices.service import PriceService
 from voltyard.energy.service import LEASE_S, EnergyService
+from voltyard.energy.siteinputs import SiteInputs
 from voltyard.energy.sources import LiveSessions, SiteSetups
 from voltyard.energy.watching import Watching
 from voltyard.eventlog import EventRetries, tell_untold
@@ -51,6 +54,9 @@ from voltyard.sessions.service import SessionService
 from voltyard.simulator import furnish
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.host import StoredSession
+from voltyard.sitemeters.collecting import Collector
+from voltyard.sitemeters.sealing import Sealer
+from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.events import SiteChanged
 from voltyard.sites.service import SiteService
 from voltyard.storage import partitions
@@ -67,6 +73,15 @@ from voltyard.timetable.service import DutyFilter, TimetableService
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What planning and control rest on beside chargers."""
+
+    meters: SiteMeterService
+    prices: PriceService
+    collector: Collector
 
 
 @dataclass(slots=True)
@@ -89,6 +104,7 @@ class Core:
     sessions: SessionService
     alerts: AlertService
     energy: EnergyService
+    inputs: "Inputs"
     sampling: Sampling
     firmware: FirmwareService
     diagnostics: DiagnosticsService
@@ -117,6 +133,8 @@ class Core:
         await self.pki.load()
         await self.reservations.load()
         await self.local_lists.load()
+        await self.inputs.meters.load()
+        await self.inputs.prices.load()
         await self.billing.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
@@ -125,6 +143,7 @@ class Core:
             paced = replace(task, every_s=task.every_s * self.pace)
             self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
         self.spawn(self.jobs.run(), "jobs")
+        self.spawn(self.inputs.collector.run(), "site meters")
         self.spawn(self.sampling.run(), "sampling")
         self.spawn(self.configuration.keeper.run(), "configuration")
         self.spawn(self.local_lists.run(), "local lists")
@@ -176,6 +195,10 @@ class Core:
             Periodic("departures", 30.0, self.timetable.close_overdue),
             Periodic("events", 15.0, lambda: self.retries.redeliver(self.bus)),
             Periodic("chargers", 60.0, self._maintain),
+            Periodic("site meters", 15.0, self.inputs.meters.tick),
+            Periodic("old readings", 24 * 3600.0, self.inputs.meters.drop_old),
+            Periodic("prices", 60.0, self.inputs.prices.tick),
+            Periodic("old prices", 24 * 3600.0, self.inputs.prices.drop_old),
             Periodic("firmware", 5.0, self.firmware.tick),
             Periodic("logs", 15.0, self.diagnostics.tick),
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
@@ -260,8 +283,9 @@ def build_core(
     timetable.listen()
     alerts = AlertService(database, bus, clock)
     alerts.listen()
+    inputs = _inputs(settings, database, bus, clock, sites, alerts)
     energy = _energy(
-        settings, database, commits, bus, clock, leases,
+        settings, database, commits, bus, clock, leases, inputs,
         sites, chargers, sessions, timetable, fleets, alerts,
         inline=inline, control=control, pace=pace,
     )  # fmt: skip
@@ -269,9 +293,7 @@ def build_core(
     chargers.guard, chargers.speech = energy, OcppSpeech()
     sampling = Sampling(chargers, clock, interval_s=settings.sample_s)
     sampling.subscribe(bus)
-    firmware, diagnostics = _upkeep(
-        settings, database, bus, clock, sites, chargers, sessions, timetable, alerts
-    )
+    upkeep = _upkeep(settings, database, bus, clock, sites, chargers, sessions, timetable, alerts)
     configuration = ConfigurationService(database, bus, clock, chargers)
     configuration.listen()
     sampling.governed_by(configuration.governed)
@@ -281,8 +303,8 @@ def build_core(
     tokens = _tokens(database, commits, bus, clock, sites, fleets, chargers, sessions)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
-        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, sampling,
-        firmware, diagnostics, pki, *tokens, configuration, monitoring,
+        tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, inputs, sampling,
+        *upkeep, pki, *tokens, configuration, monitoring,
         BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki),
         _billing(database, bus, clock, sites, fleets, chargers, sessions), pace,
     )  # fmt: skip
@@ -420,6 +442,32 @@ def _contracts(settings: Settings, chargers: ChargerService, pki: PkiService) ->
     return contracts
 
 
+def _inputs(
+    settings: Settings,
+    database: Database,
+    bus: Bus,
+    clock: Clock,
+    sites: SiteService,
+    alerts: AlertService,
+) -> Inputs:
+    """Site meters and prices; the key that seals brokers' passwords lies in the data folder."""
+    meters = SiteMeterService(
+        database,
+        bus,
+        clock,
+        sites,
+        alerts,
+        Sealer(settings.data_dir / "site_meters.key"),
+        keep_days=settings.keep_meter_values_days,
+    )
+    meters.listen()
+    collector = Collector(meters)
+    collector.listen(bus)
+    keys = {"entsoe": settings.entsoe_key}
+    prices = PriceService(database, clock, sites, PriceFetcher(clock), keys=keys)
+    return Inputs(meters, prices, collector)
+
+
 def _energy(
     settings: Settings,
     database: Database,
@@ -427,6 +475,7 @@ def _energy(
     bus: Bus,
     clock: Clock,
     leases: Leases,
+    inputs: Inputs,
     sites: SiteService,
     chargers: ChargerService,
     sessions: SessionService,
@@ -438,6 +487,7 @@ def _energy(
     control: ControlSettings | None,
     pace: float,
 ) -> EnergyService:
+    beside = SiteInputs(inputs.meters, inputs.prices)
     parts = Parts(
         ledger=StoredLedger(database, commits),
         bus=bus,
@@ -445,6 +495,7 @@ def _energy(
         links=chargers,
         live=LiveSessions(sessions.live),
         sites=SiteSetups(sites, chargers),
+        inputs=beside,
     )
     planning = PlanningParts(
         database=database,
@@ -454,6 +505,7 @@ def _energy(
         duties=timetable,
         vehicles=fleets,
         run_blocking=_inline if inline else asyncio.to_thread,
+        inputs=beside,
     )
     return EnergyService(
         parts,

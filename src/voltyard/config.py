@@ -59,6 +59,7 @@ class Settings:
     contract_pool_key: str = ""
     contract_pool_party: str = ""
     contract_timeout_s: float = 5.0
+    entsoe_key: str = ""
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -77,7 +78,7 @@ class Settings:
         if values["database_url"]:
             parts = urlsplit(values["database_url"])
             values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
-        for secret in ("pki_key", "contract_pool_key"):
+        for secret in ("pki_key", "contract_pool_key", "entsoe_key"):
             if values[secret]:
                 values[secret] = "(hidden)"
         return values

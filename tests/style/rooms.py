@@ -72,6 +72,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "records": "what is kept, for the store and for pages",
         "reshaped": "pure: what the linear programme decides, as a question for the flow",
         "sender": "bounded sending to many chargers at once",
+        "siteinputs": "site meters and prices behind ports",
         "sources": "the other rooms' services behind ports",
         "staging": "pure: cuts before raises",
         "steering": "pure: what chargers can do beyond limits that are replaced",

@@ -13,6 +13,7 @@ from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.configuration.service import ConfigurationService
 from voltyard.diagnostics.service import DiagnosticsService
+from voltyard.energy.prices.service import PriceService
 from voltyard.energy.service import EnergyService
 from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
@@ -22,6 +23,7 @@ from voltyard.pki.service import PkiService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
+from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
 from voltyard.tenancy.service import TenancyService
 from voltyard.timetable.service import TimetableService
@@ -91,6 +93,8 @@ class ApiDeps:
     reservations: ReservationService
     local_lists: LocalListService
     billing: BillingService
+    site_meters: SiteMeterService
+    prices: PriceService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

@@ -28,6 +28,8 @@ class NodePowerOut(Out):
     reserved_w: float
     plan_w: float | None
     limit_w: float | None
+    other_w: float | None
+    """Load beside chargers, by site meters."""
 
 
 class EvseLiveOut(Out):
@@ -98,6 +100,7 @@ class PowerOut(Out):
     reserved_w: float | None
     plan_w: float | None
     limit_w: float | None
+    other_w: float | None
 
 
 class SeriesOut(Out):

@@ -44,11 +44,12 @@ class Beside:
         if self._inputs is None:
             return 0.0
         metered = self._inputs.metered(self._site_id)
+        site_w = sum(outlet.obedience.fresh_w(now) or 0.0 for outlet in board)
         if not metered and not self._counted_w:
+            self._inputs.saw(self._site_id, {}, site_w)
             return 0.0
         self._load.take(metered, [self._draw(board, o, now) for o in board], tree)
         self._counted_w = self._load.at_nodes(tree)
-        site_w = sum(outlet.obedience.fresh_w(now) or 0.0 for outlet in board)
         site_w += sum(self._load.at_nodes(tree, margin=False).values())
         self._inputs.saw(self._site_id, self._load.seen_w(), site_w)
         keys = self._counted_w.keys() | self._used_w.keys()

@@ -77,6 +77,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,
+        site_meters=core.inputs.meters,
+        prices=core.inputs.prices,
         clock=core.clock,
         health=ServerHealth(core),
         meters=(CommitMeters(core.commits), BusMeters(core.bus)),

@@ -28,6 +28,7 @@ from voltyard.sitemeters.model import (
     SiteMeter,
 )
 from voltyard.sitemeters.sealing import Sealer
+from voltyard.sites.events import SiteChanged
 from voltyard.sites.model import Site
 from voltyard.storage.engine import Database, Row
 from voltyard.tenancy import audit
@@ -97,6 +98,17 @@ class SiteMeterService:
     @property
     def clock(self) -> Clock:
         return self._clock
+
+    def listen(self) -> None:
+        self._bus.subscribe(SiteChanged, self._on_site, name="site_meters.site")
+
+    async def _on_site(self, event: SiteChanged) -> None:
+        if event.deleted:
+            gone = [k for k, live in self._live.items() if live.meter.site_id == event.site_id]
+            for meter_id in gone:
+                del self._live[meter_id]
+            self._index()
+            await self._bus.publish(SiteMetersChanged(event.org_id, event.site_id, event.at))
 
     async def load(self) -> None:
         """Meters, their last readings and what is known of the load behind them; once."""

@@ -108,6 +108,8 @@ class World:
                 "target_soc_pct": 90,
             },
         )
+        pushed = {"node_id": node["id"], "name": "Grid", "protocol": "push"}
+        meter = await tenant.post(f"/sites/{site.id}/site-meters", pushed)
         tomorrow = core.clock.now() + timedelta(days=1)
         wanted = NewReservation(
             station.id, "04A2B1C9", tomorrow + timedelta(hours=1), evse.id, from_at=tomorrow
@@ -127,6 +129,7 @@ class World:
             "key": keys[0].id,
             "node": UUID(node["id"]),
             "duty": UUID(duty["id"]),
+            "meter": UUID(meter["id"]),
             "reservation": reservation.id,
             "tariff": tariff.id,
             "assignment": assigned.id,
@@ -154,6 +157,8 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,
+        site_meters=core.inputs.meters,
+        prices=core.inputs.prices,
         clock=core.clock,
         health=parts,
         meters=(parts,),

@@ -41,9 +41,7 @@ class Meter:
         at, power_w = self.reading or (None, 0.0)
         known = at is not None and (self.clock.now() - at).total_seconds() <= HOLD_S
         worst_w = self.fallback_w
-        return [
-            Metered(METER, ROOT, True, MARGIN_W, known, self.fallback_w, worst_w, at, power_w)
-        ]
+        return [Metered(METER, ROOT, True, MARGIN_W, known, self.fallback_w, worst_w, at, power_w)]
 
     def saw(self, site_id: UUID, loads_w: Mapping[UUID, float], power_w: float) -> None:
         self.loads_w = loads_w
@@ -182,7 +180,7 @@ def test_in_silence_never_less_counts_than_was_seen_last() -> None:
     virtual(story)
 
 
-@pytest.mark.parametrize("seed", (1, 3, 6, 11))
+@pytest.mark.parametrize("seed", [1, 3, 6, 11])
 def test_whatever_other_load_and_vehicles_do(seed: int) -> None:
     """The margin covers what load rises in the time that a silent meter is still believed and
     chargers need to follow: 200 W/s. Vehicles come, go and take less than they may."""
