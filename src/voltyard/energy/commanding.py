@@ -228,7 +228,7 @@ class Commander:
         elif answer.accepted:
             outlet.confirmed(item.change, now, valid_s)
         else:
-            outlet.refused(item.change, item.before, now)
+            outlet.refused(item.change, item.before, now, unknown=answer.unknown)
         if not answer.accepted:
             log.info("limit for %s not taken: %s", outlet.station.identity, answer.error)
         if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:

@@ -21,6 +21,7 @@ from voltyard.energy.watch import Obedience, Step
 RETRY_FIRST_S = 10.0
 RETRY_CUT_S = 30.0
 RETRY_LAST_S = 300.0
+RETRY_UNKNOWN_S = 3600.0
 FALLBACK_TRIES = 3
 LEAST_PART_W = 500.0
 VERIFY_NEVER_S = 86_400.0
@@ -75,9 +76,13 @@ class Failure:
     count: int
     last_at: datetime
     unsure: bool
+    unknown: bool = False
+    """The charger said that it does not know the message: it is asked hardly ever again."""
 
     def holds_back(self, now: datetime, *, cut: bool) -> bool:
         """Cuts are tried again soon; the rest waits longer each time."""
+        if self.unknown and self.count >= FALLBACK_TRIES:
+            return now < self.last_at + timedelta(seconds=RETRY_UNKNOWN_S)
         pause_s = min(RETRY_CUT_S if cut else RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** (self.count - 1))
         return now < self.last_at + timedelta(seconds=pause_s)
 
@@ -327,7 +332,9 @@ class Outlet:
         current = None if self.session is None else self.session.session_id
         return self.in_flight_for != current
 
-    def refused(self, change: Change, before: Held, now: datetime) -> None:
+    def refused(
+        self, change: Change, before: Held, now: datetime, *, unknown: bool = False
+    ) -> None:
         """The charger said no: it goes on with what it held before."""
         self.in_flight = None
         self._hold(before)
@@ -337,7 +344,7 @@ class Outlet:
             self.update_refusals += 1
         if self._for_another_session():
             self._drop_limits_of_the_transaction()
-        self._failed(change, now, unsure=False)
+        self._failed(change, now, unsure=False, unknown=unknown)
 
     def unanswered(self, change: Change, now: datetime, valid_s: float = 0.0) -> None:
         """Nobody knows: both limits go on counting. What is updated lasts from when it is taken,
@@ -352,14 +359,17 @@ class Outlet:
         self.loose_s, self.loose_over = valid_s, self.loose_over or not self.connected
         self._hold(self.held.endless())
 
-    def _failed(self, change: Change, now: datetime, *, unsure: bool) -> None:
+    def _failed(
+        self, change: Change, now: datetime, *, unsure: bool, unknown: bool = False
+    ) -> None:
         if not change.fallback:
             self.installed = None
             if change.steer.mode is not PowerMode.LIMIT:
                 self.steer_failed_at = now
         known = self.fallback_failure if change.fallback else self.live_failure
         count = 1 if known is None else known.count + 1
-        failure = Failure(count, now, unsure or (known is not None and known.unsure))
+        unsure = unsure or (known is not None and known.unsure)
+        failure = Failure(count, now, unsure, unknown)
         if not change.fallback:
             self.live_failure = failure
             return

@@ -13,15 +13,19 @@ from voltyard.errors import ChargerOffline, ChargerRefused, ChargerTimeout, Inva
 log = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 64
+UNKNOWN_CODES = frozenset({"NotImplemented", "NotSupported"})
+"""CALLERROR codes for an action that is not there; some makes take one for the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``accepted`` None: nobody knows whether the charger took it."""
+    """``accepted`` None: nobody knows whether the charger took it. ``unknown``: the charger does
+    not know the message at all."""
 
     accepted: bool | None
     result: CommandResult | None = None
     error: str = ""
+    unknown: bool = False
 
 
 class Sender:
@@ -80,7 +84,7 @@ async def _answer(sending: Callable[[], Awaitable[CommandResult]]) -> Answer:
     try:
         result = await sending()
     except (ChargerRefused, Invalid) as error:
-        return Answer(False, error=error.message)
+        return Answer(False, error=error.message, unknown=error.detail in UNKNOWN_CODES)
     except TooMany as error:
         return Answer(False, error=error.message)
     except (ChargerOffline, ChargerTimeout, TimeoutError) as error:

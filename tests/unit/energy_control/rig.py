@@ -76,6 +76,8 @@ class Mood:
     """The frame is obeyed, the answer is lost."""
     late: float = 0.0
     """The frame is obeyed after the sender gave up."""
+    knows_limits: bool = True
+    """Otherwise it answers NotImplemented to a limit."""
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Charger:
     setpoint_w: float = 0.0
     asked_to_boot: asyncio.Event = field(default_factory=asyncio.Event)
     received: list[Command] = field(default_factory=list)
+    limits_unknown: int = 0
 
     def allowed_w(self) -> float:
         now = self.clock.now()
@@ -218,6 +221,10 @@ class Link:
             roll -= mood.late
             if not self.open:
                 _fail(answer, ChargerOffline("lost"))
+                return
+            if isinstance(command, SetLimit) and not mood.knows_limits:
+                charger.limits_unknown += 1
+                _fail(answer, ChargerRefused("what?", detail="NotImplemented"))
                 return
             if 0.0 <= roll < mood.refuse:
                 _fail(answer, ChargerRefused("no"))

@@ -24,7 +24,7 @@ async def ready(rig: Rig) -> None:
     await rig.start()
     rig.connect_all()
     await rig.wait(60)
-    assert all(charger.default_w is not None for charger in rig.chargers)
+    assert all(c.default_w is not None for c in rig.chargers if c.mood.knows_limits)
 
 
 def test_all_get_what_the_limits_allow() -> None:
@@ -327,5 +327,28 @@ def test_a_limit_of_a_transaction_that_ended_while_nobody_was_in_charge_makes_ro
         await rig.wait(60)
         assert stays.power_w() == pytest.approx(150_000, rel=0.01)
         assert rig.truth.exceeded == []
+
+    virtual(story)
+
+
+def test_a_charger_that_knows_no_limits_is_asked_hardly_ever_again() -> None:
+    """It counts at its full power, and the others make room."""
+
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=3, root=(NodeLimit(power_w=200_000.0),))
+        odd = rig.chargers[0]
+        odd.mood = Mood(knows_limits=False)
+        await ready(rig)
+        for charger in rig.chargers:
+            rig.plug_in(charger)
+        await rig.wait(1800)
+        assert odd.limits_unknown <= 6, "three times for each of its two kinds"
+        assert odd.power_w() == 150_000
+        assert rig.power_w() == pytest.approx(200_000, rel=0.02)
+        assert rig.truth.exceeded == []
+        before = odd.limits_unknown
+        rig.connect(odd)
+        await rig.wait(60)
+        assert odd.limits_unknown > before, "it may be another one by now"
 
     virtual(story)
