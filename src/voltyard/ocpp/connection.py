@@ -7,6 +7,7 @@ else is lost. Answers to our own calls never wait behind calls.
 
 import asyncio
 import logging
+from asyncio import current_task
 from collections import deque
 from collections.abc import Coroutine
 from datetime import datetime
@@ -98,6 +99,7 @@ class Connection:
         self._asides = 0
         self._worker: asyncio.Task[None] | None = None
         self._begun: Begun | None = None
+        self._loop = asyncio.get_running_loop()
         self._announced = False
         self._goodbye: str | None = None
         self._predecessor: asyncio.Task[None] | None = None
@@ -230,7 +232,7 @@ class Connection:
             if call.answered:
                 self._reply_aside(reply)
             return
-        if call.action in _PROMPT and self._idle and asyncio.current_task() is None:
+        if call.action in _PROMPT and self._idle and current_task(self._loop) is None:
             self._handle_now(call, at)
             return
         self._inbox.append((call, at, self.last_heard_s))

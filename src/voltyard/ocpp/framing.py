@@ -133,16 +133,16 @@ def usual(data: bytes) -> Call | None:
     Whoever cannot read the payload, or gets None, takes ``parse``.
     """
     found = _USUAL_CALL.match(data)
-    if (
-        found is None
-        or len(data) > MESSAGE_MAX_BYTES
-        or not data.endswith(b"]")
-        or b"\\u0000" in data
-    ):
+    if found is None or len(data) > MESSAGE_MAX_BYTES or not data.endswith(b"]") or _has_nul(data):
         return None
     id_json, message_id, action = found.groups()
     payload = msgspec.Raw(data[found.end() : -1])
     return Call(message_id.decode(), id_json, action.decode(), payload)
+
+
+def _has_nul(data: bytes) -> bool:
+    """One byte is found many times as fast as several, and most messages have no backslash."""
+    return b"\\" in data and b"\\u0000" in data
 
 
 def parse(data: bytes, words: ErrorWords) -> Inbound:
@@ -153,7 +153,7 @@ def parse(data: bytes, words: ErrorWords) -> Inbound:
     """
     if len(data) > MESSAGE_MAX_BYTES:
         return _refuse(data, words, words.format, f"longer than {MESSAGE_MAX_BYTES} bytes")
-    stripped = b"\\u0000" in data
+    stripped = _has_nul(data)
     if stripped:
         data = data.replace(b"\\u0000", b"")
     elif (call := usual(data)) is not None:
