@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ from voltyard.chargers.commands import (
     Trigger,
 )
 from voltyard.chargers.events import EvseStatusChanged, FirmwareReported, StationBooted
-from voltyard.clock import SystemClock
+from voltyard.clock import ScaledClock
 from voltyard.config import Settings
 from voltyard.diagnostics.commands import NewLogRequest
 from voltyard.diagnostics.events import LogChanged
@@ -90,10 +90,13 @@ class Yard:
 
 
 @asynccontextmanager
-async def visited(url: str, folder: Path, version: str) -> AsyncIterator[tuple[Yard, Program]]:
+async def visited(
+    url: str, folder: Path, version: str, *, speed: float = 1.0
+) -> AsyncIterator[tuple[Yard, Program]]:
     """A yard with a charge point of that version, booted."""
     settings = Settings(data_dir=folder, http_port=0, ocpp_port=0)
-    async with running(settings, url, SystemClock()) as server:
+    clock = ScaledClock(datetime.now(UTC), speed)
+    async with running(settings, url, clock) as server:
         core = server.core
         who = await first_organisation(core)
         identity = f"KEPT-{version}"
@@ -180,7 +183,8 @@ async def test_it_keeps_a_local_list_by_its_version(
 async def test_it_is_updated_by_a_campaign_over_http(
     database_url: str, tmp_path: Path, version: str
 ) -> None:
-    async with visited(database_url, tmp_path, version) as (yard, point):
+    """On a faster clock: chargers that have just booted are left alone for a while."""
+    async with visited(database_url, tmp_path, version, speed=10.0) as (yard, point):
         firmware = yard.server.core.firmware
         new = NewImage(vendor="PyPI", version="2.0.0", file_name="library-2.0.0.bin")
         image = await firmware.add_image(yard.who, new, _chunks(IMAGE))
