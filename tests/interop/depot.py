@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from tests.interop.house import PASSWORD, TOKEN
 from voltyard.app import Core, build_core, first_organisation
-from voltyard.clock import SystemClock
+from voltyard.clock import ScaledClock
 from voltyard.config import Settings
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.ocpp.socket import OcppServer
@@ -49,8 +50,8 @@ class Depot:
 
 
 @asynccontextmanager
-async def depot(database_url: str) -> AsyncIterator[Depot]:
-    clock = SystemClock()
+async def depot(database_url: str, *, speed: float = 1.0) -> AsyncIterator[Depot]:
+    clock = ScaledClock(datetime.now(UTC), speed)
     database = PostgresDatabase(database_url, pool_size=4)
     core = build_core(Settings(tick_s=0.5), database, clock, holder="interop")
     await core.start()

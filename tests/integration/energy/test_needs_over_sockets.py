@@ -20,6 +20,9 @@ from voltyard.energy.events import PlanMade
 from voltyard.errors import Conflict, Invalid
 from voltyard.sessions.model import IdToken, Urgency
 
+SPEED = 5.0
+"""The yard waits between boot, plan and limit; the chargers here have nothing to wait for."""
+
 
 @dataclass
 class Station:
@@ -156,7 +159,7 @@ async def test_a_vehicle_tells_its_needs_and_gets_its_schedule(
     database_url: str, version: str
 ) -> None:
     """K15, K17, K18: told, kept, planned by, answered by a profile of the transaction."""
-    async with depot(database_url) as yard:
+    async with depot(database_url, speed=SPEED) as yard:
         await yard.add("AC-1")
         async with station(yard, "AC-1", version) as charger:
             await charger.limit()
@@ -211,7 +214,7 @@ async def kept(yard: Depot) -> Any:
 
 
 async def test_off_the_tree_no_schedule_is_made(database_url: str) -> None:
-    async with depot(database_url) as yard:
+    async with depot(database_url, speed=SPEED) as yard:
         core, who = yard.core, yard.who
         await core.chargers.create_station(who, "AC-2", password=PASSWORD)
         async with station(yard, "AC-2", "ocpp2.1") as charger:
@@ -221,7 +224,7 @@ async def test_off_the_tree_no_schedule_is_made(database_url: str) -> None:
 
 async def test_priority_is_an_order_within_the_limits(database_url: str) -> None:
     """2.1 K21, K22: a charger's own profile may not stand above the limit; the wish counts."""
-    async with depot(database_url) as yard:
+    async with depot(database_url, speed=SPEED) as yard:
         await yard.add("AC-1")
         async with station(yard, "AC-1", "ocpp2.1") as charger:
             await charger.limit()
@@ -251,7 +254,7 @@ def urgency(yard: Depot) -> Urgency:
 
 async def test_a_start_with_a_limit(database_url: str) -> None:
     """K05: on the tree not above the fail-safe; the first grant takes its place."""
-    async with depot(database_url) as yard:
+    async with depot(database_url, speed=SPEED) as yard:
         await yard.add("AC-1")
         async with station(yard, "AC-1", "ocpp2.0.1", plugged=False) as charger:
             core = yard.core
