@@ -7,7 +7,7 @@ from math import sin
 from typing import Any
 from uuid import UUID, uuid5
 
-from tests.e2e.fake_lists import FakeLists
+from tests.e2e.fake_lists import DISCHARGE, NEEDS, FakeLists
 from voltyard.chargers.model import StationFilter, StationState
 from voltyard.clock import Clock, seeded
 from voltyard.errors import NotFound
@@ -341,6 +341,9 @@ def _evse(number: int, tile: v.BoardTile) -> v.EvseView:
         vehicle=tile.vehicle,
         transaction_ref=f"tx-{number}" if charging else None,
         connectors=("CCS2",),
+        needs=NEEDS if number == 1 else None,
+        missing_wh=46_200.0,
+        discharge=DISCHARGE if number == 1 else None,
     )
 
 

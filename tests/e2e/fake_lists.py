@@ -11,7 +11,7 @@ from voltyard.chargers.model import FrameFilter, StationState
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import TokenFilter, TokenState
-from voltyard.sessions.model import SessionFilter, SessionState
+from voltyard.sessions.model import SessionFilter, SessionState, Urgency, VehicleNeeds
 from voltyard.tenancy.model import ApiKey, Permission, Principal, Role
 from voltyard.web.console import views as v
 
@@ -66,6 +66,23 @@ class FakeLists:
             if row.id == session_id:
                 return _session_view(row)
         raise NotFound("There is no such session.")
+
+    async def prioritise(self, who: Principal, session_id: UUID, *, first: bool) -> None:
+        await self.session(who, session_id)
+
+    async def order_discharge(
+        self,
+        who: Principal,
+        session_id: UUID,
+        power_w: float,
+        until_at: datetime,
+        soc_floor_pct: float,
+    ) -> None:
+        if until_at <= START:
+            raise Invalid("This is no order to discharge.", fields={"until": "too late"})
+
+    async def end_discharge(self, who: Principal, session_id: UUID) -> None:
+        await self.session(who, session_id)
 
     async def commands(
         self, who: Principal, station_id: UUID, limit: int = 20
@@ -400,7 +417,34 @@ def _session_view(row: v.SessionRow) -> v.SessionView:
         v.Repair(row.started_at, flag, "Three readings were missing; the register closed the gap.")
         for flag in row.flags
     )
-    return v.SessionView(row, curve, repairs, 1_204_300.0, 1_204_300.0 + row.energy_wh)
+    return v.SessionView(
+        row,
+        curve,
+        repairs,
+        1_204_300.0,
+        1_204_300.0 + row.energy_wh,
+        needs=NEEDS,
+        missing_wh=46_200.0,
+        exported_wh=8_400.0,
+        discharge=DISCHARGE if row.ended_at is None else None,
+        can_discharge=row.ended_at is None,
+    )
+
+
+NEEDS = VehicleNeeds(
+    START,
+    "DC_BPT",
+    START + timedelta(hours=6),
+    energy_wh=120_000.0,
+    max_power_w=150_000.0,
+    min_power_w=5_000.0,
+    target_soc_pct=90.0,
+    battery_wh=420_000.0,
+    urgency=Urgency.DRIVER,
+    discharge_max_w=60_000.0,
+)
+"""What a vehicle may have told of itself."""
+DISCHARGE = v.DischargeView(40_000.0, START + timedelta(hours=2), 50.0, "A. Brandt", None, "floor")
 
 
 ACTIONS = (

@@ -18,6 +18,7 @@ from voltyard.api.meters import BusMeters, CommitMeters
 from voltyard.app import Core
 from voltyard.config import Settings
 from voltyard.energy.model import Plan
+from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.service import EnergyService
 from voltyard.energy.view import SiteView
@@ -127,6 +128,10 @@ class ConsoleEnergy:
             if self._is_of(org_id, site_id):
                 return self._energy.controller(site_id).planning.plan
         return None
+
+    @property
+    def discharge(self) -> DischargeDesk:
+        return self._energy.discharge
 
     async def forecasts(self, org_id: UUID, site_id: UUID) -> Sequence[ForecastRow]:
         return await self._energy.forecasts(org_id, site_id)

@@ -75,6 +75,20 @@ class ConsoleData(LiveData, Protocol):
 
     async def session(self, who: Principal, session_id: UUID) -> v.SessionView: ...
 
+    async def prioritise(self, who: Principal, session_id: UUID, *, first: bool) -> None:
+        """Its vehicle is charged before all others, or not any more."""
+
+    async def order_discharge(
+        self,
+        who: Principal,
+        session_id: UUID,
+        power_w: float,
+        until_at: datetime,
+        soc_floor_pct: float,
+    ) -> None: ...
+
+    async def end_discharge(self, who: Principal, session_id: UUID) -> None: ...
+
     async def stations(
         self, who: Principal, wanted: StationFilter, paging: v.Paging
     ) -> v.Page[v.StationRow]:

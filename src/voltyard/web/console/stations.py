@@ -14,6 +14,7 @@ from voltyard.chargers.model import FrameFilter, StationFilter, StationState
 from voltyard.chargers.stretch import line
 from voltyard.errors import Invalid, NotFound
 from voltyard.tenancy.model import Permission
+from voltyard.web.console import needs_words
 from voltyard.web.console.commands import BY_NAME, COMMANDS, CommandSpec, InputKind
 from voltyard.web.console.common import paging, posted, query, search_text
 from voltyard.web.console.reservations import shown_at
@@ -63,6 +64,7 @@ async def station_page(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> R
     log = await ui.data.frames(ui.who, station_id, FrameFilter(), Paging(1, LOG_PAGE))
     return ui.page(
         "station.html",
+        needs_words=needs_words,
         station=station,
         row=station.row,
         commands=commands,

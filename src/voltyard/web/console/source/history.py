@@ -52,7 +52,44 @@ class HistorySource(BoardSource):
             duty_id=session.duty_id,
             authorisation=session.authorisation or "",
             evse_id=session.evse_id,
+            needs=session.needs,
+            missing_wh=_missing_wh(session),
+            exported_wh=session.energy_exported_wh,
+            discharge=self.discharge_of(who, session.id),
+            can_discharge=session.open and self.rooms.energy.discharge.able(who.org_id, session.id),
         )
+
+    def discharge_of(self, who: Principal, session_id: UUID) -> v.DischargeView | None:
+        found = self.rooms.energy.discharge.standing(who.org_id, session_id)
+        if found is None:
+            return None
+        order = found.order
+        return v.DischargeView(
+            order.power_w,
+            order.until_at,
+            order.soc_floor_pct,
+            order.set_by,
+            found.setpoint_w,
+            found.why.value,
+        )
+
+    async def prioritise(self, who: Principal, session_id: UUID, *, first: bool) -> None:
+        await self.rooms.sessions.prioritise(who, session_id, first=first)
+
+    async def order_discharge(
+        self,
+        who: Principal,
+        session_id: UUID,
+        power_w: float,
+        until_at: datetime,
+        soc_floor_pct: float,
+    ) -> None:
+        await self.rooms.energy.discharge.order(
+            who, session_id, power_w=power_w, until_at=until_at, soc_floor_pct=soc_floor_pct
+        )
+
+    async def end_discharge(self, who: Principal, session_id: UUID) -> None:
+        await self.rooms.energy.discharge.end(who, session_id)
 
     async def _session_rows(
         self, who: Principal, sessions: Sequence[Session]
@@ -143,6 +180,10 @@ class HistorySource(BoardSource):
             if len(found) >= page.total:
                 break
         return [session for session in reversed(found) if session.duty_id is not None]
+
+
+def _missing_wh(session: Session) -> float | None:
+    return None if session.needs is None else session.needs.missing_wh(session.net_wh)
 
 
 def taken(

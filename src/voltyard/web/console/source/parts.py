@@ -12,6 +12,7 @@ from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.energy.model import Plan
+from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.records import ForecastRow, PowerSample
 from voltyard.energy.view import SiteView as PowerView
 from voltyard.fleets.service import FleetService
@@ -37,6 +38,10 @@ class EnergyReads(Protocol):
     def plan(self, org_id: UUID, site_id: UUID) -> Plan | None: ...
 
     async def forecasts(self, org_id: UUID, site_id: UUID) -> Sequence[ForecastRow]: ...
+
+    @property
+    def discharge(self) -> DischargeDesk:
+        """Orders to discharge vehicles."""
 
     async def series(
         self, org_id: UUID, site_id: UUID, node_id: UUID, since: datetime, until: datetime

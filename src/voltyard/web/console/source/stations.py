@@ -3,6 +3,7 @@
 import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from uuid import UUID
@@ -76,7 +77,13 @@ class StationSource(HistorySource):
         return v.StationView(
             row=self._station_row(view, sites, ready),
             evses=tuple(
-                _evse(evse, lives.get(evse.id), bays, vehicles, view, powers.get(evse.id), ready)
+                self._asked(
+                    who,
+                    _evse(
+                        evse, lives.get(evse.id), bays, vehicles, view, powers.get(evse.id), ready
+                    ),
+                    lives.get(evse.id),
+                )
                 for evse in view.evses
             ),
             serial=view.station.serial or "",
@@ -90,6 +97,18 @@ class StationSource(HistorySource):
                 for entry in config
             ),
             settings_at=max((entry.read_at for entry in config), default=None),
+        )
+
+    def _asked(self, who: Principal, evse: v.EvseView, live: EvseLive | None) -> v.EvseView:
+        """With what its vehicle asks for, and what it was ordered to give."""
+        session = None if live is None else live.session
+        if session is None or not session.open:
+            return evse
+        return replace(
+            evse,
+            needs=session.needs,
+            missing_wh=None if session.needs is None else session.needs.missing_wh(session.net_wh),
+            discharge=self.discharge_of(who, session.id),
         )
 
     async def _ready(self, who: Principal, lives: Iterable[EvseLive]) -> frozenset[UUID]:

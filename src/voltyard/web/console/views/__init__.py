@@ -38,6 +38,7 @@ from voltyard.web.console.views.people import (
     UserRow,
 )
 from voltyard.web.console.views.sessions import (
+    DischargeView,
     MeterCurve,
     Repair,
     SessionRow,
@@ -69,6 +70,7 @@ __all__ = [
     "CommandProgress",
     "CommandRow",
     "DepartureRow",
+    "DischargeView",
     "DutyFilter",
     "DutyForm",
     "DutyRow",

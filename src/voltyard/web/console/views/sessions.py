@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from voltyard.sessions.model import SessionState
+from voltyard.sessions.model import SessionState, VehicleNeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,19 @@ class MeterCurve:
 
 
 @dataclass(frozen=True, slots=True)
+class DischargeView:
+    """An order to discharge: ``setpoint_w`` None while it rests, below 0 what flows back; ``why``
+    in words of ``voltyard.energy.discharging.Hindrance``."""
+
+    power_w: float
+    until_at: datetime
+    soc_floor_pct: float
+    set_by: str
+    setpoint_w: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionView:
     row: SessionRow
     curve: MeterCurve
@@ -57,3 +70,8 @@ class SessionView:
     duty_id: UUID | None = None
     authorisation: str = ""
     evse_id: UUID | None = None
+    needs: VehicleNeeds | None = None
+    missing_wh: float | None = None
+    exported_wh: float = 0.0
+    discharge: DischargeView | None = None
+    can_discharge: bool = False

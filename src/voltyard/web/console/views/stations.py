@@ -7,7 +7,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from voltyard.chargers.model import StationState
+from voltyard.sessions.model import VehicleNeeds
 from voltyard.web.console.views.board import TileState
+from voltyard.web.console.views.sessions import DischargeView
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class EvseView:
     session_id: UUID | None = None
     transaction_ref: str | None = None
     connectors: tuple[str, ...] = ()
+    needs: VehicleNeeds | None = None
+    missing_wh: float | None = None
+    discharge: DischargeView | None = None
 
 
 @dataclass(frozen=True, slots=True)
