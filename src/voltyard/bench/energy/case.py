@@ -82,6 +82,7 @@ class Case:
     least_peak_w: float = 0.0
     tight: float | None = None
     source: str = ""
+    demand_eur_per_kw_year: float = DEMAND_EUR_PER_KW_YEAR
 
     @property
     def limit_w(self) -> float:
@@ -94,7 +95,7 @@ class Case:
     @property
     def demand_eur_per_kw(self) -> float:
         """The year's price of a kilowatt, for the days of the case."""
-        return DEMAND_EUR_PER_KW_YEAR * self.days / 365.0
+        return self.demand_eur_per_kw_year * self.days / 365.0
 
     @property
     def end_at(self) -> datetime:

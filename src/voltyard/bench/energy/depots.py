@@ -32,7 +32,7 @@ def spice(path: Path, seed: int) -> list[Case]:
     for depot in spice_ev(path):
         case = from_depot(depot, seed)
         rng = seeded(seed, "bench energy errors", depot.name)
-        visits = tuple(_err(rng, case.start_at, visit) for visit in case.visits)
+        visits = tuple(erring(rng, case.start_at, visit) for visit in case.visits)
         cases.append(
             replace(case, name=f"spice {depot.name}", visits=visits, source=f"SpiceEV, {path.name}")
         )
@@ -79,7 +79,7 @@ def _visit(depot: DepotSpec, start_at: datetime, outlet: int, stay: StaySpec) ->
     )
 
 
-def _err(rng: random.Random, start_at: datetime, visit: Visit) -> Visit:
+def erring(rng: random.Random, start_at: datetime, visit: Visit) -> Visit:
     """Late (never by more than half the stay, never early) and with another state of charge."""
     late = timedelta(minutes=max(0.0, rng.gauss(_LATE_MIN, _ERROR_MIN)))
     late = min(late, _LEAST_KEPT * (visit.departure_at - visit.planned_arrival_at))

@@ -19,7 +19,7 @@ from voltyard.energy.confirm import Change, Held
 from voltyard.energy.control import ControlSettings
 from voltyard.energy.granting import GrantInput, targets
 from voltyard.energy.inputs import Situation, outlook, plan_input
-from voltyard.energy.model import Plan, PlanMode
+from voltyard.energy.model import Plan, PlanInput, PlanMode
 from voltyard.energy.planning import PlanningSettings
 from voltyard.energy.ports import LiveSession, SiteSetup
 from voltyard.fleets.model import Vehicle
@@ -27,18 +27,24 @@ from voltyard.simulator.depot import stable_id
 from voltyard.sites.model import Site
 from voltyard.timetable.model import Duty
 
-PACE_MIN = 1
-"""A site's controller looks more often: every five seconds when something happened."""
 _ORG = stable_id("bench energy organisation")
 
 
 class Voltyard:
-    """Plans every ``plan_steps`` and grants every minute."""
+    """Plans every ``plan_steps`` and grants every ``pace_min`` minutes.
+
+    A site's controller looks more often: every five seconds when something happened.
+    """
 
     def __init__(
-        self, case: Case, mode: PlanMode = PlanMode.COST, plan_steps: int = 1, name: str = ""
+        self,
+        case: Case,
+        mode: PlanMode = PlanMode.COST,
+        plan_steps: int = 1,
+        name: str = "voltyard",
+        pace_min: int = 1,
     ) -> None:
-        self.name, self.pace_min = name or "voltyard", PACE_MIN
+        self.name, self.pace_min = name, pace_min
         self.plan: Plan | None = None
         self._case, self._mode, self._plan_steps = case, mode, plan_steps
         self._setup = _setup(case)
@@ -102,12 +108,14 @@ class Voltyard:
             peak_so_far_w=world.peak_so_far_w(),
             given_up=frozenset() if self.plan is None else self.plan.given_up,
         )
-        given = replace(
-            given, prices=self._prices, demand_price_per_kw=self._case.demand_eur_per_kw
-        )
+        given = self._priced(world, given)
         self.plan, seconds = timed(lambda: planner.plan(given))
         if given.stays:
             world.measured.plan_s.append(seconds)
+
+    def _priced(self, world: World, given: PlanInput) -> PlanInput:
+        """The planner's question with what the case knows of money."""
+        return replace(given, prices=self._prices, demand_price_per_kw=self._case.demand_eur_per_kw)
 
     def _situation(self, world: World, now: datetime, sessions: list[LiveSession]) -> Situation:
         """What is announced and to come, and who is there."""

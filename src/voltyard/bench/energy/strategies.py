@@ -30,7 +30,8 @@ _NAMES = {
 }
 _WORKPLACE_W = 30e3
 _MONTH_W = (10e3, 30e3, 50e3)
-_LARGE = 1000
+_LARGE = 300
+_SLOWER_ABOVE_OUTLETS = 500
 _SOLVED_BY_HIGHS = 300
 
 
@@ -67,7 +68,7 @@ def jobs(keys: Iterable[str], seed: int, spice: Path | None, acn: Path | None) -
 
 def _synthetic(vehicles: int, seed: int) -> Iterator[Job]:
     free = _with_least_peak(synthetic.depot(vehicles, seed))
-    modes = (PlanMode.PEAK,) if vehicles >= _LARGE else (PlanMode.COST, PlanMode.PEAK)
+    modes = (PlanMode.COST,) if vehicles >= _LARGE else (PlanMode.COST, PlanMode.PEAK)
     for tight in TIGHT[vehicles]:
         peers = ("edf", "llf") if (vehicles, tight) == (80, 1.2) else ()
         yield Job(with_limit(free, tight * free.least_peak_w, tight), modes, peers)
@@ -105,4 +106,5 @@ def _peer(case: Case, fleet: Fleet, python: Path, name: str) -> Made:
 
 
 def _ours(case: Case, mode: PlanMode) -> Made:
-    return lambda: Voltyard(case, mode, _PLAN_STEPS, _NAMES[mode])
+    pace_min = 5 if len(case.outlets) > _SLOWER_ABOVE_OUTLETS else 1
+    return lambda: Voltyard(case, mode, _PLAN_STEPS, _NAMES[mode], pace_min)
