@@ -146,7 +146,7 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         wiring=board.wirings[evse_id],
         whole_amps=whole_amps,
     )
-    made = _as_planned(made, present, given)
+    made = as_planned(made, present, given)
     if not done:
         ahead_s = AHEAD_S if given.overload and made.laxity_s > HURRY_S else 0.0
         made = replace(made, want_w=outlet.settable_w(_takes_w(present, outlet, ahead_s)))
@@ -170,7 +170,8 @@ def _takes_w(present: Present, outlet: Outlet, ahead_s: float) -> float:
     return held_w if close else takes_w
 
 
-def _as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Candidate:
+def as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Candidate:
+    """With what the plan says of it: its power, the time it has to spare, whether it is late."""
     stay, plan = present.stay, given.plan
     if stay is None or plan is None or stay.id not in plan.power_w:
         return candidate
