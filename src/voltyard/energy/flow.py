@@ -106,18 +106,19 @@ def augment(net: Network, work: Scratch, need: Ints) -> int:
                 break
             if net.is_open[slot]:
                 total += _direct(net, stay, slot, need)
-    while reach(net, work, need):
+    while _reach_back(net, work, 0, net.cap.shape[1], need):
         total += _block(net, work, need)
+    reach(net, work, need)
     return total
 
 
 @compiled
 def _block(net: Network, work: Scratch, need: Ints) -> int:
-    """Push along shortest paths until every one is blocked; the Wh pushed."""
+    """Push from stays in need on level 0 until every shortest path is blocked; the Wh pushed."""
     total = 0
     work.arc[:] = 0
     for stay in range(need.shape[0]):
-        while need[stay] > 0:
+        while need[stay] > 0 and work.level[stay] == 0:
             pushed = _push(net, work, stay, need[stay])
             if pushed == 0:
                 break
@@ -373,9 +374,9 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
         missing -= _straight(net, slot, need)
         # Slots opened before take no more: only the new one leads out.
         while missing > 0 and net.used[0, slot] < net.cap[0, slot]:
-            if not _reach_back(net, work, slot, need):
+            if not _reach_back(net, work, slot, slot + 1, need):
                 break
-            missing -= _block_first(net, work, need)
+            missing -= _block(net, work, need)
         if missing <= 0:
             break
     net.is_open[:] = True
@@ -414,15 +415,21 @@ def _direct(net: Network, stay: int, slot: int, need: Ints) -> int:
 
 
 @compiled
-def _reach_back(net: Network, work: Scratch, slot: int, need: Ints) -> bool:
-    """Breadth-first from one slot's free capacity at the root, against the arcs, to the nearest
-    stays in need, which get level 0; whether there is one."""
+def _reach_back(net: Network, work: Scratch, first: int, end: int, need: Ints) -> bool:
+    """Breadth-first from free capacity at the root in slots [first, end), against the arcs, to
+    the nearest stays in need, which get level 0; whether there is one.
+
+    Against the arcs, so that what is on no shortest path out is not looked at when pushing.
+    """
     stays, slots = net.taken.shape
     level, queue = work.level, work.queue
     level[:] = -1
-    level[stays + slot] = 0
-    queue[0] = stays + slot
-    head, tail, nearest = 0, 1, -1
+    head, tail, nearest = 0, 0, -1
+    for slot in range(first, end):
+        if net.is_open[slot] and net.used[0, slot] < net.cap[0, slot]:
+            level[stays + slot] = 0
+            queue[tail] = stays + slot
+            tail += 1
     while head < tail:
         here = queue[head]
         head += 1
@@ -465,21 +472,6 @@ def _reach_back(net: Network, work: Scratch, slot: int, need: Ints) -> bool:
     for vertex in range(level.shape[0]):
         level[vertex] = nearest - level[vertex] if 0 <= level[vertex] <= nearest else -1
     return True
-
-
-@compiled
-def _block_first(net: Network, work: Scratch, need: Ints) -> int:
-    """Push from the stays in need on level 0 until every shortest path is blocked."""
-    total = 0
-    work.arc[:] = 0
-    for stay in range(need.shape[0]):
-        while need[stay] > 0 and work.level[stay] == 0:
-            pushed = _push(net, work, stay, need[stay])
-            if pushed == 0:
-                break
-            need[stay] -= pushed
-            total += pushed
-    return total
 
 
 def clear(net: Network) -> None:
