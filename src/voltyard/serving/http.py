@@ -58,6 +58,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
         access=_access(core),
         pki=core.pki,
+        billing=core.billing,
     )
     api = ApiDeps(
         tenancy=core.tenancy,

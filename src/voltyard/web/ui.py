@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 
+from voltyard.billing.service import BillingService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
@@ -128,6 +129,7 @@ class Deps:
     technician: TechnicianRooms | None = None
     access: AccessRooms | None = None
     pki: PkiService | None = None
+    billing: BillingService | None = None
 
 
 @dataclass(slots=True)

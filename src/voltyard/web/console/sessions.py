@@ -16,7 +16,8 @@ from voltyard.sessions.model import SessionFilter, SessionState
 from voltyard.tenancy.model import Permission
 from voltyard.web.console import needs_words
 from voltyard.web.console.common import paging, posted, query, search_text
-from voltyard.web.console.views import SessionRow
+from voltyard.web.console.tariffs import Priced, costs_of, priced
+from voltyard.web.console.views import Page, Paging
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.ui import PAGE_HEADERS, Ui
 
@@ -24,7 +25,9 @@ from voltyard.web.ui import PAGE_HEADERS, Ui
 @get("/sessions")
 async def sessions_page(ui: NamedDependency[Ui]) -> Response[str]:
     page = await ui.data.sessions(ui.who, _filter(ui), paging(ui))
-    return ui.page("sessions.html", page=page, states=tuple(SessionState))
+    return ui.page(
+        "sessions.html", page=page, states=tuple(SessionState), costs=await costs_of(ui, page)
+    )
 
 
 @get("/sessions.csv")
@@ -46,10 +49,15 @@ async def sessions_export(ui: NamedDependency[Ui]) -> Stream:
         "soc_end_pct",
         "stop_reason",
         "flags",
+        "cost",
+        "currency",
+        "cost_state",
     ]
-    return csv_stream(
-        "sessions.csv", header, lambda part: ui.data.sessions(ui.who, wanted, part), _cells
-    )
+
+    async def found(part: Paging) -> Page[Priced]:
+        return await priced(ui, await ui.data.sessions(ui.who, wanted, part))
+
+    return csv_stream("sessions.csv", header, found, _cells)
 
 
 @get("/sessions/{session_id:uuid}")
@@ -145,7 +153,8 @@ def _filter(ui: Ui) -> SessionFilter:
     return found
 
 
-def _cells(row: SessionRow) -> tuple[Cell, ...]:
+def _cells(found: Priced) -> tuple[Cell, ...]:
+    row = found.row
     return (
         str(row.id),
         row.state.value,
@@ -162,6 +171,7 @@ def _cells(row: SessionRow) -> tuple[Cell, ...]:
         row.soc_end_pct,
         row.stop_reason,
         " ".join(row.flags),
+        *found.cells,
     )
 
 
