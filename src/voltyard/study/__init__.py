@@ -1,0 +1,1 @@
+"""Studies: a period replayed against what-ifs, and the smallest site that still serves it."""
