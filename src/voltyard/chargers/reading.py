@@ -76,6 +76,11 @@ class StationReads(ChargerCore):
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.commands(tx, station_id, limit=min(limit, PAGE_MAX), before=before)
 
+    async def master_group(self, station_id: UUID) -> str:
+        """As it is configured on the charger (2.0.1 C16)."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            return await store.config_value(tx, station_id, "AuthCtrlr", "MasterPassGroupId")
+
     async def config(self, org_id: UUID, station_id: UUID) -> list[ConfigEntry]:
         self._of(org_id, station_id)
         async with scope.transaction(self._database, scope.of(org_id)) as tx:

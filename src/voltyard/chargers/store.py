@@ -187,6 +187,16 @@ async def config(tx: Tx, station_id: UUID) -> list[ConfigEntry]:
     return [_config_entry(row) for row in rows]
 
 
+async def config_value(tx: Tx, station_id: UUID, component: str, name: str) -> str:
+    """What a variable of the station itself was told to be; empty if it was not."""
+    row = await tx.one(
+        "SELECT value FROM station_config WHERE station_id = :id AND component = :component"
+        " AND name = :name AND attribute = 'Actual'",
+        {"id": station_id, "component": component, "name": name},
+    )
+    return "" if row is None else row["value"] or ""
+
+
 async def drop_config_before(tx: Tx, station_id: UUID, at: datetime) -> None:
     """Forget keys that a complete report no longer names."""
     await tx.execute(

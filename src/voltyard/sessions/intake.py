@@ -28,6 +28,7 @@ from voltyard.sessions.matching import (
 )
 from voltyard.sessions.model import (
     Authorisation,
+    AuthorisationStatus,
     Flag,
     IdToken,
     MeterReading,
@@ -46,6 +47,7 @@ from voltyard.sessions.tokens import clean, key, storable
 from voltyard.storage.groupcommit import GroupCommit
 
 NO_REFERENCE = frozenset({"", "0", "-1"})
+MASTER_PASS = "MasterPass"
 REUSE_GAP = timedelta(seconds=60)
 REPLAYED_AFTER = timedelta(minutes=5)
 
@@ -166,6 +168,7 @@ class Intake:
         if report.id_token is not None:
             replayed = report.offline or self._clock.now() - report.at > REPLAYED_AFTER
             authorisation = await self._check(place, report.id_token, replayed=replayed)
+            authorisation = await self._starting(place, authorisation)
         start_key = start_key or f"ref:{ref}"
         index = self._book.index
         raced = index.by_ref(station.id, ref) or index.by_start(station.id, start_key)
@@ -243,9 +246,21 @@ class Intake:
             place = replace(place, evse_id=tracked.session.evse_id)
         stops = report.phase is Phase.ENDED
         found = await self._check(place, token, replayed=stops or report.offline)
-        if stops and await self._strangers(tracked.session, token, found):
+        if not stops and tracked.session.id_token is None:
+            found = await self._starting(place, found)
+        theirs = stops and report.stop_reason != MASTER_PASS
+        if theirs and await self._strangers(tracked.session, token, found):
             tracked.repair(Flag.STOPPED_BY_OTHER, report.at, tracked.session.id_token, token.value)
         return found
+
+    async def _starting(self, place: Place, found: Authorisation) -> Authorisation:
+        """A master pass stops what others have started and starts nothing (2.0.1 C16.FR.03)."""
+        if not found.accepted or not found.group:
+            return found
+        if await self._outlets.master_group(place.station_id) != found.group:
+            return found
+        reason = "a master pass starts nothing"
+        return replace(found, status=AuthorisationStatus.INVALID, reason=reason)
 
     async def _strangers(self, session: Session, token: IdToken, found: Authorisation) -> bool:
         """Whether a session was stopped by a token that is neither its own nor of its group."""

@@ -79,4 +79,7 @@ class Outlets(Protocol):
 
     def is_connected(self, station_id: UUID) -> bool: ...
 
+    async def master_group(self, station_id: UUID) -> str:
+        """The group of tokens that stop everything at a station; empty if there is none."""
+
     async def ensure_evse(self, station: StationRef, number: int) -> Evse | None: ...

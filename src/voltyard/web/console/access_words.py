@@ -45,6 +45,7 @@ REASON_WORDS: Mapping[str, str] = {
     "the token charges elsewhere": N_("It charged at another outlet at that moment."),
     "the prepaid balance is used up": N_("Nothing is left on its prepaid account."),
     "cards are not taken here": N_("Cards at terminals are not taken here."),
+    "a master pass starts nothing": N_("A master pass stops others and starts nothing."),
 }
 ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
     AuthorisationStatus.ACCEPTED: N_("The site lets unknown tokens charge."),
