@@ -104,6 +104,11 @@ class EnergyService:
             raise NotFound("No controller of this site is running.", code="no_controller")
         return known
 
+    def controllers(self, org_id: UUID) -> list[SiteController]:
+        """Those of an organisation that run here."""
+        running = self._controllers.values()
+        return [one for one in running if one.board.setup.site.org_id == org_id]
+
     # running
 
     async def start(self, site_id: UUID) -> SiteController:
