@@ -7,7 +7,7 @@ reckons by itself (OCPP 2.1), its default tariffs are brought in step. A few cha
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -34,12 +34,14 @@ VERSIONS = frozenset({"2.0.1", "2.1"})
 LOCAL_VERSION = "2.1"
 CTRL = "TariffCostCtrlr"
 TARIFF_TEXT, COST_TEXT = f"{CTRL}.TariffFallbackMessage", f"{CTRL}.TotalCostFallbackMessage"
+SETTLED_BY_US = "PaymentCtrlr.SettlementByCSMS"
 ASKED = (
     f"{CTRL}.Available[Tariff]",
     f"{CTRL}.Enabled[Tariff]",
     f"{CTRL}.Available[Cost]",
     f"{CTRL}.Enabled[Cost]",
     "DisplayMessageCtrlr.Available",
+    SETTLED_BY_US,
     TARIFF_TEXT,
     COST_TEXT,
 )
@@ -51,12 +53,14 @@ IN_PLACE, REFUSED, GONE = "in_place", "refused", "gone"
 class Abilities:
     """``shows``: it can show a text about the tariff. ``local``: it reckons by itself.
 
+    ``settled_by_us``: payments at its terminal are ours to settle (C21.FR.05).
     ``texts``: the fallback texts it has now, by the name of their variable.
     """
 
     shows: bool = False
     shows_cost: bool = False
     local: bool = False
+    settled_by_us: bool = False
     texts: Mapping[str, str] | None = None
 
 
@@ -150,6 +154,7 @@ class Devices:
             shows=bool(tariff & on) or "DisplayMessageCtrlr.Available" in on,
             shows_cost=bool((cost | tariff) & on),
             local=station.ocpp_version == LOCAL_VERSION and tariff <= on,
+            settled_by_us=SETTLED_BY_US in on,
             texts={name: rows[name] for name in (TARIFF_TEXT, COST_TEXT) if name in rows},
         )
 
@@ -169,7 +174,7 @@ class Devices:
                 have[name] = text
             else:
                 self._stations.flag(station.ref, "fallback_text_refused", result.word)
-        self._abilities[station.id] = Abilities(known.shows, known.shows_cost, known.local, have)
+        self._abilities[station.id] = replace(known, texts=have)
 
     # Tariffs on chargers that reckon by themselves (I07, I10)
 

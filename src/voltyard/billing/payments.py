@@ -1,7 +1,7 @@
 """Payments of terminals, kiosks and by web: bound to sessions, limited by them, settled once."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from secrets import token_urlsafe
@@ -83,6 +83,7 @@ class Payments:
         self._words = words
         self._waiting: dict[tuple[UUID, str], UUID] = {}
         self.provider: Provider | None = None
+        self.settled_by_us: Callable[[UUID], bool] = lambda station_id: False
 
     async def load(self) -> None:
         """At start: payments whose session has yet to begin, or runs."""
@@ -226,7 +227,8 @@ class Payments:
         self._waiting.pop((payment.org_id, _token(payment).upper()), None)
         due = replace(payment, state=PaymentState.DUE, currency=cost.cost.currency)
         await self._save(due)
-        if payment.source not in OURS or self.provider is None:
+        ours = payment.source in OURS or self.settled_by_us(payment.station_id)
+        if not ours or self.provider is None:
             return
         gross = cost.cost.gross
         try:

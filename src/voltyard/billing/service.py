@@ -102,7 +102,7 @@ class BillingService:
         )  # fmt: skip
         self.costing.texts_for = self.devices.language
         self.costing.over = self.payments.over
-        self._stopping: set[UUID] = set()
+        self.payments.settled_by_us = lambda found: self.devices.abilities(found).settled_by_us
 
     async def load(self) -> None:
         """At start, after the sessions and before the first connection."""

@@ -131,8 +131,8 @@ async def test_a_card_at_the_terminal_of_a_charger(yard: Yard) -> None:
     assert "settled_otherwise" in view.station.flags
 
 
-async def test_cards_can_be_refused_and_canceled_before_anything_began(yard: Yard) -> None:
-    """C18.FR.07, C19, C20.FR.03: nothing was delivered, so nothing is due."""
+async def test_cards_can_be_refused_and_canceled_after_the_start(yard: Yard) -> None:
+    """C18.FR.07, C20.FR.03: nothing was delivered, so nothing is due."""
     await yard.tariff(energy("0.50"), min_total=Decimal(3))
     card = rfid("PSP1", "DirectPayment")
     async with yard.charger(VERSION) as charger:
@@ -148,6 +148,51 @@ async def test_cards_can_be_refused_and_canceled_before_anything_began(yard: Yar
         assert site.unknown_token == "accept"
         told = await charger.call("Authorize", {"idToken": card})
         assert told["idTokenInfo"]["status"] == "Invalid"
+
+
+async def test_a_payment_canceled_before_anything_began(yard: Yard) -> None:
+    """C19: it names no transaction, and none follows."""
+    async with yard.charger(VERSION) as charger:
+        told = settlement(yard, "Canceled", 0.0)
+        del told["transactionId"]
+        assert await charger.call("NotifySettlement", told) == {}
+    [[kept], _] = await yard.core.billing.payments.payments(yard.who)
+    assert (kept.state, kept.session_id) == (PaymentState.CANCELED, None)
+
+
+async def test_settlement_is_ours_where_the_charger_says_so(yard: Yard) -> None:
+    """C21.FR.05: PaymentCtrlr.SettlementByCSMS."""
+    await yard.tariff(energy("0.50"))
+    billing, provider = yard.core.billing, FakeProvider()
+    billing.payments.provider = provider
+
+    def say(action: str, payload: dict[str, Any]) -> dict[str, Any] | str:
+        if action != "GetVariables":
+            return accepts(action, payload)
+        found = []
+        for item in payload["getVariableData"]:
+            ours = item["component"]["name"] == "PaymentCtrlr"
+            known = {"attributeStatus": "Accepted", "attributeValue": "true"}
+            found.append({**(known if ours else {"attributeStatus": "UnknownVariable"}), **item})
+        return {"getVariableResult": found}
+
+    card = rfid("PSP1", "DirectPayment")
+    async with yard.charger(VERSION, say) as charger:
+        await yard.told_all()
+        await charger.call("TransactionEvent", yard.event("Started", 0, 0, 0, idToken=card))
+        provider.refuses = True
+        await charger.call("TransactionEvent", yard.event("Ended", 1, 60, 10_000))
+        [[kept], _] = await billing.payments.payments(yard.who)
+        assert (kept.state, kept.word) == (PaymentState.FAILED, "The card was refused.")
+        more = {"info": {"transactionId": "tx-2"}}
+        card = rfid("PSP2", "DirectPayment")
+        await charger.call(
+            "TransactionEvent", yard.event("Started", 0, 61, 0, idToken=card, **more)
+        )
+        provider.refuses = False
+        await charger.call("TransactionEvent", yard.event("Ended", 1, 90, 8_000, **more))
+    [[kept, _], _] = await billing.payments.payments(yard.who)
+    assert (kept.psp_ref, kept.state, kept.settled) == ("PSP2", PaymentState.SETTLED, Decimal(4))
 
 
 async def test_the_cost_of_a_kiosks_session_is_settled_with_the_provider(yard: Yard) -> None:
