@@ -161,13 +161,16 @@ class Charger:
 
     def accepted(self, *, booted: bool) -> None:
         self.profiles.connected(self.stage.device_now())
+        if self.profiles.mind_absence:
+            self.stage.update()
         self.forget_reported()
         self.report_all()
 
     def link_lost(self) -> None:
         if self.profiles.away_since is None:
             self.profiles.away_since = self.stage.device_now()
-            self.stage.update()
+            if self.profiles.mind_absence:
+                self.stage.update()
 
     def forget_reported(self) -> None:
         """Every status is reported anew."""

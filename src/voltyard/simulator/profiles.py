@@ -194,6 +194,11 @@ class ProfileStore:
                 del self._profiles[profile.id]
         self.away_since = None
 
+    @property
+    def mind_absence(self) -> bool:
+        """Whether any of them depends on the connection."""
+        return any(profile.away_s is not None for profile in self._profiles.values())
+
     def _too_long_away(self, profile: Profile, at: datetime) -> bool:
         if profile.away_s is None or self.away_since is None:
             return False
