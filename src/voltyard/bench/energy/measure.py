@@ -18,15 +18,23 @@ NO_SPICE_EV = "spice_ev: the package registry has no such package; its depots ar
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the chosen cases and print their table or JSON. Raises ``Invalid``."""
+    """Run the chosen cases and print their table or JSON, after ^C what there is of it.
+
+    Raises ``Invalid``.
+    """
     keys = _keys(arguments)
     planner.warm_up()
     left_out = [NO_SPICE_EV]
     python = _acnportal(keys, arguments.data_dir, left_out)
     rows: list[dict[str, Any]] = []
-    for job in strategies.jobs(keys, arguments.seed, arguments.spice, arguments.acn):
-        rows += _run(job, python)
-    shots = _shots(arguments.seed, arguments.sizes) if "oneshot" in keys else []
+    shots: list[OneShot] = []
+    try:
+        for job in strategies.jobs(keys, arguments.seed, arguments.spice, arguments.acn):
+            _run(job, python, rows)
+        if "oneshot" in keys:
+            _shots(arguments.seed, arguments.sizes, shots)
+    except KeyboardInterrupt:
+        left_out.append("what was to come when it was interrupted")
     found = report.result(rows, shots, left_out)
     print(json.dumps(found, indent=2) if arguments.as_json else report.table(found))
     return 0
@@ -56,26 +64,24 @@ def _acnportal(keys: Sequence[str], folder: Path, left_out: list[str]) -> Path |
         return None
 
 
-def _run(job: Job, python: Path | None) -> list[dict[str, Any]]:
+def _run(job: Job, python: Path | None, rows: list[dict[str, Any]]) -> None:
+    """Adds a row for each strategy as it is done."""
     case, fleet = job.case, Fleet(job.case)
     best = bound.least_cost(case, fleet)
-    rows = [report.bound_row(case, best)]
+    rows.append(report.bound_row(case, best))
     for make in strategies.strategies(job, fleet, python):
         strategy = make()
         told = _Told(f"{case.name}: {strategy.name}")
         found = loop.run(case, fleet, strategy, told)
         rows.append(report.row(case, found, best))
         told.done(found)
-    return rows
 
 
-def _shots(seed: int, sizes: str | None) -> list[OneShot]:
+def _shots(seed: int, sizes: str | None, shots: list[OneShot]) -> None:
     chosen = [int(size) for size in sizes.split(",")] if sizes else list(TIGHT)
-    shots: list[OneShot] = []
     for vehicles in sorted(chosen):
         shots.append(oneshot.measure(vehicles, seed))
         print(f"one plan, {vehicles} vehicles: {shots[-1].plan_s:.3f} s", file=sys.stderr)
-    return shots
 
 
 class _Told:
