@@ -1,7 +1,7 @@
-"""Changed copies of frozen, slotted dataclasses, several times as fast as dataclasses make them."""
+"""Frozen, slotted dataclasses made and copied several times as fast as dataclasses do it."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, NamedTuple, TypeVar
 
 Record = TypeVar("Record")
@@ -33,6 +33,28 @@ def replace(record: Record, /, **changes: Any) -> Record:
         except KeyError:
             raise TypeError(f"{kind.__name__} has no field {name!r}") from None
     return copy  # type: ignore[no-any-return]
+
+
+def quick(kind: type[Record]) -> type[Record]:
+    """Class decorator, above ``dataclass(frozen=True, slots=True)``: instances are made faster.
+
+    For what every message makes. Fields with a default factory are not for it.
+    """
+    parts = fields(kind)  # type: ignore[arg-type]
+    known: dict[str, Any] = {}
+    given, lines = ["self"], []
+    for part in parts:
+        if part.default_factory is not MISSING or not part.init or part.kw_only:
+            raise TypeError(f"{kind.__name__}.{part.name} cannot be made quickly")
+        known[f"_set_{part.name}"] = getattr(kind, part.name).__set__
+        known[f"_default_{part.name}"] = part.default
+        default = "" if part.default is MISSING else f"=_default_{part.name}"
+        given.append(f"{part.name}{default}")
+        lines.append(f"    _set_{part.name}(self, {part.name})")
+    made: dict[str, Any] = {}
+    exec("\n".join([f"def __init__({', '.join(given)}):", *lines]), known, made)
+    kind.__init__ = made["__init__"]  # type: ignore[method-assign]
+    return kind
 
 
 def _plan(kind: type[Any]) -> _Plan:

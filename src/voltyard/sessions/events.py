@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from voltyard.records import quick
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
@@ -64,6 +66,7 @@ class UnknownTokenUsed:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MeterReported:
     """In-process only, never in the event log: a reading arrived and is committed."""

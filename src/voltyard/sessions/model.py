@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from voltyard.records import replace
+from voltyard.records import quick, replace
 
 
 class TokenKind(StrEnum):
@@ -64,6 +64,7 @@ class Authorisation:
         return self.status is AuthorisationStatus.ACCEPTED
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MeterReading:
     """One sample. ``energy_wh`` is the import register of the EVSE as reported (Wh),
@@ -95,6 +96,7 @@ class ChargingState(StrEnum):
     IDLE = "idle"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TransactionReport:
     """One thing a charger said about one transaction.

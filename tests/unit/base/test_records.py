@@ -1,13 +1,13 @@
 """Changed copies are what ``dataclasses.replace`` makes."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
-from voltyard.records import replace
+from voltyard.records import quick, replace
 from voltyard.sessions.model import Session, SessionState
 
 
@@ -42,3 +42,31 @@ def test_what_is_not_there_cannot_be_changed() -> None:
         replace(One(1), other=2)
     with pytest.raises(TypeError, match="slotted"):
         replace(Loose(1), x=2)
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: int
+    y: int = 7
+    name: str = ""
+
+
+def test_a_quick_record_is_made_as_any_other() -> None:
+    assert Point(1) == Point(x=1, y=7, name="")
+    assert repr(Point(1, name="a")) == "Point(x=1, y=7, name='a')"
+    assert replace(Point(1), y=2) == dataclasses.replace(Point(1), y=2) == Point(1, 2)
+    assert hash(Point(1)) == hash(Point(1))
+    with pytest.raises(FrozenInstanceError):
+        Point(1).x = 2  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Point()  # type: ignore[call-arg]
+
+
+def test_a_factory_cannot_be_quick() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Made:
+        items: tuple[int, ...] = field(default_factory=tuple)
+
+    with pytest.raises(TypeError, match="cannot be made quickly"):
+        quick(Made)
