@@ -9,9 +9,8 @@ import asyncio
 import logging
 from asyncio import current_task
 from collections import deque
-from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -32,6 +31,7 @@ from voltyard.ocpp.journal import Journal
 from voltyard.ocpp.ports import Chargers, Sessions
 from voltyard.ocpp.resumed import Begun, Resumed
 from voltyard.ocpp.routing import Dialect, Entry, Exchange
+from voltyard.ocpp.transport import Spawner, Transport
 
 log = logging.getLogger(__name__)
 
@@ -41,31 +41,9 @@ ASIDES_MAX = 64
 PREDECESSOR_WAIT_S = 10.0
 _BOOT = "BootNotification"
 _PROMPT = frozenset({"Heartbeat", "MeterValues", "TransactionEvent"})
-"""Nearly all traffic: these need no task of their own until something is waited for."""
+"""Nearly all traffic: these need no task of their own while only a commit is waited for."""
 _BEFORE_ACCEPTED = frozenset({_BOOT, "NotifyReport"})
 _encode = msgspec.json.Encoder().encode
-
-
-class Transport(Protocol):
-    """What carries text frames to one charger."""
-
-    @property
-    def remote(self) -> str: ...
-
-    def push(self, frame: bytes) -> bool:
-        """Send if that takes no waiting; False leaves it to ``send``."""
-
-    async def send(self, frame: bytes) -> None:
-        """Waits while the peer does not read; raises ChargerOffline when it is gone."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Say goodbye and go, without waiting for the peer. Idempotent."""
-
-
-class Spawner(Protocol):
-    """Runs a coroutine in the background; it is cancelled when the server closes."""
-
-    def __call__(self, work: Coroutine[Any, Any, None], /) -> asyncio.Task[None]: ...
 
 
 class Connection:

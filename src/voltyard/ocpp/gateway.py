@@ -9,10 +9,11 @@ from uuid import UUID
 
 from voltyard.chargers.model import IN_THE_CLEAR, Admission, Admitted, Peer, Station
 from voltyard.clock import Clock, seeded
-from voltyard.ocpp.connection import Connection, Transport
+from voltyard.ocpp.connection import Connection
 from voltyard.ocpp.handshake import Basic, Choice, Credentials
 from voltyard.ocpp.ports import Chargers, Sessions
 from voltyard.ocpp.routing import Dialect
+from voltyard.ocpp.transport import Transport
 from voltyard.ocpp.v16.routes import DIALECT as V16
 from voltyard.ocpp.v21.routes import DIALECT as V21
 from voltyard.ocpp.v201.routes import DIALECT as V201
