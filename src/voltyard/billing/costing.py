@@ -20,7 +20,6 @@ from voltyard.billing.model import (
     Rating,
     SessionCost,
     StationCost,
-    Target,
     Tariff,
 )
 from voltyard.billing.ports import NO_LIMIT, Limit, Places, Sessions, Stations, Tokens, Told
@@ -128,6 +127,8 @@ class Costing:
                 await self._going_on(session, known)
             elif known is None or self._differs(session, known):
                 await self._rate_again(session, known, reason)
+            else:
+                await self._settle(session, known)
 
     async def _going_on(self, session: Session, known: SessionCost | None) -> None:
         """The tariff is chosen when it begins, and again once somebody is known."""
@@ -153,15 +154,19 @@ class Costing:
         fresh = await self._rated(session, base, reason)
         await self._keep(session, fresh)
         self._limits.pop(session.id, None)
-        await self._prepaid.book(session, fresh)
-        if self.over is not None:
-            await self.over(session, fresh)
+        await self._settle(session, fresh)
         await self._bus.publish(
             SessionRated(
                 fresh.org_id, fresh.station_id, fresh.session_id,
                 fresh.cost.gross, fresh.cost.currency, fresh.reason, fresh.rated_at,
             )
         )  # fmt: skip
+
+    async def _settle(self, session: Session, cost: SessionCost) -> None:
+        """Book it and have it paid; told again after a crash, only what is missing is done."""
+        await self._prepaid.book(session, cost)
+        if self.over is not None:
+            await self.over(session, cost)
 
     def _differs(self, session: Session, known: SessionCost) -> bool:
         """Whether there is something that was not rated yet."""
@@ -194,10 +199,7 @@ class Costing:
     async def _asked(self, session: Session) -> Asked:
         group = ""
         token = session.id_token or ""
-        if token and any(
-            each.target is Target.GROUP and each.org_id == session.org_id
-            for each in self._shelf.assignments.values()
-        ):
+        if token and self._shelf.groups(session.org_id):
             kind = TokenKind(session.id_token_kind or TokenKind.RFID)
             found, _ = await self._tokens.lookup(session.org_id, IdToken(token, kind))
             group = "" if found is None else found.group_id

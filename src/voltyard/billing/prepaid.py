@@ -95,7 +95,7 @@ class Prepaid:
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             for account in await store.accounts(tx):
                 if account.id == account_id:
-                    self._shelf.accounts[account_id] = account
+                    self._shelf.put_account(account)
 
     # People
 
@@ -181,7 +181,7 @@ class Prepaid:
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             await store.save_account(tx, account)
             await self._noted(tx, who, action, account.id, remote, name=account.name)
-        self._shelf.accounts[account.id] = account
+        self._shelf.put_account(account)
 
     async def _noted(
         self, tx: Tx, who: Principal, action: str, account_id: UUID, remote: str, **detail: str

@@ -108,9 +108,10 @@ class BillingService:
         """At start, after the sessions and before the first connection."""
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             self._shelf.tariffs = {each.id: each for each in await store.tariffs(tx)}
-            self._shelf.assignments = {each.id: each for each in await store.assignments(tx)}
+            self._shelf.assign(await store.assignments(tx))
             self._shelf.settings = await store.settings(tx)
-            self._shelf.accounts = {each.id: each for each in await store.accounts(tx)}
+            for account in await store.accounts(tx):
+                self._shelf.put_account(account)
             self._shelf.web_keys = {each.station_id: each for each in await store.web_keys(tx)}
             self._shelf.placed = {
                 (each.station_id, each.evse_number): each for each in await store.placed(tx)
@@ -309,7 +310,7 @@ class BillingService:
                 await store.insert_assignment(tx, row)
                 detail = {"tariff": tariff.name, "for": f"{row.target} {row.ref}".strip()}
                 await self._noted(tx, who, "tariff.assign", "tariff", tariff.id, detail, remote)
-        self._shelf.assignments[row.id] = row
+        self._shelf.assign([*self._shelf.assignments.values(), row])
         await self._changed(who.org_id)
         return row
 
@@ -322,7 +323,8 @@ class BillingService:
             await store.delete_assignment(tx, assignment_id)
             detail = {"for": f"{row.target} {row.ref}".strip()}
             await self._noted(tx, who, "tariff.unassign", "tariff", row.tariff_id, detail, remote)
-        del self._shelf.assignments[assignment_id]
+        kept = [each for each in self._shelf.assignments.values() if each.id != assignment_id]
+        self._shelf.assign(kept)
         await self._changed(who.org_id)
 
     async def _checked_ref(self, who: Principal, new: NewAssignment) -> str:

@@ -1,7 +1,7 @@
 """What billing has in memory, so that a message asks the database nothing."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
@@ -13,6 +13,7 @@ from voltyard.billing.model import (
     Assignment,
     CostState,
     SessionCost,
+    Target,
     Tariff,
     choose,
 )
@@ -29,9 +30,13 @@ class Shelf:
 
     def __init__(self) -> None:
         self.tariffs: dict[UUID, Tariff] = {}
-        self.assignments: dict[UUID, Assignment] = {}
+        self._assignments: dict[UUID, Assignment] = {}
+        self._assigned: dict[tuple[UUID, Target, str], Assignment] = {}
+        self._pricing: frozenset[UUID] = frozenset()
+        self._grouping: frozenset[UUID] = frozenset()
         self.settings: dict[UUID, BillingSettings] = {}
-        self.accounts: dict[UUID, Account] = {}
+        self._accounts: dict[UUID, Account] = {}
+        self._charged: dict[tuple[UUID, str], UUID] = {}
         self.placed: dict[tuple[UUID, int], Placed] = {}
         self.web_keys: dict[UUID, WebKey] = {}
         self._costs: dict[UUID, SessionCost] = {}
@@ -42,12 +47,45 @@ class Shelf:
     def settings_of(self, org_id: UUID) -> BillingSettings:
         return self.settings.get(org_id, DEFAULTS)
 
+    @property
+    def assignments(self) -> Mapping[UUID, Assignment]:
+        return self._assignments
+
+    def assign(self, found: Iterable[Assignment]) -> None:
+        """Whom tariffs are for, from now on: all of them."""
+        self._assignments = {row.id: row for row in found}
+        self._assigned = {
+            (row.org_id, row.target, row.ref): row for row in self._assignments.values()
+        }
+        rows = self._assignments.values()
+        self._pricing = frozenset(row.org_id for row in rows)
+        self._grouping = frozenset(row.org_id for row in rows if row.target is Target.GROUP)
+
+    @property
+    def accounts(self) -> Mapping[UUID, Account]:
+        return self._accounts
+
+    def put_account(self, account: Account) -> None:
+        before = self._accounts.get(account.id)
+        for token in () if before is None else before.tokens:
+            self._charged.pop((account.org_id, token), None)
+        self._accounts[account.id] = account
+        if not account.closed:
+            self._charged.update({(account.org_id, token): account.id for token in account.tokens})
+
     def prices(self, org_id: UUID) -> bool:
         """Whether an organisation prices anything at all."""
-        return any(each.org_id == org_id for each in self.assignments.values())
+        return org_id in self._pricing
+
+    def groups(self, org_id: UUID) -> bool:
+        """Whether a tariff of an organisation is for a group of tokens."""
+        return org_id in self._grouping
 
     def chosen(self, asked: Asked) -> tuple[Tariff, Assignment] | None:
-        found = choose(self.assignments.values(), asked)
+        """Found by its key, the most particular first: ``choose`` without looking at all."""
+        refs = asked.refs()
+        fitting = (self._assigned.get((asked.org_id, target, refs[target])) for target in Target)
+        found = choose((row for row in fitting if row is not None), asked)
         return None if found is None else (self.tariffs[found.tariff_id], found)
 
     def session_id(self, station_id: UUID, ref: str) -> UUID | None:
@@ -86,11 +124,8 @@ class Shelf:
 
     def account_of(self, org_id: UUID, token: str) -> Account | None:
         """The open account a token charges on, with what is held of it."""
-        wanted = token.upper()
-        for account in self.accounts.values():
-            if account.org_id == org_id and not account.closed and wanted in account.tokens:
-                return self.with_holds(account)
-        return None
+        account_id = self._charged.get((org_id, token.upper()))
+        return None if account_id is None else self.with_holds(self._accounts[account_id])
 
     def with_holds(self, account: Account) -> Account:
         held = sum(self._holds(account.id), ZERO)

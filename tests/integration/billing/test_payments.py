@@ -12,7 +12,7 @@ from voltyard.billing import totp
 from voltyard.billing.commands import Authorised, NewAccount
 from voltyard.billing.payment import PaymentSource, PaymentState
 from voltyard.billing.payments import checked_vat
-from voltyard.errors import ChargerRefused, Conflict, Forbidden, Invalid
+from voltyard.errors import ChargerRefused, Conflict, Forbidden, Invalid, VoltyardError
 
 VERSION = "ocpp2.1"
 
@@ -76,6 +76,32 @@ async def test_a_charger_that_knows_no_limits_is_stopped_when_the_balance_is_use
         refused = await charger.call("Authorize", {"idTag": "AB"})
         assert refused["idTagInfo"]["status"] == "Blocked"
     assert yard.core.billing.prepaid.account(yard.who, made.id).balance == Decimal("-0.05")
+
+
+async def test_what_was_not_booked_is_booked_once_when_it_is_told_again(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rated, and then the process or the database is gone."""
+    await yard.tariff(energy("0.50"))
+    made = await account(yard, "20")
+    prepaid = yard.core.billing.prepaid
+    book = prepaid.book
+
+    async def failing(*_: Any) -> None:
+        raise VoltyardError("The database is away.")
+
+    async with yard.charger(VERSION) as charger:
+        await charger.call("TransactionEvent", yard.event("Started", 0, 0, 0, idToken=rfid("AB")))
+        monkeypatch.setattr(prepaid, "book", failing)
+        done = await charger.call("TransactionEvent", yard.event("Ended", 1, 60, 10_000))
+        assert done["totalCost"] == 5.0
+        assert prepaid.account(yard.who, made.id).balance == 20
+        monkeypatch.setattr(prepaid, "book", book)
+        yard.clock.at(120)
+        for _ in range(2):
+            await yard.core.retries.redeliver(yard.core.bus)
+    assert prepaid.account(yard.who, made.id).balance == 15
+    assert len(await prepaid.entries(yard.who, made.id)) == 2
 
 
 async def test_a_token_charges_on_one_account_only(yard: Yard) -> None:
