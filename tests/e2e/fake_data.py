@@ -344,6 +344,7 @@ def _evse(number: int, tile: v.BoardTile) -> v.EvseView:
         needs=NEEDS if number == 1 else None,
         missing_wh=46_200.0,
         discharge=DISCHARGE if number == 1 else None,
+        exported_wh=8_400.0 if number == 1 else 0.0,
     )
 
 

@@ -24,6 +24,7 @@ def test_what_the_vehicle_asks_for_is_shown(admin: Client) -> None:
     charger = admin.get(f"/chargers/{station_id(0)}").text
     assert "Asks for" in charger
     assert "Ordered to give back" in charger
+    assert "Given back" in charger
 
 
 def test_a_session_that_is_over_takes_no_orders(admin: Client) -> None:

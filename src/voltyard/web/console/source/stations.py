@@ -109,6 +109,7 @@ class StationSource(HistorySource):
             needs=session.needs,
             missing_wh=None if session.needs is None else session.needs.missing_wh(session.net_wh),
             discharge=self.discharge_of(who, session.id),
+            exported_wh=session.energy_exported_wh,
         )
 
     async def _ready(self, who: Principal, lives: Iterable[EvseLive]) -> frozenset[UUID]:

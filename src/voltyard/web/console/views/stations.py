@@ -55,6 +55,7 @@ class EvseView:
     needs: VehicleNeeds | None = None
     missing_wh: float | None = None
     discharge: DischargeView | None = None
+    exported_wh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
