@@ -21,7 +21,7 @@ FILE ?= demo
 simulate_options = $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) \
   $(if $(VEHICLES),--vehicles $(VEHICLES)) $(ARGS)
 # make test
-WORKERS ?= 2
+WORKERS ?= 3
 TESTS ?= tests
 # make nights
 SEEDS ?= 0-199
@@ -59,7 +59,8 @@ bench: setup ## measure: messages per second, planner, console; ARGS=
 test: setup interop-packages ## the whole suite, Chromium included; TESTS= WORKERS= ARGS="-m long"
 	@sh scripts/chromium.sh
 	@echo "== pytest ($(WORKERS) workers)"
-	@.venv/bin/python -m pytest $(TESTS) -n $(WORKERS) --dist loadscope $(ARGS)
+	@.venv/bin/python -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
+	  $(ARGS)
 
 .PHONY: interop-packages
 interop-packages: setup

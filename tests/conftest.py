@@ -28,6 +28,34 @@ MEMORY_NEEDED = 2 << 30
 LEFT = "voltyard-test-"
 
 
+LONG_FIRST = (
+    "scenario/test_faulty_nights.py",
+    "e2e/",
+    "scenario/",
+    "integration/firmware/",
+    "integration/test_",
+    "integration/energy/",
+    "integration/pki/",
+    "integration/web/",
+    "unit/energy/",
+    "unit/energy_control/",
+    "unit/simulator/",
+    "integration/",
+    "protocol/",
+)
+"""Modules go to the workers whole and in this order: none is left alone with a long one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order within a module stays."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.nodeid.removeprefix("tests/")
+        return next((n for n, start in enumerate(LONG_FIRST) if path.startswith(start)), 99)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> None:
     """Argon2 as it is used takes 64 MiB and a tenth of a second, for each log-in of each test.

@@ -52,9 +52,8 @@ async def furnish(place: Place) -> None:
     ahead = now + timedelta(hours=6)
     new = NewReservation(station, "04A2B1C903", ahead + timedelta(hours=1), from_at=ahead)
     await core.reservations.reserve(who, new)
-    await core.reservations.reserve(
-        who, NewReservation(station, "04A2B1C902", now + timedelta(minutes=1))
-    )
+    soon = core.clock.now() + timedelta(minutes=2)
+    await core.reservations.reserve(who, NewReservation(station, "04A2B1C902", soon))
 
 
 def someone(place: Place) -> Principal:
@@ -167,7 +166,7 @@ def test_an_outlet_is_reserved_and_let_go(browser: Browser, place: Place) -> Non
 
 @pytest.mark.parametrize(
     ("theme", "width", "locale"),
-    [("dark", 390, "de"), ("light", 390, "en"), ("dark", 1600, "de"), ("light", 1280, "de")],
+    [("dark", 390, "de"), ("light", 1280, "de")],
 )
 def test_the_pages_fit(browser: Browser, place: Place, theme: str, width: int, locale: str) -> None:
     page = page_of(browser, place, theme, width, locale)

@@ -36,7 +36,7 @@ def watch_faults(page: Page) -> list[str]:
     return faults
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 1600), ("light", 390)])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 390)])
 def test_every_page_is_accessible_whole_and_without_fault(
     browser: Browser, depot: Served, theme: str, width: int
 ) -> None:

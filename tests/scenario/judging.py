@@ -1,6 +1,8 @@
 """What the tests of whole nights ask about a night that is over."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from voltyard.simulator import promises
 from voltyard.simulator.depot import DepotSpec
@@ -30,3 +32,22 @@ def ready_max_of(depot: DepotSpec, stays: Sequence[StayResult]) -> int:
 
 def late(night: NightResult) -> Sequence[StayResult]:
     return [stay for stay in night.stays if not stay.ready]
+
+
+def first_part(depots: list[DepotSpec], span: timedelta) -> list[DepotSpec]:
+    """What arrives in the first ``span``; who would stay longer is fetched at its end."""
+    end_at = min(depot.start_at for depot in depots) + span
+    found: list[DepotSpec] = []
+    for depot in depots:
+        stays = tuple(
+            replace(
+                stay,
+                departure_at=min(stay.departure_at, end_at),
+                planned_departure_at=min(stay.planned_departure_at, end_at),
+            )
+            for stay in depot.stays
+            if stay.arrival_at <= end_at - timedelta(hours=2)
+        )
+        if stays:
+            found.append(replace(depot, stays=stays, end_at=min(depot.end_at, end_at)))
+    return found

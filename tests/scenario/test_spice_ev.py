@@ -1,7 +1,6 @@
 """Real timetables: the first day of a SpiceEV bus scenario, and a small one made here."""
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.scenario.conftest import RunNight
-from tests.scenario.judging import kept, ready, ready_max
+from tests.scenario.judging import first_part, kept, ready, ready_max
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.spice import spice_ev
 
@@ -18,9 +17,10 @@ SHARED = ROOT.parent / "shared" / "data" / "spice_ev_bus_scenario_D.json"
 START = datetime.fromisoformat("2018-01-02T00:00:00+01:00")
 
 
+@pytest.mark.long
 def test_the_first_morning_is_as_good_as_physics_allows(night: RunNight, tmp_path: Path) -> None:
     depots = spice_ev(_scenario(tmp_path))
-    _as_good_as_physics(night, _first(depots, timedelta(hours=9)))
+    _as_good_as_physics(night, first_part(depots, timedelta(hours=9)))
 
 
 @pytest.mark.long
@@ -29,7 +29,7 @@ def test_the_first_day_at_both_depots_is_as_good_as_physics_allows(
 ) -> None:
     depots = spice_ev(_scenario(tmp_path))
     assert len(depots) == 2
-    _as_good_as_physics(night, _first(depots, timedelta(hours=30)))
+    _as_good_as_physics(night, first_part(depots, timedelta(hours=30)))
 
 
 def test_a_small_scenario_in_the_same_format(night: RunNight, tmp_path: Path) -> None:
@@ -53,25 +53,6 @@ def _scenario(folder: Path) -> Path:
     made = folder / "made.json"
     made.write_text(json.dumps(_made()))
     return made
-
-
-def _first(depots: list[DepotSpec], span: timedelta) -> list[DepotSpec]:
-    """What arrives in the first ``span``; who would stay longer is fetched at its end."""
-    end_at = min(depot.start_at for depot in depots) + span
-    found: list[DepotSpec] = []
-    for depot in depots:
-        stays = tuple(
-            replace(
-                stay,
-                departure_at=min(stay.departure_at, end_at),
-                planned_departure_at=min(stay.planned_departure_at, end_at),
-            )
-            for stay in depot.stays
-            if stay.arrival_at <= end_at - timedelta(hours=2)
-        )
-        if stays:
-            found.append(replace(depot, stays=stays, end_at=min(depot.end_at, end_at)))
-    return found
 
 
 def _made() -> dict[str, Any]:
