@@ -1,4 +1,4 @@
-"""The command line: serve, demo, simulate, nights, migrate, user, setup-link, config, bench."""
+"""The command line: serve, demo, simulate, nights, migrate, user, config, study, bench and more."""
 
 import argparse
 import sys
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_nights(commands)
     _add_people(commands)
+    _add_study(commands)
     _add_bench(commands)
     return parser
 
@@ -108,6 +109,14 @@ def _add_people(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     user.add_argument("--role", default="viewer")
     user.add_argument("--data-dir", type=Path)
     user.set_defaults(run=_user)
+
+
+def _add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from voltyard.study import arguments
+
+    study = commands.add_parser("study", help="a period against what-ifs; the smallest site")
+    arguments.add(study)
+    study.set_defaults(run=_study)
 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -184,6 +193,12 @@ def _nights(arguments: argparse.Namespace) -> int:
     from voltyard.simulator import nights
 
     return nights.main(arguments, "voltyard.app:build_host")
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from voltyard.study import command
+
+    return command.main(arguments)
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,16 @@ SPARE = 1.3
 """Who has had so much of the time it takes alone counts as done when chargers are handed on."""
 
 
+def at_once(visits: Sequence[Visit]) -> int:
+    """The most stays there are at one time."""
+    marks = [(v.arrival_at, 1) for v in visits] + [(v.departure_at, -1) for v in visits]
+    here = most = 0
+    for _, change in sorted(marks):
+        here += change
+        most = max(most, here)
+    return most
+
+
 def with_power(case: Case, power_w: float) -> Case:
     """Every outlet with that power; cabinets grow or shrink in proportion, never below it."""
     nodes = list(case.tree.nodes)

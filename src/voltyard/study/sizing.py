@@ -13,6 +13,7 @@ from voltyard.bench.energy import bound as bounds
 from voltyard.bench.energy.case import READY_SOC_PCT, Case, Visit, foreseen, with_limit
 from voltyard.energy import planner
 from voltyard.energy.model import PlanMode
+from voltyard.study import chargers
 from voltyard.study.model import Outcome, Sized
 from voltyard.study.running import storage
 from voltyard.study.scenario import NO_LIMIT_W, Scenario, limited, with_chargers
@@ -63,7 +64,7 @@ def smallest_limit(scenario: Scenario, run: Runner, precision: Precision) -> Siz
             break
         failed = limit_w
     if failed == 0.0:
-        failed, served = search.below(served, bound_w, precision)
+        failed = served - precision.least_w  # the bound rounded up served: nothing fits below
     if not search.serves(served):
         served = search.upwards(served)
     while served - failed > max(precision.least_w, precision.share * served):
@@ -81,7 +82,7 @@ def fewest_chargers(
 
     Where waiting for an outlet alone makes somebody late, nothing needs to be run.
     """
-    most = max(len(scenario.case.outlets), _at_once(scenario.case))
+    most = max(len(scenario.case.outlets), chargers.at_once(scenario.case.visits))
 
     def attempt(count: float) -> Outcome:
         with_count = with_chargers(scenario, int(count), shunting_s)
@@ -113,16 +114,6 @@ def _long_enough(case: Case, visit: Visit) -> bool:
     return takes_s <= (visit.departure_at - visit.arrival_at).total_seconds()
 
 
-def _at_once(case: Case) -> int:
-    """The most stays there are at one time."""
-    marks = [(v.arrival_at, 1) for v in case.visits] + [(v.departure_at, -1) for v in case.visits]
-    here = most = 0
-    for _, change in sorted(marks):
-        here += change
-        most = max(most, here)
-    return most
-
-
 def _round_up(power_w: float, step_w: float) -> float:
     return ceil(power_w / step_w - 1e-9) * step_w
 
@@ -138,10 +129,6 @@ class _Search:
         if amount not in self.outcomes:
             self.outcomes[amount] = self._attempt(amount)
         return self.outcomes[amount].ready >= self._wanted
-
-    def below(self, served: float, bound_w: float, precision: Precision) -> tuple[float, float]:
-        """The bound itself served: it is rounded up by a step at most, nothing fits below."""
-        return min(served, max(0.0, bound_w - precision.least_w)), served
 
     def upwards(self, amount: float) -> float:
         """Doubling until it serves; without any limit it did."""
