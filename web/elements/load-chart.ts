@@ -11,6 +11,7 @@ interface Data {
   p?: Column;
   l?: Column;
   r?: Column;
+  o?: Column;
   s?: Column;
 }
 
@@ -80,7 +81,7 @@ class LoadChart extends HTMLElement {
 
   #columns(): uPlot.AlignedData {
     const data = this.#data;
-    const lines = this.hasAttribute("data-curve") ? [data.m ?? data.p, data.l, data.s] : [data.m, data.p, data.l, data.r];
+    const lines = this.hasAttribute("data-curve") ? [data.m ?? data.p, data.l, data.s] : [data.m, data.p, data.l, data.r, ...(data.o?.some((w) => w !== null) ? [data.o] : [])];
     return [data.at, ...lines.map((line) => line ?? [])] as uPlot.AlignedData;
   }
 
@@ -100,7 +101,7 @@ class LoadChart extends HTMLElement {
       legend: { show: !compact, live: true },
       cursor: { show: !compact, points: { size: 6 } },
       scales: { x: { time: true }, kw: { range: () => [0, Math.max(10, this.#highest() * 1.12)] }, pct: { range: [0, 100] } },
-      series: this.hasAttribute("data-curve") ? curveSeries(ink) : siteSeries(ink),
+      series: this.hasAttribute("data-curve") ? curveSeries(ink) : siteSeries(ink).slice(0, this.#columns().length),
       axes: [
         { ...axis, space: 50, size: 26, incrs: WHOLE_MINUTES_S, values: (_u, ticks) => ticks.map(clock) },
         { ...axis, scale: "kw", size: compact ? 44 : 58, space: 34, values: (_u, ticks) => ticks.map((v) => number(v)) },
@@ -114,9 +115,9 @@ class LoadChart extends HTMLElement {
 
   /** What the scale must hold. Power held back is cut: at a start it counts every charger in full. */
   #highest(): number {
-    const { m, p, l } = this.#data;
+    const { m, p, l, o } = this.#data;
     let highest = 0;
-    for (const line of [m, p, l]) for (const value of line ?? []) if (value !== null && value > highest) highest = value;
+    for (const line of [m, p, l, o]) for (const value of line ?? []) if (value !== null && value > highest) highest = value;
     return highest;
   }
 
@@ -158,8 +159,8 @@ class LoadChart extends HTMLElement {
     for (const [key, fields] of Object.entries(changed)) {
       const at = Number(key);
       const index = place(data, at);
-      for (const name of ["m", "p", "l", "r"] as const) {
-        if (name in fields) data[name]![index] = fields[name] as number | null;
+      for (const name of ["m", "p", "l", "r", "o"] as const) {
+        if (name in fields && data[name]) data[name][index] = fields[name] as number | null;
       }
       if (fields["m"] !== null && fields["m"] !== undefined) data.now = Math.max(data.now ?? 0, at);
     }
@@ -173,9 +174,9 @@ function place(data: Data, at: number): number {
   while (index > 0 && data.at[index - 1]! > at) index--;
   if (index > 0 && data.at[index - 1] === at) return index - 1;
   data.at.splice(index, 0, at);
-  for (const name of ["m", "p", "l", "r"] as const) {
-    const column = data[name]!;
-    column.splice(index, 0, name === "m" ? null : (column[index - 1] ?? null));
+  for (const name of ["m", "p", "l", "r", "o"] as const) {
+    const column = data[name];
+    column?.splice(index, 0, name === "m" || name === "o" ? null : (column[index - 1] ?? null));
   }
   return index;
 }
@@ -191,6 +192,7 @@ function siteSeries(ink: Ink): uPlot.Series[] {
     { label: text("plan"), scale: "kw", stroke: ink("--chart-plan"), dash: [5, 4], width: 1.5, points: { show: false }, paths: step(), value: value("kW") },
     { label: text("limit"), scale: "kw", stroke: ink("--chart-limit"), width: 2, points: { show: false }, paths: step(), value: value("kW") },
     { label: text("reserved"), scale: "kw", stroke: ink("--chart-reserved"), width: 1.5, dash: [2, 3], points: { show: false }, paths: step(), value: value("kW") },
+    { label: text("other"), scale: "kw", stroke: ink("--chart-soc"), width: 1.5, points: { show: false }, value: value("kW") },
   ];
 }
 

@@ -180,6 +180,9 @@ class OtherLoad:
             if seen.phases and _in_amps(tree, metered.node_id):
                 # Headroom spreads load evenly: so many watts load each phase as the fullest is.
                 shown_w = max(shown_w, PHASES * max(c.counted_w() for c in seen.phases))
+        elif metered.at is not None:
+            # Read before this process began: what of it was chargers' is not known any more.
+            shown_w = metered.power_w
         if not metered.known or seen is None:
             shown_w = max(shown_w, metered.fallback_w)
         return ceil((max(0.0, shown_w) + metered.margin_w) / STEP_W) * STEP_W

@@ -28,7 +28,7 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.web.app_routes import make_router
 from voltyard.web.auth import FormGuard, SetupForm
-from voltyard.web.console.rooms import AccessRooms, TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, InputRooms, TechnicianRooms
 from voltyard.web.console.source import ServiceData, Services
 from voltyard.web.ui import Deps
 
@@ -57,6 +57,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         diagnostics=core.diagnostics,
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
         access=_access(core),
+        inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
         pki=core.pki,
         billing=core.billing,
     )
@@ -152,6 +153,7 @@ class ConsoleEnergy:
                 row["reserved_w"],
                 row["plan_w"],
                 row["limit_w"],
+                row["other_w"],
             )
             for row in rows
         ]

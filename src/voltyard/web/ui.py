@@ -30,7 +30,7 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
-from voltyard.web.console.rooms import AccessRooms, TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, InputRooms, TechnicianRooms
 from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
@@ -129,6 +129,7 @@ class Deps:
     technician: TechnicianRooms | None = None
     access: AccessRooms | None = None
     pki: PkiService | None = None
+    inputs: InputRooms | None = None
     billing: BillingService | None = None
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
@@ -174,6 +174,18 @@ def test_in_silence_never_less_counts_than_was_seen_last() -> None:
         await rig.ready()
         rig.meter_.silent = True
         await rig.wait(3_600)
+        assert rig.power_w() == pytest.approx(300_000 - 128_000, rel=0.05)
+        assert rig.truth.exceeded == []
+
+    virtual(story)
+
+
+def test_a_meter_that_fell_silent_before_a_restart_counts_at_what_it_read() -> None:
+    async def story(clock: ScaledClock) -> None:
+        rig = MeteredRig(clock, lambda _: 120_000.0)
+        rig.meter_.silent = True
+        rig.meter_.reading = (clock.now() - timedelta(hours=1), 120_000.0)
+        await rig.ready()
         assert rig.power_w() == pytest.approx(300_000 - 128_000, rel=0.05)
         assert rig.truth.exceeded == []
 

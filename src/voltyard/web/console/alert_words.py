@@ -31,8 +31,10 @@ TITLES: Mapping[str, str] = {
     "certificate_ends": N_("Certificate ends soon"),
     "firmware_failed": N_("Firmware update failed"),
     "campaign_stopped": N_("Firmware campaign stopped"),
+    "site_meter_silent": N_("Site meter silent"),
 }
 DETAILS: Mapping[str, str] = {
+    "site_meter_silent": N_("%(meter)s is not heard; its fallback counts as load."),
     "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
     "evse_faulted": N_("%(evse)s reports a fault: %(error)s."),
     "not_started": N_("%(vehicle)s at %(evse)s has power available but takes none."),

@@ -113,6 +113,7 @@ async def load_data(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respons
         "p": _kw(load.plan_w),
         "l": _kw(load.limit_w),
         "r": _kw(load.reserved_w),
+        "o": _kw(load.other_w),
     }
     return Response(columns, headers=PAGE_HEADERS)
 
@@ -128,15 +129,16 @@ async def load_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Strea
             load.plan_w,
             load.limit_w,
             load.reserved_w,
+            load.other_w or [None] * len(load.at_s),
             strict=True,
         )
     )
 
-    async def fetch(paging: Paging) -> Page[tuple[int, Any, Any, Any, Any]]:
+    async def fetch(paging: Paging) -> Page[tuple[int, Any, Any, Any, Any, Any]]:
         part = rows[paging.offset : paging.offset + paging.size]
         return Page(tuple(part), len(rows), paging)
 
-    header = ["epoch_s", "measured_w", "plan_w", "limit_w", "reserved_w"]
+    header = ["epoch_s", "measured_w", "plan_w", "limit_w", "reserved_w", "other_w"]
     return csv_stream(f"load-{site.name}.csv", header, fetch, lambda row: row)
 
 

@@ -1,16 +1,18 @@
-"""The rooms behind the pages of technicians, and behind those of who may charge."""
+"""The rooms behind pages of technicians, of who may charge, and of what planning rests on."""
 
 from dataclasses import dataclass
 
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
+from voltyard.energy.prices.service import PriceService
 from voltyard.fleets.service import FleetService
 from voltyard.locallists.overview import ListOverview
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.service import SessionService
+from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
 
 
@@ -31,3 +33,10 @@ class AccessRooms:
     reservations: ReservationService
     lists: LocalListService
     overview: ListOverview
+
+
+@dataclass(frozen=True, slots=True)
+class InputRooms:
+    meters: SiteMeterService
+    prices: PriceService
+    sites: SiteService

@@ -53,11 +53,17 @@ class TopicReader:
     async def _load(self, who: Principal, site_id: UUID) -> Records:
         load = await self._data.load_now(who, site_id)
         columns = zip(
-            load.at_s, load.measured_w, load.plan_w, load.limit_w, load.reserved_w, strict=True
+            load.at_s,
+            load.measured_w,
+            load.plan_w,
+            load.limit_w,
+            load.reserved_w,
+            load.other_w or [None] * len(load.at_s),
+            strict=True,
         )
         return {
-            f"{at_s}": {"m": kw(m), "p": kw(p), "l": kw(limit), "r": kw(r)}
-            for at_s, m, p, limit, r in columns
+            f"{at_s}": {"m": kw(m), "p": kw(p), "l": kw(limit), "r": kw(r), "o": kw(o)}
+            for at_s, m, p, limit, r, o in columns
         }
 
     async def _tree(self, who: Principal, site_id: UUID) -> Records:

@@ -100,6 +100,7 @@ SCRIPT_WORDS: dict[str, str] = {
     "plan": N_("Plan"),
     "limit": N_("Limit"),
     "reserved": N_("Held back"),
+    "other": N_("Other load"),
     "power": N_("Power"),
     "charge": N_("Charge"),
     "connected": N_("Connected"),

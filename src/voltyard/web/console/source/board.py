@@ -110,8 +110,8 @@ class BoardSource(StandingSource):
         samples = await self.rooms.energy.series(
             who.org_id, site_id, tree.root.id, since, max(since, min(until, now))
         )
-        columns: list[tuple[int, Any, Any, Any, Any]] = [
-            (int(s.at.timestamp()), s.measured_w, s.plan_w, s.limit_w, s.reserved_w)
+        columns: list[_Column] = [
+            (int(s.at.timestamp()), s.measured_w, s.plan_w, s.limit_w, s.reserved_w, s.other_w)
             for s in samples
         ]
         plan = self.rooms.energy.plan(who.org_id, site_id)
@@ -121,13 +121,18 @@ class BoardSource(StandingSource):
             ):
                 if now < start_at < until:
                     allowed_w = _limit_at(tree.root, start_at, tree.zone)
-                    columns.append((int(start_at.timestamp()), None, power_w, allowed_w, None))
+                    columns.append(
+                        (int(start_at.timestamp()), None, power_w, allowed_w, None, None)
+                    )
         columns = _thinned(columns)
-        parts = list(zip(*columns, strict=True)) or [(), (), (), (), ()]
-        return v.LoadSeries(now, parts[0], parts[1], parts[2], parts[3], parts[4])
+        parts = list(zip(*columns, strict=True)) or [()] * 6
+        return v.LoadSeries(now, *parts)
 
 
-def _thinned(columns: list[tuple[int, Any, Any, Any, Any]]) -> list[tuple[int, Any, Any, Any, Any]]:
+_Column = tuple[int, Any, Any, Any, Any, Any]
+
+
+def _thinned(columns: list[_Column]) -> list[_Column]:
     """At most 2,000 columns, one an instant, by time."""
     unique = {column[0]: column for column in columns}
     ordered = [unique[at] for at in sorted(unique)]

@@ -118,3 +118,4 @@ class LoadSeries:
     plan_w: tuple[float | None, ...]
     limit_w: tuple[float | None, ...]
     reserved_w: tuple[float | None, ...]
+    other_w: tuple[float | None, ...] = ()
