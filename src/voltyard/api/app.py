@@ -34,6 +34,7 @@ from voltyard.api import (
     sites,
     stations,
     tariffs,
+    why,
 )
 from voltyard.api.caller import caller
 from voltyard.api.deps import AnyRequest, ApiDeps
@@ -54,6 +55,7 @@ ROUTERS: tuple[Router, ...] = (
     fleet.ROUTER,
     duties.ROUTER,
     energy.ROUTER,
+    why.ROUTER,
     sitemeters.ROUTER,
     prices.ROUTER,
     alerts.ROUTER,

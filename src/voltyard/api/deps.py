@@ -13,6 +13,7 @@ from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.configuration.service import ConfigurationService
 from voltyard.diagnostics.service import DiagnosticsService
+from voltyard.energy.enquiring import ExplainDesk
 from voltyard.energy.prices.service import PriceService
 from voltyard.energy.service import EnergyService
 from voltyard.firmware.service import FirmwareService
@@ -95,6 +96,7 @@ class ApiDeps:
     billing: BillingService
     site_meters: SiteMeterService
     prices: PriceService
+    why: ExplainDesk
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

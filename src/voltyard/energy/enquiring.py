@@ -4,10 +4,11 @@ Nothing is read from the database but the names of what was asked about and the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
 from voltyard.energy import explaining
 from voltyard.energy.control import SiteController
@@ -56,12 +57,14 @@ class ExplainDesk:
         fleets: FleetService,
         timetable: TimetableService,
         sessions: SessionReads,
+        chargers: ChargerService,
         clock: Clock,
     ) -> None:
         self._energy = energy
         self._fleets = fleets
         self._timetable = timetable
         self._sessions = sessions
+        self._chargers = chargers
         self._clock = clock
 
     async def named(self, who: Principal, text: str) -> Sequence[Vehicle]:
@@ -136,8 +139,13 @@ class ExplainDesk:
                     subject = Subject(session_id=asked.session_id, evse_id=outlet.evse.id)
                     return await self._ask(who, scene_of(controller), subject)
         if asked.session_id is not None:
-            raise NotFound("This session does not run.", code="not_running")
-        raise NotFound("No controlled site has this outlet.", code="no_outlet")
+            raise NotFound("This session does not run.")
+        for evse in self._chargers.evses():
+            if evse.id == asked.evse_id and evse.org_id == who.org_id:
+                made = uncontrolled(None, None, self._clock)
+                known = Who("", evse_id=evse.id, station_id=evse.station_id, outlet=evse.name)
+                return replace(made, site_id=evse.site_id, who=known)
+        raise NotFound("There is no such outlet.")
 
     async def _ask(self, who: Principal, scene: Scene, subject: Subject) -> Explanation:
         """A refused token matters only to one that has no session."""

@@ -17,6 +17,7 @@ from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
 from voltyard.app import Core
 from voltyard.config import Settings
+from voltyard.energy.enquiring import ExplainDesk
 from voltyard.energy.model import Plan
 from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.records import ForecastRow, PowerSample
@@ -48,6 +49,9 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         alerts=core.alerts,
         bus=core.bus,
     )
+    why = ExplainDesk(
+        core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
+    )
     console = Deps(
         data=ServiceData(services),
         authenticator=ConsoleLogIn(core.tenancy),
@@ -60,6 +64,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
         pki=core.pki,
         billing=core.billing,
+        why=why,
     )
     api = ApiDeps(
         tenancy=core.tenancy,
@@ -82,6 +87,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         bulk=core.bulk,
         site_meters=core.inputs.meters,
         prices=core.inputs.prices,
+        why=why,
         clock=core.clock,
         health=ServerHealth(core),
         meters=(CommitMeters(core.commits), BusMeters(core.bus)),

@@ -45,6 +45,7 @@ from voltyard.web.console import (
     technician,
     timetable,
     tokens,
+    why,
 )
 from voltyard.web.console.topics import TopicReader
 from voltyard.web.i18n import choose_locale
@@ -55,6 +56,7 @@ LOBBY_ROUTES = account.ROUTES
 STAFF_ROUTES = [
     *board.ROUTES,
     *timetable.ROUTES,
+    *why.ROUTES,
     *sessions.ROUTES,
     *tariffs.ROUTES,
     *stations.ROUTES,

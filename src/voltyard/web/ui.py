@@ -16,6 +16,7 @@ from litestar.response import Redirect
 
 from voltyard.billing.service import BillingService
 from voltyard.diagnostics.service import DiagnosticsService
+from voltyard.energy.enquiring import ExplainDesk
 from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
 from voltyard.pki.service import PkiService
@@ -129,6 +130,7 @@ class Deps:
     technician: TechnicianRooms | None = None
     access: AccessRooms | None = None
     pki: PkiService | None = None
+    why: ExplainDesk | None = None
     inputs: InputRooms | None = None
     billing: BillingService | None = None
 

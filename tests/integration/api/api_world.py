@@ -13,6 +13,7 @@ from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
 from voltyard.billing.commands import NewAccount, NewAssignment
 from voltyard.billing.model import Target, Terms
+from voltyard.energy.enquiring import ExplainDesk
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.reservations.commands import NewReservation
 from voltyard.sites.commands import BayDraft, SiteDraft
@@ -159,6 +160,9 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         bulk=core.bulk,
         site_meters=core.inputs.meters,
         prices=core.inputs.prices,
+        why=ExplainDesk(
+            core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
+        ),
         clock=core.clock,
         health=parts,
         meters=(parts,),
