@@ -47,7 +47,7 @@ from voltyard.sessions.events import SessionEnded, SessionStarted
 from voltyard.sessions.model import Authorisation, AuthorisationStatus, IdToken
 from voltyard.tenancy.model import Principal
 
-VERSIONS = ("16", "201")
+VERSIONS = ("16", "201", "21")
 EVENTS = (
     CampaignChanged,
     EvseStatusChanged,

@@ -104,9 +104,16 @@ class Kept(Station):
         await self.charge(token)
 
 
-async def main(url: str, identity: str, password: str, token: str) -> None:
-    async with connected(url, identity, password, "ocpp2.0.1") as connection:
-        station = Kept(identity, connection)
+async def main(
+    url: str,
+    identity: str,
+    password: str,
+    token: str,
+    kind: type[Kept] = Kept,
+    subprotocol: str = "ocpp2.0.1",
+) -> None:
+    async with connected(url, identity, password, subprotocol) as connection:
+        station = kind(identity, connection)
         await run(station, station.stop, station.boot, lambda: station.wait_and_charge(token))
 
 
