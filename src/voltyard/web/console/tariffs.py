@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from voltyard.billing.commands import BillingSettings, NewAssignment
 from voltyard.billing.model import Kind, Line, SessionCost, Target, Tariff
+from voltyard.billing.payment import PaymentState
 from voltyard.billing.service import BillingService
 from voltyard.billing.wording import condition, money, number, text_of
 from voltyard.chargers.model import StationFilter
@@ -47,6 +48,16 @@ UNITS: Mapping[str, str] = {
     Kind.ENERGY: "kWh",
     Kind.CHARGING_TIME: "min",
     Kind.IDLE_TIME: "min",
+}
+PAYMENT_WORDS: Mapping[PaymentState, str] = {
+    PaymentState.ASKED: N_("Being paid"),
+    PaymentState.AUTHORISED: N_("Authorised"),
+    PaymentState.CHARGING: N_("While it charges"),
+    PaymentState.DUE: N_("To be settled"),
+    PaymentState.SETTLED: N_("Settled"),
+    PaymentState.CANCELED: N_("Canceled, nothing taken"),
+    PaymentState.REJECTED: N_("Refused by the provider"),
+    PaymentState.FAILED: N_("Failed"),
 }
 REASON_WORDS: Mapping[str, str] = {
     "start": N_("It has begun"),
@@ -276,6 +287,7 @@ async def session_cost(ui: NamedDependency[Ui], session_id: FromPath[UUID]) -> R
         payment=payments[0] if payments else None,
         sums=lambda amount: "" if cost is None else money(amount, cost.cost.currency, ui.locale),
         reasons=REASON_WORDS,
+        payment_words=PAYMENT_WORDS,
     )
 
 

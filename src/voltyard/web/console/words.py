@@ -81,6 +81,7 @@ OTHER_WORDS: dict[str, str] = {
     "api": "API",
     "rfid": "RFID",
     "mac": "MAC",
+    "direct_payment": N_("Payment card"),
     "view": N_("See everything"),
     "duties:write": N_("Change duties"),
     "fleet:write": N_("Change vehicles and tokens"),
@@ -90,6 +91,8 @@ OTHER_WORDS: dict[str, str] = {
     "alerts:write": N_("Acknowledge alerts"),
     "sites:write": N_("Change sites and limits"),
     "security:write": N_("Change certificates and what is trusted"),
+    "tariffs:write": N_("Change tariffs and prepaid accounts"),
+    "payments:write": N_("Tell of payments, as kiosks do"),
     "people:write": N_("Manage people and keys"),
     "audit:view": N_("Read the audit log"),
 }
