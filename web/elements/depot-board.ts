@@ -282,6 +282,7 @@ class DepotBoard extends HTMLElement {
   /** Arrow keys walk over the tiles as they lie on the screen. */
   #arrow(event: KeyboardEvent): void {
     const from = event.target as HTMLElement;
+    if (from.classList.contains("tile") && event.key === "w") return why(from, event);
     if (!from.classList.contains("tile") || !event.key.startsWith("Arrow")) return;
     const tiles = [...this.querySelectorAll<HTMLElement>("a.tile:not([hidden])")];
     const index = tiles.indexOf(from);
@@ -293,6 +294,15 @@ class DepotBoard extends HTMLElement {
       next.focus();
     }
   }
+}
+
+/** The page that says why the vehicle in focus charges as it does. */
+function why(tile: HTMLElement, event: KeyboardEvent): void {
+  const evse = tile.dataset["evse"];
+  if (!evse || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  location.assign(`/why?evse=${evse}`);
 }
 
 function setLevel(head: HTMLElement, name: string, level: string): void {
