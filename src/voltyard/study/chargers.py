@@ -129,6 +129,7 @@ def assigned(case: Case, shunting_s: float | None) -> tuple[Case, tuple[str, ...
         if waiting:
             visit = min(waiting, key=lambda v: (v.departure_at, v.id))
             waiting.remove(visit)
+            now = max(now, visit.arrival_at)
             places[index].taken.append((visit, now))
             now = _free_again(case, visit, now, fair_w[index], shunting_s)
         heappush(free, (now, turn))
@@ -156,8 +157,8 @@ def _free_again(
 def _windows(case: Case, outlet: int, place: _Place, shunting_s: float) -> list[Visit]:
     """Plugged in from its turn on, until its departure or until the next one needs the outlet."""
     found: list[Visit] = []
-    follows = [start_at for _, start_at in place.taken[1:]] + [case.end_at]
-    for (visit, start_at), next_at in zip(place.taken, follows, strict=True):
+    follows = [*(start_at for _, start_at in place.taken[1:]), case.end_at]
+    for (visit, start_at), next_at in zip(place.taken, follows, strict=False):
         until_at = visit.departure_at
         if next_at < visit.departure_at:
             until_at = on_step(case.start_at, next_at - timedelta(seconds=shunting_s))

@@ -90,6 +90,8 @@ def ladder(sized: Sized, unit: str, scale: float, number: Number) -> str:
         x = plane.x(sized.bound / scale)
         parts.append(f"<line class=bound x1={x} x2={x} y1={_TOP} y2={_HEIGHT - _BOTTOM} />")
         parts.append(f"<text x={x + 4} y={_TOP + 10}>bound</text>")
+    line = " ".join(f"{plane.x(amount)},{plane.y(ready)}" for amount, ready in points)
+    parts.append(f'<polyline class=way points="{line}" />')
     for amount, ready in points:
         kind = "served" if ready >= sized.wanted else "failed"
         title = f"{number(amount, 0)} {unit}: {ready} ready"

@@ -17,7 +17,8 @@ from voltyard.study.sizing import Precision
 from voltyard.study.sources import Yard
 
 _PLAN_STEPS, _QUICK_PLAN_STEPS = 3, 12
-_QUICK = Precision(share=0.05, least_w=5_000.0, chargers=2)
+_FINE = Precision(ladder=(0.7, 0.85, 0.95, 1.1))
+_QUICK = Precision(share=0.05, least_w=5_000.0, chargers=2, ladder=(0.7, 0.9))
 _SHUNTING_MIN = 10.0
 
 
@@ -114,7 +115,7 @@ class _Desk:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._mode = PlanMode(arguments.mode)
-        self._precision = _QUICK if arguments.quick else Precision()
+        self._precision = _QUICK if arguments.quick else _FINE
         self._plan_steps = _QUICK_PLAN_STEPS if arguments.quick else _PLAN_STEPS
         self._sizes = not arguments.no_size
         minutes = _SHUNTING_MIN if arguments.shunting_min is None else arguments.shunting_min
@@ -139,9 +140,9 @@ class _Desk:
     def _limits(self, base: Scenario, wishes: list[WhatIf]) -> dict[str, Sized]:
         """Of the base, and of the first what-if with a battery."""
         found = {"base": sizing.smallest_limit(base, self._run, self._precision)}
+        precision = replace(self._precision, ladder=())
         for wish in [wish for wish in wishes if wish.battery is not None][:1]:
-            with_battery = apply(base, wish)
-            found[wish.name] = sizing.smallest_limit(with_battery, self._run, self._precision)
+            found[wish.name] = sizing.smallest_limit(apply(base, wish), self._run, precision)
         return found
 
     def _chargers(self, base: Scenario) -> dict[str, Sized]:

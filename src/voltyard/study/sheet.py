@@ -34,14 +34,15 @@ svg text{fill:var(--soft);font-size:12px}
 .grid-line{fill:none;stroke:var(--text);stroke-width:1.6}
 .limit{stroke:var(--limit);stroke-width:1.6;stroke-dasharray:6 4}
 .pv{fill:none;stroke:var(--pv);stroke-width:2}.battery{fill:none;stroke:var(--battery);stroke-width:2}
-.served{fill:var(--battery)}.failed{fill:none;stroke:var(--limit);stroke-width:2}
+.way{fill:none;stroke:var(--other);stroke-width:1.4}
+.served{fill:var(--battery)}.failed{fill:var(--ground);stroke:var(--limit);stroke-width:2}
 .bound{stroke:var(--soft);stroke-width:1.4;stroke-dasharray:2 3}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:0 0 10px;padding:0;list-style:none;
 font-size:13px;color:var(--soft)}
 .legend i{display:inline-block;width:14px;height:0;border-top:4px solid;margin-right:6px;
 vertical-align:middle}
 @media (max-width:560px){main{padding:16px 12px 32px}h1{font-size:22px}.card strong{font-size:20px}
-.cards{grid-template-columns:1fr 1fr}}
+.cards{grid-template-columns:1fr 1fr}svg text{font-size:17px}}
 @media print{:root{--ground:#fff;--text:#000;--soft:#444;--line:#bbb;--card:#fff;--charge:#2f6fde;
 --other:#9aa7b8;--pv:#b58800;--battery:#137a57;--limit:#b3202b;color-scheme:light}
 body{font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}

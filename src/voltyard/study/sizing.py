@@ -26,11 +26,15 @@ _WIDER = (1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 1.8, 2.5, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How close an answer is, as a share of it (limits) and at least in W; whole chargers."""
+    """How close an answer is, as a share of it (limits) and at least in W; whole chargers.
+
+    ``ladder``: shares of the smallest limit that are run, too, to show how readiness falls.
+    """
 
     share: float = 0.01
     least_w: float = 1000.0
     chargers: int = 1
+    ladder: tuple[float, ...] = ()
 
 
 def least_limit_w(scenario: Scenario) -> float:
@@ -72,6 +76,8 @@ def smallest_limit(scenario: Scenario, run: Runner, precision: Precision) -> Siz
         if middle >= served:
             break
         failed, served = (failed, middle) if search.serves(middle) else (middle, served)
+    for share in precision.ladder:
+        search.serves(_round_up(share * served, precision.least_w))
     return search.sized(served, bound_w, served - failed)
 
 
