@@ -16,8 +16,6 @@ MODULES = rules.read(PACKAGE)
 
 READS_REAL_TIME = {
     "clock.py": "the one place that does",
-    "bench/energy/stopwatch.py": "measures CPU time",
-    "bench/energy/peers/acn.py": "measures CPU time, in a process of its own",
     "bench/load.py": "measures real time",
     "bench/ocpp.py": "waits for processes outside of any loop",
     "bench/plan.py": "measures real time",
