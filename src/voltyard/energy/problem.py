@@ -129,6 +129,22 @@ def ready_cap(problem: Problem, care: Care) -> Ints:
     return cap
 
 
+def brisk_cap(problem: Problem, early_s: int) -> Ints:
+    """The stays' capacity when all they ask for must be there ``early_s`` before they leave, at
+    least as much as with the usual time to spare."""
+    early = _gentle(
+        problem.stays,
+        problem.bounds,
+        early_s,
+        problem.cars,
+        problem.asked_wh,
+        problem.own_w,
+        problem.full_cap,
+    )
+    cap: Ints = np.maximum(early, problem.gentle_cap)
+    return cap
+
+
 def _ready(stays: Sequence[Stay], asked_wh: Floats, care: Care) -> Ints:
     tolerance_wh = np.array([stay.tolerance_wh for stay in stays])
     least_wh = np.ceil(asked_wh - tolerance_wh * care.tolerance_used)

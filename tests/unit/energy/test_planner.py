@@ -26,6 +26,7 @@ from voltyard.energy.planner import DOUBT_SHARE, LOSS_SHARE, plan
 from voltyard.energy.problem import compile_problem
 from voltyard.errors import Invalid
 from voltyard.simulator.oracle import physically_ready
+from voltyard.sites.model import Node, NodeKind
 from voltyard.sites.tree import build
 
 quickly = settings(max_examples=40, deadline=None, derandomize=True)
@@ -381,3 +382,31 @@ def test_a_plan_made_again_with_nothing_changed_is_the_same() -> None:
     again = plan(asking(tree, *stays, given_up=first.given_up))
     assert again.given_up == first.given_up
     assert again.power_w == first.power_w
+
+
+def test_one_cabinet_that_is_full_to_the_last_minutes_does_not_hurry_the_whole_site() -> None:
+    """Two on a narrow cabinet need all but ten minutes of their time; the peak stays low."""
+    root = Node(UUID(int=1), NodeKind.GRID, "grid", None, (watts(400e3),))
+    narrow = Node(UUID(int=2), NodeKind.CABINET, "narrow", root.id, (watts(34e3),))
+    leaves = [
+        Node(
+            UUID(int=10 + i),
+            NodeKind.EVSE,
+            f"E{i}",
+            narrow.id if i < 2 else root.id,
+            (),
+            evse_id=UUID(int=1000 + i),
+        )
+        for i in range(6)
+    ]
+    tree = build([root, narrow, *leaves], flat_tree(1.0, 1).zone)
+    stays = [stay(i) for i in range(6)]
+    needed_wh = 2 * 200e3
+    assert 34e3 * 11.25 < needed_wh < 34e3 * (12 - 1 / 6)
+    made = plan(asking(tree, *stays))
+    assert not made.stats.overload
+    assert not any(forecast.will_miss for forecast in made.forecasts.values())
+    least_w = needed_wh / 11.8 + 4 * 200e3 / 11.25
+    assert made.peak_w < least_w * 1.1
+    alone = plan(asking(tree, *stays, other_load_w={narrow.id: 1e3}))
+    assert alone.stats.overload, "nor is anything withheld from who is short of time indeed"
