@@ -116,7 +116,7 @@ def cut(scenario: Scenario, from_at: datetime, until_at: datetime) -> Scenario:
     case = scenario.case
     first = max(0, case.steps_until(from_at) // STEPS_A_QUARTER * STEPS_A_QUARTER)
     last = -(-case.steps_until(until_at) // STEPS_A_QUARTER) * STEPS_A_QUARTER
-    last = min(case.steps, last)
+    last = max(first, min(case.steps, last))
     start_at, end_at = case.at(first), case.at(last)
     visits = tuple(
         v
@@ -124,7 +124,8 @@ def cut(scenario: Scenario, from_at: datetime, until_at: datetime) -> Scenario:
         if min(v.planned_arrival_at, v.arrival_at) >= start_at and v.departure_at <= end_at
     )
     if not visits:
-        raise Invalid("no stay lies wholly within the period")
+        whole = f"{case.start_at:%Y-%m-%d %H:%M} to {case.end_at:%Y-%m-%d %H:%M} UTC"
+        raise Invalid(f"no stay lies wholly within the period; all there is goes from {whole}")
     steps, quarters = slice(first, last), slice(first // STEPS_A_QUARTER, last // STEPS_A_QUARTER)
     kept = replace(
         case,
