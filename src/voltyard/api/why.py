@@ -59,7 +59,7 @@ class AheadOut(Out):
 
 class ConfidenceOut(Out):
     """``high``: ready 45 min early or more, and a quarter more energy could be had; ``low``: less
-    than 15 min or 5 %, or a charger that is not heard. ``done``, ``none`` (it will miss)."""
+    than 15 min, or 45 min and 5 %, or a charger that is not heard. ``none``: it will miss."""
 
     level: str
     spare_s: float | None

@@ -133,7 +133,12 @@ def _drawing(
         yield Line(Why.TAPER, facts)
     elif power_w < FULL_SHARE * min(granted_w, takes_w):
         yield Line(Why.VEHICLE_LESS, {"power_w": power_w, "granted_w": granted_w})
-    yield from granted(scene, outlet, present, standing)
+    else:
+        yield from granted(scene, outlet, present, standing)
+        return
+    for line in granted(scene, outlet, present, standing):
+        if line.code is not Why.ALL_IT_TAKES:
+            yield line
 
 
 def _idle(scene: Scene, outlet: Outlet) -> _Found:

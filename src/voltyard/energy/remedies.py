@@ -34,7 +34,8 @@ def sureness(
     needed_wh: float,
     doubts: Sequence[Doubt] = (),
 ) -> Sureness:
-    """High: ready 45 min early and a quarter more energy could be had; low: under 15 min or 5 %.
+    """High: ready 45 min early and a quarter more energy could be had. Low: less than 15 min, or
+    less than 45 min and 5 %.
 
     A charger that is not heard makes it low, any other doubt at most medium.
     """
@@ -45,10 +46,11 @@ def sureness(
     if needed_wh <= 0.0:
         return Sureness.DONE
     share = spare_wh / needed_wh
-    late = spare_s is None or spare_s < SPARE_LOW_S
-    if late or share < SPARE_LOW_SHARE or Doubt.UNHEARD in doubts:
+    early_s = 0.0 if spare_s is None else spare_s
+    close = early_s < SPARE_HIGH_S and share < SPARE_LOW_SHARE
+    if early_s < SPARE_LOW_S or close or Doubt.UNHEARD in doubts:
         return Sureness.LOW
-    ample = spare_s is not None and spare_s >= SPARE_HIGH_S and share >= SPARE_HIGH_SHARE
+    ample = early_s >= SPARE_HIGH_S and share >= SPARE_HIGH_SHARE
     return Sureness.HIGH if ample and not doubts else Sureness.MEDIUM
 
 

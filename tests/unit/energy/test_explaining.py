@@ -263,7 +263,8 @@ def test_how_sure_it_is() -> None:
     assert sureness(found, 2700.0, 25e3, 1e5, [Doubt.UNHEARD]) is Sureness.LOW
     assert sureness(found, 2699.0, 25e3, 1e5) is Sureness.MEDIUM
     assert sureness(found, 899.0, 25e3, 1e5) is Sureness.LOW
-    assert sureness(found, 2700.0, 4e3, 1e5) is Sureness.LOW
+    assert sureness(found, 2700.0, 4e3, 1e5) is Sureness.MEDIUM
+    assert sureness(found, 2699.0, 4e3, 1e5) is Sureness.LOW
 
 
 @pytest.mark.parametrize("seed", range(12))

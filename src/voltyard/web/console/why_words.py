@@ -201,8 +201,8 @@ GONE = (N_("This session does not run."), N_("There is no such outlet."))
 """What the room may answer instead of an explanation."""
 RULE = N_(
     "High: ready at least 45 min early, and a quarter more energy than it needs could be had"
-    " without anybody else getting less. Low: less than 15 min, less than 5 %, or its charger is"
-    " not heard. Anything else that is not known makes it medium at most."
+    " without anybody else getting less. Low: less than 15 min, or less than 45 min and 5 %, or its"
+    " charger is not heard. Anything else that is not known makes it medium at most."
 )
 
 
