@@ -307,6 +307,8 @@ class SiteMeterService:
         made = meter_from(draft, meter_id or new_id(), who.org_id, site_id)
         with refusals(_CLASHES):
             async with transaction(self._database, of(who.org_id)) as tx:
+                if not await store.site_exists(tx, site_id):
+                    raise NotFound("There is no such site.")
                 if meter_id is not None:
                     known = await store.meter(tx, meter_id, lock=True)
                     if known is None or known.site_id != site_id:
