@@ -37,6 +37,7 @@ BODIES: dict[str, object] = {
     "/installed-certificates/delete": {"algorithm": "SHA256", "serial": "1", "issuer_key_hash": ""},
     "/vehicle": {"vehicle_id": None},
     "/priority": {"first": True},
+    "/discharge": {"power_w": 1000, "until": "2030-01-01T00:00:00Z", "soc_floor_pct": 50},
     "/site-meters": {"node_id": str(uuid4()), "name": "X", "protocol": "push"},
     "/readings": [{"power_w": 1}],
     "/tariff": {"currency": "EUR"},
