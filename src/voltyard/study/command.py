@@ -62,11 +62,11 @@ def _base(arguments: argparse.Namespace) -> Scenario:
 
 
 def _source(arguments: argparse.Namespace) -> Scenario:
-    source = arguments.source
+    source, other_w = arguments.source, arguments.other_kw * 1000.0
     if source == "demo":
         return sources.demo(arguments.buses, arguments.seed)
     if source.endswith(".json"):
-        return sources.spice(Path(source), arguments.depot, arguments.seed)
+        return sources.spice(Path(source), arguments.depot, other_w, arguments.seed)
     if not source.endswith(".csv"):
         raise Invalid("a study is of demo, a SpiceEV scenario (.json) or duties (.csv)")
     if arguments.vehicles is None or not arguments.limit_kw or not arguments.charger_kw:
@@ -76,7 +76,7 @@ def _source(arguments: argparse.Namespace) -> Scenario:
         charger_w=arguments.charger_kw * 1000.0,
         chargers=arguments.chargers,
         zone=arguments.zone,
-        other_w=arguments.other_kw * 1000.0,
+        other_w=other_w,
         errors=not arguments.as_it_was,
     )
     return sources.duties(Path(source), arguments.vehicles, yard, arguments.seed)

@@ -55,10 +55,10 @@ def demo(vehicles: int, seed: int) -> Scenario:
     return from_case(case, {stay.id: stay.vehicle for stay in depot.stays}, seed)
 
 
-def spice(path: Path, name: str | None, seed: int) -> Scenario:
+def spice(path: Path, name: str | None, other_w: float, seed: int) -> Scenario:
     """A depot of a SpiceEV scenario by the name of its grid connector; without, its only one.
 
-    Raises ``Invalid``.
+    The file has no other load: ``other_w`` is constant beside the chargers. Raises ``Invalid``.
     """
     found = {depot.name: depot for depot in spice_ev(path)}
     if name is None and len(found) == 1:
@@ -66,6 +66,11 @@ def spice(path: Path, name: str | None, seed: int) -> Scenario:
     if name not in found:
         raise Invalid(f"say by --depot which of these to study: {', '.join(sorted(found))}")
     case = next(c for c in depots.spice(path, seed) if c.name == f"spice {name}")
+    case = replace(
+        case,
+        base_w=(other_w,) * case.steps,
+        base_forecast_w=(other_w,) * len(case.base_forecast_w),
+    )
     return from_case(case, {stay.id: stay.vehicle for stay in found[name].stays}, seed)
 
 
