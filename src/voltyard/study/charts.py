@@ -89,7 +89,7 @@ def ladder(sized: Sized, unit: str, scale: float, number: Number) -> str:
     if sized.bound is not None:
         x = plane.x(sized.bound / scale)
         parts.append(f"<line class=bound x1={x} x2={x} y1={_TOP} y2={_HEIGHT - _BOTTOM} />")
-        parts.append(f"<text x={x + 4} y={_TOP + 10}>bound</text>")
+        parts.append(f"<text x={x + 4} y={_HEIGHT - _BOTTOM - 6}>bound</text>")
     line = " ".join(f"{plane.x(amount)},{plane.y(ready)}" for amount, ready in points)
     parts.append(f'<polyline class=way points="{line}" />')
     for amount, ready in points:
