@@ -268,6 +268,50 @@ def test_faults_of_a_table_are_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "row 2, vehicle" in capsys.readouterr().err
 
 
+def spice_file(folder: Path) -> Path:
+    """One bus, one night of eight hours at the depot."""
+    night = {"signal_time": "2018-01-02T20:00:00+01:00", "vehicle_id": "bus"}
+    update = {
+        "connected_charging_station": "bus_deps",
+        "estimated_time_of_departure": "2018-01-03T04:00:00+01:00",
+        "soc_delta": -0.5,
+        "desired_soc": 0.9,
+    }
+    arrival = night | {"start_time": night["signal_time"], "event_type": "arrival"}
+    components = {
+        "vehicle_types": {
+            "solo": {
+                "name": "solo",
+                "capacity": 200,
+                "charging_curve": [[0, 100], [1, 100]],
+                "min_charging_power": 0,
+            }
+        },
+        "vehicles": {"bus": {"soc": 1, "vehicle_type": "solo"}},
+        "grid_connectors": {"Hof": {"max_power": 150}},
+        "charging_stations": {"bus_deps": {"max_power": 90, "min_power": 5, "parent": "Hof"}},
+    }
+    scenario = {
+        "scenario": {"start_time": "2018-01-02T12:00:00+01:00", "interval": 15, "n_intervals": 96},
+        "components": components,
+        "events": {"vehicle_events": [arrival | {"update": update}]},
+    }
+    path = folder / "scenario.json"
+    path.write_text(json.dumps(scenario))
+    return path
+
+
+def test_a_depot_of_a_scenario_file_has_no_load_but_what_is_said(tmp_path: Path) -> None:
+    path = spice_file(tmp_path)
+    base = sources.spice(path, None, 7e3, seed=2)
+    assert set(base.other_w) == {7e3}
+    found = run(base)
+    assert (found.ready, found.stays, found.chargers, found.limit_w) == (1, 1, 1, 150e3)
+    assert found.peak_w <= 97e3 + 1.0
+    with pytest.raises(Invalid, match="Hof"):
+        sources.spice(path, "Ostend", 0.0, seed=2)
+
+
 def test_names_in_a_report_are_text() -> None:
     outcome = replace(run(depot(1)), name="<b>", missed=("<i>",))
     study = Study("<u>", "Europe/Berlin", EVENING, EVENING, "cost", outcome)
