@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import floor, inf, isfinite
+from math import ceil, floor, inf, isfinite
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voltyard.chargers.model import EvseStatus
-from voltyard.energy.explanation import Confidence, Doubt, Line, Remedy, Sureness
+from voltyard.energy.explanation import Confidence, Doubt, Fact, Line, Remedy, Sureness
 from voltyard.energy.model import Forecast, Plan, Stay
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.scene import Scene
@@ -24,6 +24,8 @@ BINDING_SHOWN = 3
 OUTLETS_SHOWN = 2
 MINUTE_S = 60.0
 BEYOND_H = 24.0
+ROUND_W = 1000.0
+"""What would help is rounded so that it does."""
 USABLE = frozenset({EvseStatus.AVAILABLE, EvseStatus.UNKNOWN, EvseStatus.FINISHING})
 
 
@@ -164,9 +166,9 @@ def _more_power(scene: Scene, forecast: Forecast) -> Iterator[Line]:
     for node_id, ends in list(hours.items())[:BINDING_SHOWN]:
         node = scene.setup.tree.by_id.get(node_id)
         if node is not None and forecast.fix_w > 0.0:
-            facts = {
+            facts: dict[str, Fact] = {
                 "node": node.name,
-                "more_w": forecast.fix_w,
+                "more_w": ceil(forecast.fix_w / ROUND_W) * ROUND_W,
                 "from_at": min(ends),
                 "until_at": max(ends),
             }
@@ -193,7 +195,7 @@ def other_outlets(scene: Scene, stay: Stay, need_wh: float, room: Room) -> Itera
             found.append((kinds[kind], outlet))
     found.sort(key=lambda entry: (-entry[0], entry[1].evse.name, entry[1].evse.id))
     for room_wh, outlet in found[:OUTLETS_SHOWN]:
-        facts = {
+        facts: dict[str, Fact] = {
             "outlet": outlet.evse.name,
             "power_w": outlet.evse.max_power_w,
             "room_wh": room_wh,
