@@ -333,3 +333,29 @@ def at_random(seed: int) -> Depot:
         if chance.random() < 0.1:
             outlet.off_since = NOW - hours(0.1)
     return depot
+
+
+def full_grid(
+    root_w: float = 150_000.0, later_s: float = 0.0, target_pct: float = 95.0
+) -> tuple[Depot, Explanation]:
+    """Two buses of the grid's full power, and time for one and a half."""
+    depot = Depot(root_w=root_w)
+    crowd(depot, 1, 2.5)
+    late = depot.vehicle(1)
+    leaves_in_h = 2.5 + later_s / 3600.0
+    depot.duty(late, leaves_in_h, priority=9, target_soc_pct=target_pct)
+    depot.plug(late, 1)
+    return depot, depot.why(late)
+
+
+def test_each_thing_that_would_help_helps() -> None:
+    _, made = full_grid()
+    assert made.will_miss
+    fixes = remedies(made)
+    more_w = float(str(fixes["more_power"]["more_w"]))
+    assert more_w % 1000.0 == 0.0
+    assert not full_grid(root_w=150_000.0 + more_w)[1].will_miss
+    later_s = 60.0 * float(str(fixes["later_departure"]["minutes"]))
+    assert not full_grid(later_s=later_s)[1].will_miss
+    lower_pct = float(str(fixes["lower_target"]["soc_pct"]))
+    assert not full_grid(target_pct=lower_pct)[1].will_miss
