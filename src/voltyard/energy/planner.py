@@ -58,7 +58,7 @@ def plan(given: PlanInput) -> Plan:
         problem, readiness = _under_overload(problem, given.given_up)
     elif problem.stays:
         profile = shaped.profile
-        if profile is None:
+        if profile is None or not _carries(problem, readiness.allotted, profile):
             prices = step_values(given.prices, problem.bounds, highest=False)
             profile = _profile(given, problem, readiness, prices)
         _share_truly(problem, readiness, profile)
@@ -252,6 +252,20 @@ def _profile(given: PlanInput, problem: Problem, readiness: Readiness, prices: F
     peak_w = _least_peak(problem, allotted, given.peak_so_far_w)
     problem.net.cap[0] = _root_cap(problem, peak_w)
     return _opened(problem, allotted, order)
+
+
+def _carries(problem: Problem, allotted: Ints, profile: Ints) -> bool:
+    """Whether all that is allotted fits under the profile that the programme found.
+
+    It may have been found with everybody done at the last moment, and need not carry them earlier.
+    """
+    net = problem.net
+    net.cap[0] = profile
+    flow.clear(net)
+    need = allotted.copy()
+    flow.augment(net, problem.work, need)
+    net.cap[0] = problem.root_cap
+    return not need.any()
 
 
 def _root_cap(problem: Problem, peak_w: float) -> Ints:
