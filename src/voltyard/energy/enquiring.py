@@ -4,6 +4,7 @@ Nothing is read from the database but the names of what was asked about and the 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -139,13 +140,22 @@ class ExplainDesk:
                     subject = Subject(session_id=asked.session_id, evse_id=outlet.evse.id)
                     return await self._ask(who, scene_of(controller), subject)
         if asked.session_id is not None:
-            raise NotFound("This session does not run.")
+            return await self._unseen(who, asked.session_id)
         for evse in self._chargers.evses():
             if evse.id == asked.evse_id and evse.org_id == who.org_id:
                 made = uncontrolled(None, None, self._clock)
                 known = Who("", evse_id=evse.id, station_id=evse.station_id, outlet=evse.name)
                 return replace(made, site_id=evse.site_id, who=known)
         raise NotFound("There is no such outlet.")
+
+    async def _unseen(self, who: Principal, session_id: UUID) -> Explanation:
+        """A session that no controller sees (yet): its outlet tells."""
+        session = None
+        with suppress(NotFound):
+            session = await self._sessions.session(who.org_id, session_id)
+        if session is None or not session.open or session.evse_id is None:
+            raise NotFound("This session does not run.")
+        return await self._of_outlet(who, Question(evse_id=session.evse_id))
 
     async def _ask(self, who: Principal, scene: Scene, subject: Subject) -> Explanation:
         """A refused token matters only to one that has no session."""
