@@ -36,7 +36,7 @@ _NEARBY_SHARE = 0.01
 the range is the best."""
 _MAX_SHARE_ROUNDS = 5
 BRISK_S = 600
-"""How long before departure those must be done whom a node of their own holds up."""
+"""How long before departure those are to be done whom a node of their own holds up."""
 MANY = 300
 """With more stays than this, fewer degrees of care are tried: a late plan is a worse one."""
 LOSS_SHARE = 0.02
@@ -84,25 +84,24 @@ class Readiness:
 def _comfortable(problem: Problem) -> Readiness | None:
     """Everybody gets all that is asked for in good time; None when that does not fit.
 
-    Who is held up by a node of their own alone, a narrow cabinet say, may take a little longer:
-    that is no reason to hurry the whole site.
+    Who is held up by a node of their own alone, a narrow cabinet say, may take a little longer,
+    if need be to the last minute: that is no reason to hurry the whole site.
     """
     net, stays = problem.net, len(problem.stays)
     net.stay_cap[:] = problem.gentle_cap
     flow.clear(net)
     need = problem.need.copy()
     flow.augment(net, problem.work, need)
-    held_up = np.zeros(stays, dtype=np.bool_)
-    brisk: Ints | None = None
+    wider = [problem.full_cap, brisk_cap(problem, BRISK_S)] if need.any() else []
+    left = np.full(stays, len(wider))
     while need.any():
         reached = problem.work.level >= 0
-        more = reached[:stays] & ~held_up
+        more = reached[:stays] & (left > 0)
         if reached[stays : stays + len(problem.hours)].any() or not more.any():
             return None
-        if brisk is None:
-            brisk = brisk_cap(problem, BRISK_S)
-        held_up |= more
-        net.stay_cap[more] = brisk[more]
+        left[more] -= 1
+        for row in np.flatnonzero(more):
+            net.stay_cap[row] = wider[left[row]][row]
         flow.augment(net, problem.work, need)
     physical = problem.need < with_care(problem, CARES[-1]).ready
     return Readiness(problem.need.copy(), physical, _shortages(problem, physical), True)
