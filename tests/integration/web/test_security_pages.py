@@ -3,6 +3,7 @@
 import csv
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import StringIO
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from voltyard.chargers.commands import (
 from voltyard.chargers.model import Station, StationRef
 from voltyard.tenancy.model import Role
 from voltyard.tenancy.service import NewUser
+from voltyard.web.console.security_station import REQUEST_COMES_WITHIN
 
 FAR = "A. Stranger"
 ACCEPTED = CommandResult(CommandStatus.ACCEPTED, "Accepted")
@@ -144,6 +146,18 @@ async def test_a_technician_commands_a_charger(world: World, station: Station, l
     audit = await world.page("/audit")
     for action in ("certificate.renew", "station.install_root", "station.rotate", "station.name"):
         assert action in audit
+
+
+async def test_the_page_looks_again_until_the_request_has_come(
+    world: World, station: Station, link: Link
+) -> None:
+    again = f'hx-get="{page_of(station)}"'
+    assert again not in await world.page(page_of(station))
+    assert (await act(world, station, "renew")).status_code == 303
+    assert again in await world.page(page_of(station))
+    long_ago = world.core.clock.now() - REQUEST_COMES_WITHIN - timedelta(seconds=1)
+    await world.core.pki.change(station.id, world.who.org_id, renewal_asked_at=long_ago)
+    assert again not in await world.page(page_of(station))
 
 
 async def test_what_a_charger_refuses_is_said(world: World, station: Station, link: Link) -> None:

@@ -1,6 +1,7 @@
 """One charger's security: what it must prove, its certificates and roots, what it warned of."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from voltyard.web.ui import Ui
 REQUESTS_SHOWN = 25
 EVENTS_SHOWN = 25
 PEM_LONGEST = 20_000
+REQUEST_COMES_WITHIN = timedelta(minutes=5)
 NETWORKS = ("Wired0", "Wired1", "Wireless0", "Wireless1")
 Act = Callable[[PkiService, Ui, UUID, Fields], Awaitable[object]]
 
@@ -68,7 +70,7 @@ async def _page(
         revocable=VALID | {CertificateState.ISSUED, CertificateState.REJECTED},
         events=events,
         event_total=total,
-        moving=_moving(row),
+        moving=_moving(row, ui.data.now()),
         above=[profile for profile in Profile if profile > (row.now or row.view.required)],
         has_password=pki.stations.station_view(ui.who.org_id, station_id).has_password,
         uses=ROOT_USES[:2] if row.version == "1.6" else ROOT_USES,
@@ -91,11 +93,20 @@ async def _row(ui: Ui, station_id: UUID) -> SecurityRow:
     return found[0]
 
 
-def _moving(row: SecurityRow) -> bool:
+def _moving(row: SecurityRow, now: datetime) -> bool:
     """Whether the charger is about to change something by itself."""
     security = row.view.security
     signing = row.newest is not None and row.newest.state in OPEN
-    return signing or security.target is not None or bool(security.next_passwords)
+    awaited = _request_awaited(row, now)
+    return signing or awaited or security.target is not None or bool(security.next_passwords)
+
+
+def _request_awaited(row: SecurityRow, now: datetime) -> bool:
+    """It was asked for a request (A02) a moment ago, and none has come since."""
+    asked_at = row.view.security.renewal_asked_at
+    if asked_at is None or now - asked_at > REQUEST_COMES_WITHIN:
+        return False
+    return row.newest is None or row.newest.requested_at < asked_at
 
 
 async def _renew(pki: PkiService, ui: Ui, station_id: UUID, form: Fields) -> object:
