@@ -53,6 +53,8 @@ class Candidate:
     wiring: Wiring = BALANCED
     whole_amps: bool = False
     late: bool = False
+    firm_w: float = 0.0
+    """Of ``want_w``, what goes before everybody's charging: preconditioning runs on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class _Sharing:
 
     def serve(self) -> None:
         """The plan's shares first; where somebody is urgent, those with time to spare give way."""
+        self._firmly()
         planned = [c for c in self.order if self.tier[c.evse_id] is not _Tier.UNPLANNED]
         urgent = [c for c in planned if self.tier[c.evse_id] is _Tier.URGENT]
         spares = self.given.protect_s if urgent else -inf
@@ -218,6 +221,15 @@ class _Sharing:
         if self.given.opportunistic:
             for candidate in planned:
                 self._raise(candidate, candidate.want_w, bounded=False)
+
+    def _firmly(self) -> None:
+        """What must run, the most important first; the plan's budgets are without it."""
+        firm = [c for c in self.order if c.firm_w > 0.0]
+        for candidate in sorted(firm, key=lambda c: c.priority):
+            self._raise(candidate, candidate.firm_w, bounded=False, counted=False)
+            for node_id in self.room.path(candidate.evse_id):
+                if node_id in self.node_budget_w:
+                    self.node_budget_w[node_id] += self.granted_w[candidate.evse_id]
 
     def _within_nodes(self, candidate: Candidate) -> float:
         """All it can take, as far as the plan leaves it at the nodes that it fills."""
@@ -328,6 +340,8 @@ def _tier(given: AllocationInput, candidate: Candidate) -> _Tier:
 
 def _share_of_plan(tier: Mapping[UUID, _Tier], candidate: Candidate) -> float:
     """Power from the plan alone: its own, rounded up to the least power when that is near."""
+    if candidate.firm_w > 0.0:
+        return candidate.firm_w + (candidate.plan_w or 0.0)
     plan_w = candidate.plan_w or 0.0
     if tier[candidate.evse_id] is _Tier.HELD:
         return max(plan_w, candidate.min_power_w)
@@ -350,6 +364,8 @@ def _calm(given: AllocationInput, sharing: _Sharing) -> None:
     for candidate in sharing.order:
         held_w = _usable(candidate, candidate.current_w)
         granted_w = sharing.granted_w[candidate.evse_id]
+        if held_w < candidate.firm_w:
+            continue
         if 0.0 < held_w < granted_w < held_w + _band_w(given, candidate):
             sharing.set(candidate, held_w)
             sharing.calmed.add(candidate.evse_id)

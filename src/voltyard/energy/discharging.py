@@ -147,6 +147,8 @@ def judged(order: Order, facts: Facts) -> Verdict:
     why = _unable(order, facts)
     if why is not Hindrance.NONE:
         return Verdict(CHARGING, why)
+    if facts.present.firm_w > 0.0:
+        return Verdict(CHARGING, Hindrance.READINESS)
     if order.mode is PowerMode.IDLE:
         return _held(order, facts, Hindrance.NONE)
     needs = facts.present.session.needs

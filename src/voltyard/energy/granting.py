@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import inf
+from math import ceil, inf
 from uuid import UUID
 
 from voltyard.chargers.model import CurrentType
@@ -151,9 +151,25 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
         ahead_s = AHEAD_S if given.overload and made.laxity_s > HURRY_S else 0.0
         made = replace(made, want_w=outlet.settable_w(_takes_w(present, outlet, ahead_s)))
     least_w = max(present.min_power_w, least_power_w(outlet))
+    if present.firm_w > 0.0:
+        made = _with_firm(made, present.firm_w, least_w, outlet, given)
     if outlet.evse.current_type is not CurrentType.AC:
         least_w = min(least_w, made.want_w)
     return replace(made, min_power_w=least_w)
+
+
+def _with_firm(
+    candidate: Candidate, firm_w: float, least_w: float, outlet: Outlet, given: GrantInput
+) -> Candidate:
+    """With what must run, at least what the outlet can be set to or counts at anyway."""
+    most_w = outlet.evse.max_power_w
+    held_w = min(most_w, max(firm_w, least_w, floor_of(outlet, given)))
+    if candidate.whole_amps:
+        amps = ceil(candidate.wiring.amps(held_w) - 1e-6)
+        held_w = candidate.wiring.watts(amps)
+    held_w = outlet.settable_w(min(most_w, held_w))
+    want_w = outlet.settable_w(min(most_w, candidate.want_w + firm_w))
+    return replace(candidate, firm_w=held_w, want_w=max(held_w, want_w))
 
 
 def _takes_w(present: Present, outlet: Outlet, ahead_s: float) -> float:

@@ -1,6 +1,6 @@
 """From what is live to what the planner may know: stays of present vehicles and expected ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -9,7 +9,7 @@ from uuid import UUID
 from voltyard.chargers.model import Evse
 from voltyard.energy import needs
 from voltyard.energy.curve import ChargeCurve
-from voltyard.energy.model import PlanInput, PlanMode, Stay, Step
+from voltyard.energy.model import FirmLoad, MustRun, PlanInput, PlanMode, Stay, Step
 from voltyard.energy.ports import LiveSession, SiteSetup
 from voltyard.errors import Invalid
 from voltyard.fleets.model import Vehicle
@@ -23,6 +23,8 @@ STUCK_SOC_PCT = 8.0
 LATE_ARRIVAL_S = 900.0
 """A vehicle that should be here and is not is expected this much later, again and again."""
 LEAST_STAY_S = 60.0
+FIRM_LEAD = timedelta(seconds=60)
+"""Power that must run is there so long before: those who give way need a moment."""
 READING_AGE_S = 120.0
 """What a reading says about power is carried on for at most this long."""
 
@@ -40,6 +42,7 @@ class Situation:
     other_load_w: Mapping[UUID, float | Sequence[Step]] = field(default_factory=dict)
     prices: Sequence[Step] = ()
     demand_price_per_kw: float = 0.0
+    firm: Sequence[FirmLoad] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Present:
     curve: ChargeCurve | None
     soc_pct: float | None
     now: datetime | None = None
+    firm_w: float = 0.0
+    """What must run beside its charging now."""
+    spent_wh: float = 0.0
+    """What of its energy went there, and not into its battery."""
 
     def takes_w(self) -> float:
         """The most it can take at its present state of charge, with a little to spare."""
@@ -89,6 +96,7 @@ class Outlook:
     present: Mapping[UUID, Present]
     stays: Mapping[UUID, Stay]
     duty_of_stay: Mapping[UUID, Duty]
+    must_run: tuple[MustRun, ...] = ()
 
 
 def outlook(situation: Situation) -> Outlook:
@@ -112,7 +120,28 @@ def outlook(situation: Situation) -> Outlook:
             if expected is not None:
                 stays[expected.id] = expected
     duties = {duty.id: duty for duty in situation.duties if duty.id in stays}
-    return Outlook(present, stays, duties)
+    return Outlook(present, stays, duties, tuple(_must_run(situation, present, stays)))
+
+
+def _must_run(
+    situation: Situation, present: Mapping[UUID, Present], stays: Mapping[UUID, Stay]
+) -> Iterator[MustRun]:
+    """Firm loads at the outlet of their vehicle; where that is not known, at the root."""
+    tree = situation.setup.tree
+    for load in situation.firm:
+        if load.end_at <= situation.now:
+            continue
+        stay = None if load.duty_id is None else stays.get(load.duty_id)
+        here = (evse_id for evse_id, one in present.items() if load.serves(*_who(one)))
+        evse_id = next(here, None if stay is None else stay.evse_id)
+        leaf = None if evse_id is None else tree.leaf_of_evse.get(evse_id)
+        node = tree.root if leaf is None else leaf
+        yield MustRun(node.id, load.start_at - FIRM_LEAD, load.end_at, load.power_w)
+
+
+def _who(present: Present) -> tuple[UUID | None, UUID | None]:
+    duty, vehicle = present.duty, present.vehicle
+    return None if duty is None else duty.id, None if vehicle is None else vehicle.id
 
 
 def match_duties(
@@ -149,7 +178,11 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
     max_power_w = needs.most_w(session.needs, max_power_w, evse.min_power_w)
     min_power_w = max(evse.min_power_w, 0.0 if vehicle is None else vehicle.min_power_w)
     min_power_w = needs.least_w(session.needs, min_power_w)
-    soc_pct = present_soc_pct(session, vehicle, duty, _earlier(situation, duty))
+    firm = [f for f in situation.firm if f.serves(None if duty is None else duty.id, vehicle_id)]
+    spent_wh = sum(load.spent_wh(session.started_at, situation.now) for load in firm)
+    spent_wh = min(spent_wh, max(0.0, session.energy_wh))
+    charged = replace(session, energy_wh=session.energy_wh - spent_wh)
+    soc_pct = present_soc_pct(charged, vehicle, duty, _earlier(situation, duty))
     made = Present(
         session=session,
         evse=evse,
@@ -164,6 +197,12 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
         curve=curve_of(vehicle),
         soc_pct=soc_pct,
         now=situation.now,
+        firm_w=sum(
+            load.power_w
+            for load in firm
+            if load.start_at - FIRM_LEAD <= situation.now < load.end_at
+        ),
+        spent_wh=spent_wh,
     )
     return replace(made, stay=_present_stay(situation, made))
 
@@ -193,7 +232,7 @@ def _present_stay(situation: Situation, present: Present) -> Stay | None:
 def _duty_stay(situation: Situation, present: Present, duty: Duty) -> Stay | None:
     """The duty says when and how much; how much, the vehicle where the duty leaves it open."""
     session = present.session
-    delivered_wh = session.energy_wh + _earlier(situation, duty)
+    delivered_wh = session.energy_wh - present.spent_wh + _earlier(situation, duty)
     needed_wh = energy_needed_wh(duty, present.vehicle, present.soc_pct, delivered_wh)
     if needed_wh is None and session.needs is not None:
         needed_wh = session.needs.missing_wh(session.energy_wh)
@@ -396,4 +435,5 @@ def plan_input(
         peak_so_far_w=peak_so_far_w,
         mode=mode,
         given_up=given_up,
+        must_run=found.must_run,
     )

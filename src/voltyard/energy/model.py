@@ -14,7 +14,9 @@ __all__ = [
     "READY_TOLERANCE_SOC_PCT",
     "Binding",
     "ChargeCurve",
+    "FirmLoad",
     "Forecast",
+    "MustRun",
     "Plan",
     "PlanInput",
     "PlanMode",
@@ -100,6 +102,38 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class FirmLoad:
+    """Power that a vehicle must be able to draw over [start_at, end_at) beside what charges its
+    battery: its preconditioning. Named by its duty, or by the vehicle alone."""
+
+    start_at: datetime
+    end_at: datetime
+    power_w: float
+    duty_id: UUID | None = None
+    vehicle_id: UUID | None = None
+
+    def serves(self, duty_id: UUID | None, vehicle_id: UUID | None) -> bool:
+        if self.duty_id is not None:
+            return self.duty_id == duty_id
+        return self.vehicle_id is not None and self.vehicle_id == vehicle_id
+
+    def spent_wh(self, since: datetime, until: datetime) -> float:
+        """What it took of what flowed from ``since`` to ``until``, if it drew all it may."""
+        start_at, end_at = max(self.start_at, since), min(self.end_at, until)
+        return self.power_w * max(0.0, (end_at - start_at).total_seconds()) / 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class MustRun:
+    """A firm load where it will be drawn: counted at its node and above, given to nobody else."""
+
+    node_id: UUID
+    start_at: datetime
+    end_at: datetime
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """A stationary battery at a node. Energy in Wh inside the battery, power in W at its meter.
 
@@ -143,6 +177,7 @@ class PlanInput:
     given_up: frozenset[UUID] = frozenset()
     """Stays that the plan before this one left short: they stay so unless there is real room."""
     storages: tuple[Storage, ...] = ()
+    must_run: tuple[MustRun, ...] = ()
     export_prices: tuple[Step, ...] | None = None
     """What the grid pays for energy, per MWh. None: nothing is fed into it but what PV leaves."""
 

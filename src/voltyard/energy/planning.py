@@ -18,6 +18,7 @@ from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode
 from voltyard.energy.ports import (
     DutySource,
     EnergyInputs,
+    FirmLoads,
     LiveSession,
     PlanPrices,
     RunBlocking,
@@ -62,6 +63,7 @@ class PlanningParts:
     run_blocking: RunBlocking[Plan]
     plan: Callable[[PlanInput], Plan] = planner.plan
     inputs: EnergyInputs | None = None
+    firm: FirmLoads | None = None
 
 
 class Planning:
@@ -198,6 +200,7 @@ class Planning:
             duties=[duty for duty in self._duties if duty.departure_at > now],
             vehicles=self._vehicles,
             earlier_wh=self._earlier_wh,
+            firm=() if self._parts.firm is None else self._parts.firm.loads(self.site_id),
         )
 
     async def _store(self, setup: SiteSetup, made: Plan, found: Outlook) -> None:

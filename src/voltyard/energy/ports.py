@@ -8,7 +8,7 @@ from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import Evse, Station
-from voltyard.energy.model import PlanMode, Step
+from voltyard.energy.model import FirmLoad, PlanMode, Step
 from voltyard.energy.otherload import Metered
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import VehicleNeeds
@@ -102,6 +102,13 @@ class EnergyInputs(Protocol):
         """Other load by slot, as high as it mostly is; None while nothing is known."""
 
     def prices(self, site_id: UUID, from_at: datetime, until_at: datetime) -> PlanPrices: ...
+
+
+class FirmLoads(Protocol):
+    """What must run at a site before departures, from memory."""
+
+    def loads(self, site_id: UUID) -> Sequence[FirmLoad]:
+        """Those to come and those under way; those that are over until their duty departs."""
 
 
 class Links(Protocol):

@@ -49,7 +49,8 @@ class Problem:
 def compile_problem(given: PlanInput) -> Problem:
     """Raises ``Invalid`` when a stay names an EVSE or node that the tree does not have."""
     leaving = (stay.departure_at for stay in _in_need(given.stays))
-    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, leaving)
+    cuts = [*leaving, *(at for run in given.must_run for at in (run.start_at, run.end_at))]
+    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, cuts)
     # Served in order of departure, few vehicles have to be moved again.
     stays = tuple(sorted(_in_need(given.stays), key=lambda s: (s.departure_at, s.id.int)))
     places = [_place(given.tree, stay) for stay in stays]
@@ -208,6 +209,12 @@ def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Mapping[UUI
         load_w = step_values(value, bounds, highest=True)
         for node in given.tree.path_to_root(node_id):
             loads[node.id] = loads[node.id] + load_w
+    for run in given.must_run:
+        runs = [
+            run.start_at < end_at and run.end_at > start_at for start_at, end_at in pairwise(bounds)
+        ]
+        for node in given.tree.path_to_root(run.node_id):
+            loads[node.id] = loads[node.id] + np.where(runs, run.power_w, 0.0)
     limits_w = {}
     for node in given.tree.nodes:
         allowed_w = np.array(lowest_limits_w(node, bounds, given.tree.zone))
