@@ -56,8 +56,10 @@ class BlockingDatabase:
                 asyncio.tasks._enter_task(outer, task)
 
     @asynccontextmanager
-    async def begin(self, *, org_id: UUID | None, system: bool = False) -> AsyncIterator[Tx]:
-        manager = self._inner.begin(org_id=org_id, system=system)
+    async def begin(
+        self, *, org_id: UUID | None, system: bool = False, places: bool = False
+    ) -> AsyncIterator[Tx]:
+        manager = self._inner.begin(org_id=org_id, system=system, places=places)
         inner = self.call(_enter(manager))
         try:
             yield _BlockingTx(inner, self)

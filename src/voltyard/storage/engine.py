@@ -38,9 +38,12 @@ class Database(Protocol):
     """Where transactions come from. Only ``tenancy.scope`` opens them for tenant data."""
 
     def begin(
-        self, *, org_id: UUID | None, system: bool = False
+        self, *, org_id: UUID | None, system: bool = False, places: bool = False
     ) -> AbstractAsyncContextManager[Tx]:
-        """A transaction that sees one organisation's rows, or all of them if ``system``."""
+        """A transaction that sees one organisation's rows, or all of them if ``system``.
+
+        ``places``: the sites of others that it is admitted to, as well.
+        """
 
     async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """``$1``-style statements in one transaction, as voltyard's own: the hot path's writes."""
@@ -86,12 +89,14 @@ class PostgresDatabase:
         self._writing = asyncio.Lock()
 
     @asynccontextmanager
-    async def begin(self, *, org_id: UUID | None, system: bool = False) -> AsyncIterator[Tx]:
+    async def begin(
+        self, *, org_id: UUID | None, system: bool = False, places: bool = False
+    ) -> AsyncIterator[Tx]:
         if asyncio.current_task() is None:  # a message handled without one so far
             await let_go()
         async with self._engine.begin() as connection:
             await connection.execute(
-                _SET_SCOPE, {"org": str(org_id or ""), "system": "on" if system else "off"}
+                _SET_SCOPE, {"org": str(org_id or ""), "system": system, "places": places}
             )
             yield _Tx(connection)
 
@@ -134,9 +139,7 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-_SET_SCOPE = text(
-    "SELECT set_config('voltyard.org_id', :org, true), set_config('voltyard.system', :system, true)"
-)
+_SET_SCOPE = text("SELECT voltyard_scope(:org, :system, :places)")
 
 
 def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> AsyncEngine:
