@@ -3,7 +3,13 @@
 USUAL = {"__init__", "model", "events", "commands", "service", "store"}
 
 EXTRA: dict[str, dict[str, str]] = {
-    "alerts": {"rules": "what deserves an alert, pure, apart from opening and closing them"},
+    "alerts": {
+        "departures": "reminders of departures, and the rules people set for them",
+        "happenings": "what follows from events and reservations",
+        "ports": "what the room needs of others",
+        "reminders": "pure: what is wrong about a departure, and how loudly it is told",
+        "rules": "what deserves an alert, pure, apart from opening and closing them",
+    },
     "billing": {
         "costing": "what sessions cost while they run and at their end",
         "devices": "what chargers are told of money, and what they said to it",
@@ -41,6 +47,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "board": "every EVSE of a site as its controller sees it",
         "booting": "pure: chargers held back until their fail-safe limit is confirmed",
         "commanding": "limits on their way: admitted, stored, sent, answered",
+        "circuit": "pure: the tree by number, compiled once",
         "compiled": "the one place that knows numba",
         "confirm": "what a charger may hold until it has confirmed",
         "control": "the tick",
@@ -79,6 +86,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "reshaped": "pure: what the linear programme decides, as a question for the flow",
         "scene": "pure: a site at one moment, as explanations look at it",
         "sender": "bounded sending to many chargers at once",
+        "shares": "pure: the allocator's engine, compiled",
         "siteinputs": "site meters and prices behind ports",
         "sources": "the other rooms' services behind ports",
         "staging": "pure: cuts before raises",

@@ -20,6 +20,8 @@ LEAST_FLOW_W = 500.0
 SITE_KINDS = (
     "charger_offline",
     "evse_faulted",
+    "evse_error",
+    "evse_unavailable",
     "not_started",
     "soc_not_progressing",
     "unknown_vehicle",
@@ -135,6 +137,13 @@ def _evse(evse: EvseFacts, now: datetime) -> Iterator[Cause]:
     if evse.connected and evse.status is EvseStatus.FAULTED:
         params = {"evse": evse.name, "error": evse.error_code or "", "duty": evse.duty_label}
         yield _of_evse("evse_faulted", Severity.CRITICAL, evse, params)
+    elif evse.connected and evse.status is EvseStatus.UNAVAILABLE:
+        params = {"evse": evse.name, "duty": evse.duty_label}
+        severity = Severity.WARNING if evse.duty_label else Severity.INFO
+        yield _of_evse("evse_unavailable", severity, evse, params)
+    if evse.connected and evse.status is not EvseStatus.FAULTED and _is_fault(evse.error_code):
+        params = {"evse": evse.name, "error": evse.error_code, "duty": evse.duty_label}
+        yield _of_evse("evse_error", Severity.WARNING, evse, params)
     if evse.ignores_limit:
         drawn = {"evse": evse.name, "granted_w": round(evse.granted_w)}
         yield _of_evse("limit_ignored", Severity.CRITICAL, evse, drawn)
@@ -143,6 +152,11 @@ def _evse(evse: EvseFacts, now: datetime) -> Iterator[Cause]:
         yield _of_evse("failsafe_missing", Severity.CRITICAL, evse, counted)
     if evse.session_id is not None:
         yield from _session(evse, now)
+
+
+def _is_fault(code: str | None) -> bool:
+    """OCPP 1.6 §7.6: NoError is none; others may be told while an outlet goes on working."""
+    return bool(code) and code != "NoError"
 
 
 def _session(evse: EvseFacts, now: datetime) -> Iterator[Cause]:

@@ -1,38 +1,29 @@
 """Alerts: opened once per cause, updated, acknowledged by a person, resolved by themselves."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from voltyard.alerts import store
 from voltyard.alerts.events import AlertChanged, AlertOpened, AlertResolved
-from voltyard.alerts.model import Alert, Severity
+from voltyard.alerts.model import Alert, Cause, Severity, Topic
+from voltyard.alerts.ports import News, Outbox
 from voltyard.alerts.store import AlertFilter
 from voltyard.bus import Bus
 from voltyard.chargers.events import StationApproved, StationChanged, StationSeen
 from voltyard.chargers.model import StationState
 from voltyard.clock import Clock
-from voltyard.errors import Forbidden, NotFound
+from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, scope
 from voltyard.tenancy.model import Permission, Principal
 
-__all__ = ["AlertFilter", "AlertService"]
+__all__ = ["AlertFilter", "AlertService", "Cause"]
 
 MAX_PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Something a person must know. ``key`` names it; facts in ``params`` may change."""
-
-    kind: str
-    severity: Severity
-    key: str
-    object_kind: str = ""
-    object_id: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
+SNOOZE_MIN_S = 60.0
+SNOOZE_MAX_S = 7 * 86_400.0
 
 
 class AlertService:
@@ -43,6 +34,7 @@ class AlertService:
         self._bus = bus
         self._clock = clock
         self._open: dict[tuple[UUID, str], Alert] = {}
+        self.outbox: Outbox | None = None
 
     async def load(self) -> None:
         """Read what is open; once, at start."""
@@ -71,6 +63,21 @@ class AlertService:
         pending = isinstance(event, StationChanged) and event.state == StationState.PENDING
         if not pending:
             await self.resolve(event.org_id, f"unknown_station:{event.station_id}")
+
+    def places(self, kind: str) -> set[tuple[UUID, UUID]]:
+        """Organisation and site of every open alert of a kind that is a site's."""
+        return {
+            (alert.org_id, alert.site_id)
+            for alert in self._open.values()
+            if alert.kind == kind and alert.site_id is not None
+        }
+
+    def keys(self, kind: str) -> list[tuple[UUID, str]]:
+        """Organisation and key of every open alert of a kind."""
+        return [place for place, alert in self._open.items() if alert.kind == kind]
+
+    def open_alert(self, org_id: UUID, key: str) -> Alert | None:
+        return self._open.get((org_id, key))
 
     def open_now(self, org_id: UUID, site_id: UUID | None = None) -> list[Alert]:
         """Open alerts, the most severe first, then the oldest."""
@@ -113,26 +120,42 @@ class AlertService:
     ) -> None:
         now = self._clock.now()
         opened: list[Alert] = []
-        changed: list[Alert] = []
+        changed: list[News] = []
         for cause in causes:
             known = self._open.get((org_id, cause.key))
             if known is None:
                 opened.append(self._new(org_id, site_id, cause))
-            elif known.params != cause.params or known.severity is not cause.severity:
-                changed.append(
-                    replace(known, params=cause.params, severity=cause.severity, updated_at=now)
-                )
-        resolved = [replace(alert, resolved_at=now, updated_at=now) for alert in gone]
-        if not (opened or changed or resolved):
+            elif (news := _news(known, cause, now)) is not None:
+                changed.append(news)
+        ended = [replace(alert, resolved_at=now, updated_at=now) for alert in gone]
+        if not (opened or changed or ended):
             return
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             opened = [alert for alert in opened if await store.insert(tx, alert)]
-            await store.update(tx, [*changed, *resolved])
-        for alert in (*opened, *changed):
-            self._open[(org_id, alert.key)] = alert
-        for alert in resolved:
-            self._open.pop((org_id, alert.key), None)
-        await self._publish(opened, changed, resolved)
+            await store.update(tx, [*(news.alert for news in changed), *ended])
+            told = [News(alert, Topic.OPENED) for alert in opened]
+            told += [*changed, *(News(alert, Topic.RESOLVED) for alert in ended)]
+            await self._stage(tx, told)
+        await self._committed(told)
+
+    async def _stage(self, tx: Tx, told: Sequence[News]) -> None:
+        if self.outbox is not None and told:
+            await self.outbox.stage(tx, told)
+
+    async def _committed(self, told: Sequence[News]) -> None:
+        for news in told:
+            alert = news.alert
+            if alert.resolved_at is None:
+                self._open[(alert.org_id, alert.key)] = alert
+            else:
+                self._open.pop((alert.org_id, alert.key), None)
+        if self.outbox is not None and told:
+            self.outbox.wake()
+        await self._publish(
+            [news.alert for news in told if news.topic is Topic.OPENED],
+            [n.alert for n in told if n.topic not in (Topic.OPENED, Topic.RESOLVED)],
+            [news.alert for news in told if news.topic is Topic.RESOLVED],
+        )
 
     def _new(self, org_id: UUID, site_id: UUID | None, cause: Cause) -> Alert:
         now = self._clock.now()
@@ -148,6 +171,8 @@ class AlertService:
             object_kind=cause.object_kind,
             object_id=cause.object_id,
             updated_at=now,
+            stage=cause.stage,
+            ends_at=cause.ends_at,
         )
 
     async def _publish(
@@ -187,23 +212,116 @@ class AlertService:
             return await _alert(tx, alert_id)
 
     async def acknowledge(self, who: Principal, alert_id: UUID, *, remote: str = "") -> Alert:
-        """A person has seen it; it stays open until its cause ends. Again changes nothing."""
-        if not who.may(Permission.ALERTS_WRITE):
-            raise Forbidden("You may not acknowledge alerts.")
+        """A person has seen it; it stays open until its cause ends. Again changes nothing.
+
+        Nobody is told of it any more, unless it becomes more severe.
+        """
+        _require(who)
         now = self._clock.now()
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             alert = await _alert(tx, alert_id)
             if alert.acknowledged_at is not None:
                 return alert
             alert = replace(alert, acknowledged_at=now, acknowledged_by=who.name, updated_at=now)
+            news = News(alert, Topic.ACKNOWLEDGED, silent=True)
             await store.update(tx, [alert])
             await audit.write(
                 tx, who, "alert.acknowledge", "alert", alert_id, at=now, remote=remote
             )
-        if (alert.org_id, alert.key) in self._open and alert.resolved_at is None:
-            self._open[(alert.org_id, alert.key)] = alert
-        await self._publish([], [alert], [])
+            await self._stage(tx, [news])
+        await self._committed([news])
         return alert
+
+    async def snooze(
+        self, who: Principal, alert_id: UUID, until_at: datetime, *, remote: str = ""
+    ) -> Alert:
+        """Tell nobody of it until then; then, if it is open still, tell it again.
+
+        Raises Invalid for a time that is past or more than a week ahead, Conflict when it is
+        resolved.
+        """
+        _require(who)
+        now = self._clock.now()
+        least, most = (now + timedelta(seconds=s) for s in (SNOOZE_MIN_S, SNOOZE_MAX_S))
+        if until_at.tzinfo is None or not least <= until_at <= most:
+            raise Invalid(
+                "An alert sleeps for a minute to a week.",
+                fields={"until_at": "a minute to a week from now"},
+            )
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            alert = await _alert(tx, alert_id)
+            if alert.resolved_at is not None:
+                raise Conflict("The alert is resolved.", code="alert_resolved")
+            alert = replace(alert, snoozed_until=until_at, snoozed_by=who.name, updated_at=now)
+            news = News(alert, Topic.SNOOZED, silent=True)
+            await store.update(tx, [alert])
+            detail = {"until_at": until_at.isoformat()}
+            await audit.write(
+                tx, who, "alert.snooze", "alert", alert_id, detail, at=now, remote=remote
+            )
+            await self._stage(tx, [news])
+        await self._committed([news])
+        return alert
+
+    async def tick(self) -> None:
+        """What is old news is resolved; what slept and is open still is told again."""
+        now = self._clock.now()
+        due = [
+            alert
+            for alert in self._open.values()
+            if (alert.ends_at is not None and alert.ends_at <= now)
+            or (alert.snoozed_until is not None and alert.snoozed_until <= now)
+        ]
+        for alert in sorted(due, key=lambda alert: alert.id):
+            if alert.ends_at is not None and alert.ends_at <= now:
+                await self._apply(alert.org_id, alert.site_id, [], [alert])
+            else:
+                await self._awake(alert)
+
+    async def _awake(self, alert: Alert) -> None:
+        now = self._clock.now()
+        awake = replace(alert, snoozed_until=None, snoozed_by=None, updated_at=now)
+        news = News(awake, Topic.AGAIN, silent=awake.acknowledged_at is not None)
+        async with scope.transaction(self._database, scope.of(alert.org_id)) as tx:
+            await store.update(tx, [awake])
+            await self._stage(tx, [news])
+        await self._committed([news])
+
+
+def _news(known: Alert, cause: Cause, now: datetime) -> News | None:
+    """What a cause told again changes about its open alert.
+
+    A higher severity ends an acknowledgement and a snooze: somebody took note of less.
+    """
+    same = known.params == cause.params and known.ends_at == cause.ends_at
+    if same and known.severity is cause.severity and known.stage >= cause.stage:
+        return None
+    alert = replace(
+        known,
+        params=cause.params,
+        severity=cause.severity,
+        stage=max(known.stage, cause.stage),
+        ends_at=cause.ends_at,
+        updated_at=now,
+    )
+    worse = cause.severity.rank > known.severity.rank
+    if worse:
+        alert = replace(
+            alert,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            snoozed_until=None,
+            snoozed_by=None,
+        )
+    if worse or cause.stage > known.stage:
+        quiet = alert.acknowledged_at is not None or alert.sleeps(now)
+        return News(alert, Topic.RAISED, silent=quiet)
+    return News(alert, Topic.CHANGED, silent=True)
+
+
+def _require(who: Principal) -> None:
+    if not who.may(Permission.ALERTS_WRITE):
+        raise Forbidden("You may not acknowledge alerts.")
 
 
 async def _alert(tx: Tx, alert_id: UUID) -> Alert:

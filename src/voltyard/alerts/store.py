@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
 from voltyard.alerts.model import Alert, Severity
+from voltyard.alerts.reminders import Condition, DepartureRule, Step
 from voltyard.storage.engine import Row, Tx
 
 _COLUMNS = (
     "id, org_id, site_id, kind, severity, key, params, object_kind, object_id,"
-    " opened_at, updated_at, acknowledged_at, acknowledged_by, resolved_at"
+    " opened_at, updated_at, acknowledged_at, acknowledged_by, resolved_at, stage, snoozed_until,"
+    " snoozed_by, ends_at"
 )
 
 
@@ -83,7 +85,7 @@ async def insert(tx: Tx, alert: Alert) -> bool:
     touched = await tx.execute(
         f"INSERT INTO alerts ({_COLUMNS}) VALUES (:id, :org_id, :site_id, :kind, :severity, :key,"
         " CAST(:params AS jsonb), :object_kind, :object_id, :opened_at, :updated_at, NULL, NULL,"
-        " NULL) ON CONFLICT DO NOTHING",
+        " NULL, :stage, NULL, NULL, :ends_at) ON CONFLICT DO NOTHING",
         _params(alert),
     )
     return touched > 0
@@ -93,7 +95,9 @@ async def update(tx: Tx, alerts: Sequence[Alert]) -> None:
     await tx.execute_many(
         "UPDATE alerts SET severity = :severity, params = CAST(:params AS jsonb),"
         " updated_at = :updated_at, acknowledged_at = :acknowledged_at,"
-        " acknowledged_by = :acknowledged_by, resolved_at = :resolved_at WHERE id = :id",
+        " acknowledged_by = :acknowledged_by, resolved_at = :resolved_at, stage = :stage,"
+        " snoozed_until = :snoozed_until, snoozed_by = :snoozed_by, ends_at = :ends_at"
+        " WHERE id = :id",
         [_params(alert) for alert in alerts],
     )
 
@@ -114,8 +118,60 @@ def _params(alert: Alert) -> dict[str, Any]:
         "acknowledged_at": alert.acknowledged_at,
         "acknowledged_by": alert.acknowledged_by,
         "resolved_at": alert.resolved_at,
+        "stage": alert.stage,
+        "snoozed_until": alert.snoozed_until,
+        "snoozed_by": alert.snoozed_by,
+        "ends_at": alert.ends_at,
     }
 
 
 def _alert(row: Row) -> Alert:
     return Alert(**{**row, "severity": Severity(row["severity"])})
+
+
+async def departure_rules(tx: Tx) -> list[DepartureRule]:
+    rows = await tx.all(
+        "SELECT org_id, site_id, enabled, steps, conditions FROM departure_rules ORDER BY id"
+    )
+    return [
+        DepartureRule(
+            row["org_id"],
+            row["site_id"],
+            row["enabled"],
+            tuple(Step(step["offset_min"], Severity(step["severity"])) for step in row["steps"]),
+            frozenset(Condition(name) for name in row["conditions"]),
+        )
+        for row in rows
+    ]
+
+
+async def put_departure_rule(tx: Tx, rule: DepartureRule, at: datetime) -> None:
+    await tx.execute(
+        "INSERT INTO departure_rules (id, org_id, site_id, enabled, steps, conditions, changed_at)"
+        " VALUES (:id, :org_id, :site_id, :enabled, CAST(:steps AS jsonb), :conditions, :at)"
+        " ON CONFLICT (org_id, site_id) DO UPDATE SET enabled = excluded.enabled,"
+        " steps = excluded.steps, conditions = excluded.conditions,"
+        " changed_at = excluded.changed_at",
+        {
+            "id": uuid5(rule.org_id, f"departure rule {rule.site_id}"),
+            "org_id": rule.org_id,
+            "site_id": rule.site_id,
+            "enabled": rule.enabled,
+            "steps": msgspec.json.encode(rule.steps).decode(),
+            "conditions": sorted(rule.conditions),
+            "at": at,
+        },
+    )
+
+
+async def delete_departure_rule(tx: Tx, site_id: UUID) -> None:
+    await tx.execute("DELETE FROM departure_rules WHERE site_id = :site_id", {"site_id": site_id})
+
+
+async def site_exists(tx: Tx, org_id: UUID, site_id: UUID) -> bool:
+    """A look into the table of sites: a foreign key could not see the tenant."""
+    row = await tx.one(
+        "SELECT id FROM sites WHERE id = :id AND org_id = :org_id",
+        {"id": site_id, "org_id": org_id},
+    )
+    return row is not None

@@ -1,6 +1,6 @@
 """Use cases of reservations: made, told to the charger, used, cancelled, over in time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -73,6 +73,10 @@ class ReservationService(Agreement):
         async with transaction(self._database, SYSTEM) as tx:
             for reservation in await store.unfinished(tx):
                 self._desk.put(reservation)
+
+    def pending(self) -> Sequence[Reservation]:
+        """Of all organisations: those that wait for their beginning or hold an outlet."""
+        return [row for row in self._desk.all() if row.state in OPEN]
 
     def listen(self) -> None:
         self._bus.subscribe(ReservationReported, self._on_told, name="reservations.told")

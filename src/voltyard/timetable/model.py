@@ -45,6 +45,20 @@ class Duty:
     shortfall_wh: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Departing:
+    """A duty about its departure. ``came``: some session served it; ``ready`` None: unknown."""
+
+    duty: Duty
+    vehicle: str
+    plugged: bool
+    charging: bool
+    came: bool
+    ready: bool | None
+    soc_pct: float | None
+    shortfall_wh: float | None
+
+
 EXTERNAL_ID_MAX = 200
 YEARS = (2000, 2199)
 LONGEST_STAY = timedelta(days=31)

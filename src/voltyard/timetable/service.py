@@ -1,6 +1,6 @@
 """Duties: kept, imported all or nothing, matched at plug-in, closed at departure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,7 +10,7 @@ from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
-from voltyard.storage.engine import Database, Tx
+from voltyard.storage.engine import Database, Row, Tx
 from voltyard.tenancy import audit
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
@@ -18,7 +18,7 @@ from voltyard.tenancy.scope import SYSTEM, of, transaction
 from voltyard.timetable import store
 from voltyard.timetable.events import DutiesChanged, DutyDeparted
 from voltyard.timetable.intake import Intake
-from voltyard.timetable.model import Duty, DutyState, problems
+from voltyard.timetable.model import Departing, Duty, DutyState, problems
 from voltyard.timetable.ports import Sessions, Sites, Vehicles
 from voltyard.timetable.store import DutyFilter
 
@@ -31,6 +31,7 @@ LATE = timedelta(minutes=15)
 """How long after its departure a vehicle that is still plugged in is waited for."""
 
 READY_TOLERANCE_PCT = 1.0
+LEAST_FLOW_W = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,15 @@ class TimetableService(Intake):
         """Open duties that meet the window, by departure."""
         async with transaction(self._database, of(org_id)) as tx:
             return await store.open_between(tx, site_id, from_at, until_at)
+
+    async def departing(self, from_at: datetime, until_at: datetime) -> Sequence[Departing]:
+        """Of all organisations, by departure; departed ones too, cancelled ones not."""
+        async with transaction(self._database, SYSTEM) as tx:
+            found = await store.departing(tx, from_at, until_at)
+        names: dict[UUID, dict[UUID, Vehicle]] = {}
+        for org_id in sorted({duty.org_id for duty, _ in found}):
+            names[org_id] = {each.id: each for each in await self._vehicles.all(org_id)}
+        return [_departing(duty, row, names[duty.org_id]) for duty, row in found]
 
     # Changing
 
@@ -315,6 +325,21 @@ def _merged(before: Duty, duty: Duty, expect_new: bool | None) -> Duty:
     keeps = duty.vehicle_id is None and duty.vehicle_class == before.vehicle_class
     vehicle_id = before.vehicle_id if keeps else duty.vehicle_id
     return replace(duty, id=before.id, state=state, vehicle_id=vehicle_id)
+
+
+def _departing(duty: Duty, row: Row, vehicles: Mapping[UUID, Vehicle]) -> Departing:
+    vehicle = None if duty.vehicle_id is None else vehicles.get(duty.vehicle_id)
+    outcome = _outcome(duty, vehicle, float(row["energy_wh"]), row["soc_pct"])
+    return Departing(
+        duty,
+        vehicle.name if vehicle else duty.vehicle_class or duty.external_id,
+        plugged=row["active"] > 0,
+        charging=(row["flows_w"] or 0.0) > LEAST_FLOW_W,
+        came=row["sessions"] > 0,
+        ready=outcome.ready,
+        soc_pct=outcome.soc_pct,
+        shortfall_wh=outcome.shortfall_wh,
+    )
 
 
 def _outcome(

@@ -204,6 +204,27 @@ async def of_vehicles(
     return [_duty(row) for row in rows]
 
 
+async def departing(tx: Tx, from_at: datetime, until_at: datetime) -> list[tuple[Duty, Row]]:
+    """Every duty of a departure within the window, with what its sessions tell."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS}, s.* FROM duties LEFT JOIN LATERAL (SELECT"
+        " coalesce(sum(energy_wh), 0) AS energy_wh, count(*) AS sessions,"
+        " (array_agg(soc_last_pct ORDER BY last_reading_at DESC NULLS LAST)"
+        "   FILTER (WHERE soc_last_pct IS NOT NULL))[1] AS soc_pct,"
+        " count(*) FILTER (WHERE sessions.state = 'active') AS active,"
+        " max(power_w) FILTER (WHERE sessions.state = 'active') AS flows_w"
+        " FROM sessions WHERE sessions.duty_id = duties.id) s ON true"
+        " WHERE departure_at >= :from_at AND departure_at < :until_at AND state <> 'cancelled'"
+        " ORDER BY departure_at, id LIMIT 5000",
+        {"from_at": from_at, "until_at": until_at},
+    )
+    sessions = ("energy_wh", "sessions", "soc_pct", "active", "flows_w")
+    return [
+        (_duty({k: v for k, v in row.items() if k not in sessions}), {k: row[k] for k in sessions})
+        for row in rows
+    ]
+
+
 async def session_energy(tx: Tx, duty_id: UUID) -> Row | None:
     """What the sessions of a duty delivered, and the last state of charge they told."""
     return await tx.one(
