@@ -10,6 +10,7 @@ from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.errors import Invalid, NotFound
 from voltyard.fleets import store
+from voltyard.fleets.bounds import bound
 from voltyard.fleets.commands import TokenDraft, VehicleDraft, token_from, vehicle_from
 from voltyard.fleets.events import TokensChanged, VehiclesChanged
 from voltyard.fleets.importing import (
@@ -24,7 +25,9 @@ from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit
-from voltyard.tenancy.access import require
+from voltyard.tenancy.access import on_behalf, require
+from voltyard.tenancy.admission import admissions, depot_operator
+from voltyard.tenancy.events import OperatorsChanged
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import of, transaction
@@ -39,8 +42,12 @@ CLASHES = {
 
 @dataclass(slots=True)
 class _Fleet:
-    """One organisation's vehicles and tokens in memory."""
+    """An organisation's vehicles and tokens in memory, with those of the operators below it.
 
+    ``tokens`` of operators say where they charge as the operator is admitted, not as written.
+    """
+
+    org_ids: frozenset[UUID] = frozenset()
     vehicles: dict[UUID, Vehicle] = field(default_factory=dict)
     by_name: dict[str, Vehicle] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -56,6 +63,7 @@ class FleetService:
         self._note = audit.Notes(clock)
         self._fleets: dict[UUID, _Fleet] = {}
         self._changes = 0
+        bus.subscribe(OperatorsChanged, self._on_operators, name="fleets.operators")
 
     # For other rooms: from memory
 
@@ -84,10 +92,19 @@ class FleetService:
         return (await self._fleet(org_id)).by_name.get(name.strip().casefold())
 
     async def all(self, org_id: UUID) -> list[Vehicle]:
+        """By name; of a depot operator those of its operators, too."""
         return list((await self._fleet(org_id)).vehicles.values())
 
+    async def own(self, org_id: UUID) -> list[Vehicle]:
+        """By name, without those of operators."""
+        return [vehicle for vehicle in await self.all(org_id) if vehicle.org_id == org_id]
+
     async def all_tokens(self, org_id: UUID) -> list[Token]:
+        """As ``all``; those of operators with where the operator is admitted."""
         return list((await self._fleet(org_id)).tokens.values())
+
+    async def own_tokens(self, org_id: UUID) -> list[Token]:
+        return [token for token in await self.all_tokens(org_id) if token.org_id == org_id]
 
     async def _fleet(self, org_id: UUID) -> _Fleet:
         known = self._fleets.get(org_id)
@@ -95,12 +112,14 @@ class FleetService:
             return known
         seen = self._changes
         async with transaction(self._database, of(org_id)) as tx:
-            vehicles = await store.all_vehicles(tx, org_id)
-            tokens = await store.all_tokens(tx, org_id)
+            admitted = await admissions(tx, org_id)
+            vehicles = await store.all_vehicles(tx)
+            tokens = await store.all_tokens(tx)
         fleet = _Fleet(
+            frozenset({org_id, *admitted}),
             {vehicle.id: vehicle for vehicle in vehicles},
-            {vehicle.name.casefold(): vehicle for vehicle in vehicles},
-            {token.value.casefold(): token for token in tokens},
+            {vehicle.name.casefold(): vehicle for vehicle in vehicles if vehicle.org_id == org_id},
+            {token.value.casefold(): bound(token, admitted.get(token.org_id)) for token in tokens},
         )
         if seen == self._changes:
             self._fleets[org_id] = fleet
@@ -148,6 +167,14 @@ class FleetService:
         fleet = await self._fleet(principal.org_id)
         return sorted({v.vehicle_class for v in fleet.vehicles.values() if v.vehicle_class})
 
+    async def _owner(self, principal: Principal, kind: type[T], thing_id: UUID | None) -> Principal:
+        """``principal``, acting in the operator whose thing it is. NotFound unless it is shown."""
+        if thing_id is None:
+            return principal
+        async with transaction(self._database, of(principal.org_id)) as tx:
+            found = await (_vehicle if kind is Vehicle else _token)(tx, thing_id)
+        return on_behalf(principal, found.org_id)
+
     async def save_vehicle(
         self,
         principal: Principal,
@@ -158,6 +185,7 @@ class FleetService:
     ) -> Vehicle:
         """Create it, or change the one of ``vehicle_id``. Invalid, Conflict, NotFound."""
         require(principal, Permission.FLEET_WRITE)
+        principal = await self._owner(principal, Vehicle, vehicle_id)
         vehicle = vehicle_from(draft, vehicle_id or new_id(), principal.org_id)
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
@@ -176,6 +204,7 @@ class FleetService:
     ) -> None:
         """With its tokens; its duties and sessions stay, without a vehicle."""
         require(principal, Permission.FLEET_WRITE)
+        principal = await self._owner(principal, Vehicle, vehicle_id)
         async with transaction(self._database, of(principal.org_id)) as tx:
             vehicle = await _vehicle(tx, vehicle_id)
             await store.delete_vehicle(tx, vehicle_id)
@@ -212,6 +241,7 @@ class FleetService:
     ) -> Token:
         """Block it or let it charge again; NotFound."""
         require(principal, Permission.FLEET_WRITE)
+        principal = await self._owner(principal, Token, token_id)
         async with transaction(self._database, of(principal.org_id)) as tx:
             before = await _token(tx, token_id)
             after = replace(before, blocked=blocked)
@@ -238,11 +268,11 @@ class FleetService:
     ) -> Token:
         """Create it, or change the one of ``token_id``. Invalid, Conflict, NotFound."""
         require(principal, Permission.FLEET_WRITE)
+        principal = await self._owner(principal, Token, token_id)
         token = token_from(draft, token_id or new_id(), principal.org_id)
         with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
-                if token.vehicle_id and await store.vehicle(tx, token.vehicle_id) is None:
-                    raise Invalid("There is no such vehicle.", fields={"vehicle_id": "is unknown"})
+                await _check_vehicle(tx, token)
                 before = await _token(tx, token_id) if token_id else None
                 if before is None:
                     await store.insert_tokens(tx, [token])
@@ -255,6 +285,7 @@ class FleetService:
 
     async def delete_token(self, principal: Principal, token_id: UUID, *, remote: str = "") -> None:
         require(principal, Permission.FLEET_WRITE)
+        principal = await self._owner(principal, Token, token_id)
         async with transaction(self._database, of(principal.org_id)) as tx:
             token = await _token(tx, token_id)
             await store.delete_token(tx, token_id)
@@ -267,7 +298,7 @@ class FleetService:
     async def check_vehicles(self, principal: Principal, content: bytes) -> FleetReport:
         """A dry run of a CSV file of vehicles."""
         require(principal, Permission.VIEW)
-        return read_vehicles(content, principal.org_id, await self.all(principal.org_id))
+        return read_vehicles(content, principal.org_id, await self.own(principal.org_id))
 
     async def check_tokens(
         self, principal: Principal, content: bytes, zone: ZoneInfo
@@ -275,8 +306,8 @@ class FleetService:
         """A dry run of a CSV file of tokens; times without an offset are local in ``zone``."""
         require(principal, Permission.VIEW)
         org_id = principal.org_id
-        vehicles = {v.name.casefold(): v for v in await self.all(org_id)}
-        return read_tokens(content, org_id, await self.all_tokens(org_id), vehicles, zone)
+        vehicles = {v.name.casefold(): v for v in await self.own(org_id)}
+        return read_tokens(content, org_id, await self.own_tokens(org_id), vehicles, zone)
 
     async def import_vehicles(
         self, principal: Principal, content: bytes, *, remote: str = ""
@@ -298,12 +329,12 @@ class FleetService:
 
     async def export_vehicles(self, principal: Principal) -> str:
         require(principal, Permission.VIEW)
-        return write_vehicles(await self.all(principal.org_id))
+        return write_vehicles(await self.own(principal.org_id))
 
     async def export_tokens(self, principal: Principal) -> str:
         require(principal, Permission.VIEW)
-        names = {v.id: v.name for v in await self.all(principal.org_id)}
-        return write_tokens(await self.all_tokens(principal.org_id), names)
+        names = {v.id: v.name for v in await self.own(principal.org_id)}
+        return write_tokens(await self.own_tokens(principal.org_id), names)
 
     async def _import(self, principal: Principal, report: FleetReport, remote: str) -> None:
         require(principal, Permission.FLEET_WRITE)
@@ -340,14 +371,27 @@ class FleetService:
     async def changed(
         self, org_id: UUID, vehicle_ids: tuple[UUID, ...] = (), *, tokens: bool = False
     ) -> None:
-        """Forget the fleet in memory and tell; called after each commit."""
-        self._changes += 1
-        self._fleets.pop(org_id, None)
+        """Forget the fleet in memory and tell, the depot operator's too; after each commit."""
+        self._forget(org_id)
         now = self._clock.now()
-        if vehicle_ids:
-            await self._bus.publish(VehiclesChanged(org_id, vehicle_ids, now))
-        if tokens:
-            await self._bus.publish(TokensChanged(org_id, now))
+        async with transaction(self._database, of(org_id)) as tx:
+            above = await depot_operator(tx, org_id)
+        for each in (org_id,) if above is None else (org_id, above):
+            if vehicle_ids:
+                await self._bus.publish(VehiclesChanged(each, vehicle_ids, now))
+            if tokens:
+                await self._bus.publish(TokensChanged(each, now))
+
+    def _forget(self, org_id: UUID) -> None:
+        self._changes += 1
+        self._fleets = {
+            key: fleet for key, fleet in self._fleets.items() if org_id not in fleet.org_ids
+        }
+
+    async def _on_operators(self, event: OperatorsChanged) -> None:
+        """Its tokens may charge elsewhere now, or not any more."""
+        self._forget(event.org_id)
+        await self._bus.publish(TokensChanged(event.org_id, event.at))
 
 
 async def _vehicle(tx: Tx, vehicle_id: UUID) -> Vehicle:
@@ -355,6 +399,15 @@ async def _vehicle(tx: Tx, vehicle_id: UUID) -> Vehicle:
     if vehicle is None:
         raise NotFound("There is no such vehicle.")
     return vehicle
+
+
+async def _check_vehicle(tx: Tx, token: Token) -> None:
+    """It stands for a vehicle of the same organisation."""
+    if token.vehicle_id is None:
+        return
+    vehicle = await store.vehicle(tx, token.vehicle_id)
+    if vehicle is None or vehicle.org_id != token.org_id:
+        raise Invalid("There is no such vehicle.", fields={"vehicle_id": "is unknown"})
 
 
 async def _token(tx: Tx, token_id: UUID) -> Token:

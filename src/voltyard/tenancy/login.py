@@ -7,6 +7,7 @@ from voltyard.clock import Clock
 from voltyard.errors import Invalid, TooMany, Unauthenticated
 from voltyard.storage.engine import Database
 from voltyard.tenancy import audit, keys, store
+from voltyard.tenancy.access import permissions_in
 from voltyard.tenancy.model import ROLE_PERMISSIONS, Principal, User
 from voltyard.tenancy.passwords import (
     REMOTE_FREE_ATTEMPTS,
@@ -115,12 +116,13 @@ class LogIn:
             found = await store.key_by_prefix(tx, prefix)
             if found is None or not keys.matches(found[1], secret):
                 raise refused
-            key = found[0]
+            key, _, parent_id = found
             if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
                 raise refused
             if key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY:
                 await store.touch_key(tx, key.id, now)
-        return Principal(key.org_id, "key", key.id, key.name, key.scopes)
+        rights = permissions_in(parent_id, key.scopes)
+        return Principal(key.org_id, "key", key.id, key.name, rights, parent_id=parent_id)
 
     async def clean_up(self) -> int:
         """Forget sessions that ended; how many."""
@@ -216,7 +218,8 @@ def principal_of(user: User) -> Principal:
         "user",
         user.id,
         user.name,
-        ROLE_PERMISSIONS[user.role],
+        permissions_in(user.parent_id, ROLE_PERMISSIONS[user.role]),
         user.role,
         user.locale,
+        user.parent_id,
     )

@@ -55,13 +55,44 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+OPERATOR_PERMISSIONS = frozenset(
+    {
+        Permission.VIEW,
+        Permission.DUTIES_WRITE,
+        Permission.FLEET_WRITE,
+        Permission.ALERTS_WRITE,
+        Permission.PEOPLE_WRITE,
+        Permission.AUDIT_VIEW,
+    }
+)
+"""What anybody may at most do in a fleet operator: chargers and sites are the depot operator's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Organisation:
+    """``parent_id``: the depot operator of a fleet operator; None for who has sites of its own.
+
+    Nobody of one that is not ``active`` gets in, and its tokens do not charge.
+    """
+
     id: UUID
     name: str
     slug: str
     timezone: str = "Europe/Berlin"
     locale: str = "en"
+    parent_id: UUID | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedSite:
+    """A site of the depot operator at which a fleet operator's vehicles charge.
+
+    ``area_ids``: only there, and nobody else there; empty for wherever nobody is bound to.
+    """
+
+    site_id: UUID
+    area_ids: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +105,15 @@ class User:
     locale: str = "en"
     active: bool = True
     last_login_at: datetime | None = None
+    parent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is acting, in which organisation, with what permissions."""
+    """Who is acting, in which organisation, with what permissions.
+
+    ``parent_id`` is the depot operator where the organisation is a fleet operator below it.
+    """
 
     org_id: UUID
     kind: str
@@ -87,6 +122,7 @@ class Principal:
     permissions: frozenset[Permission]
     role: Role | None = None
     locale: str = "en"
+    parent_id: UUID | None = None
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

@@ -35,7 +35,7 @@ from voltyard.tenancy.scope import SYSTEM, of, transaction
 
 __all__ = ["LoggedIn", "LoginSettings", "NewKey", "NewUser", "TenancyService", "require"]
 
-_CLASHES = {
+CLASHES = {
     "users_email": ("email", "This e-mail address is already in use."),
     "organisations_slug_key": ("name", "An organisation of this name exists."),
 }
@@ -77,7 +77,7 @@ class TenancyService:
     # Organisations
 
     async def organisations(self) -> list[Organisation]:
-        """All of them: for voltyard's own work only, never on behalf of a tenant."""
+        """All but fleet operators: for voltyard's own work only, never on behalf of a tenant."""
         async with transaction(self._database, SYSTEM) as tx:
             return await store.organisations(tx)
 
@@ -98,10 +98,10 @@ class TenancyService:
         remote: str = "",
     ) -> tuple[Organisation, User]:
         """An organisation and its first administrator. Invalid, Conflict."""
-        organisation, user, hashed = await self._prepare(name, admin, timezone, locale)
-        with refusals(_CLASHES):
+        organisation, user, hashed = await self.prepared(name, admin, timezone, locale)
+        with refusals(CLASHES):
             async with transaction(self._database, of(organisation.id)) as tx:
-                await self._create(tx, organisation, user, hashed, remote)
+                await self.found(tx, organisation, user, hashed, remote)
         return organisation, user
 
     async def set_up(
@@ -119,12 +119,12 @@ class TenancyService:
 
         Forbidden (code ``setup_link``) when the link is unknown, used or over.
         """
-        organisation, user, hashed = await self._prepare(name, admin, timezone, locale)
-        with refusals(_CLASHES):
+        organisation, user, hashed = await self.prepared(name, admin, timezone, locale)
+        with refusals(CLASHES):
             async with transaction(self._database, SYSTEM) as tx:
                 if not await store.use_setup_link(tx, keys.digest(link_token), self._clock.now()):
                     raise Forbidden("This set-up link is no longer valid.", code="setup_link")
-                await self._create(tx, organisation, user, hashed, remote)
+                await self.found(tx, organisation, user, hashed, remote)
         return await self.login.open_session(user, remote=remote, user_agent=user_agent)
 
     async def update_organisation(
@@ -152,20 +152,25 @@ class TenancyService:
             await self._note(tx, principal, "organisation.update", after.id, changed, remote)
         return after
 
-    async def _prepare(
-        self, name: str, admin: NewUser, timezone: str, locale: str
+    async def prepared(
+        self, name: str, admin: NewUser, timezone: str, locale: str, parent_id: UUID | None = None
     ) -> tuple[Organisation, User, str]:
+        """An organisation and its first administrator, checked, with the password's hash."""
         clean = clean_name(name, field="organisation")
+        org_id, short = new_id(), slug(clean)
+        if parent_id is not None:
+            short = f"{short}-{org_id.hex[:8]}"
         organisation = Organisation(
-            new_id(), clean, slug(clean), known_timezone(timezone), known_locale(locale)
+            org_id, clean, short, known_timezone(timezone), known_locale(locale), parent_id
         )
         user = _user_from(admin, organisation.id)
         check_strength(admin.password, personal=(admin.email, admin.name, clean))
         return organisation, user, await self._passwords.hash(admin.password)
 
-    async def _create(
+    async def found(
         self, tx: Tx, organisation: Organisation, user: User, hashed: str, remote: str
     ) -> None:
+        """In a transaction that may see it."""
         now = self._clock.now()
         await store.insert_organisation(tx, organisation, now)
         await store.insert_user(tx, user, hashed, now)
@@ -194,7 +199,7 @@ class TenancyService:
         check_strength(new.password, personal=(new.email, new.name))
         hashed = await self._passwords.hash(new.password)
         now = self._clock.now()
-        with refusals(_CLASHES):
+        with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 await store.insert_user(tx, user, hashed, now)
                 detail = {"email": user.email, "role": user.role.value}
@@ -218,7 +223,7 @@ class TenancyService:
         Conflict (code ``last_admin``) when no active administrator would remain.
         """
         require(principal, Permission.PEOPLE_WRITE)
-        with refusals(_CLASHES):
+        with refusals(CLASHES):
             async with transaction(self._database, of(principal.org_id)) as tx:
                 await store.organisation(tx, principal.org_id, lock=True)
                 before = await _found_user(tx, user_id)

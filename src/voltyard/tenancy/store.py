@@ -8,14 +8,25 @@ from uuid import UUID
 import msgspec
 
 from voltyard.storage.engine import Row, Tx
-from voltyard.tenancy.model import ApiKey, AuditEntry, Organisation, Permission, Role, User
+from voltyard.tenancy.model import (
+    AdmittedSite,
+    ApiKey,
+    AuditEntry,
+    Organisation,
+    Permission,
+    Role,
+    User,
+)
 
-_USER = "id, org_id, email, name, role, locale, active, last_login_at"
+_PARENT = "(SELECT o.parent_id FROM organisations o WHERE o.id = org_id) AS parent_id"
+_USER = f"id, org_id, email, name, role, locale, active, last_login_at, {_PARENT}"
+_OPEN = "EXISTS (SELECT 1 FROM organisations o WHERE o.id = {}.org_id AND o.active)"
 _KEY = "id, org_id, name, prefix, scopes, created_at, last_used_at, expires_at, revoked_at"
 
 
 def _organisation(row: Row) -> Organisation:
-    return Organisation(row["id"], row["name"], row["slug"], row["timezone"], row["locale"])
+    names = ("id", "name", "slug", "timezone", "locale", "parent_id", "active")
+    return Organisation(*(row[name] for name in names))
 
 
 def _user(row: Row) -> User:
@@ -28,6 +39,7 @@ def _user(row: Row) -> User:
         row["locale"],
         row["active"],
         row["last_login_at"],
+        row["parent_id"],
     )
 
 
@@ -47,8 +59,8 @@ def _key(row: Row) -> ApiKey:
 
 async def insert_organisation(tx: Tx, organisation: Organisation, at: datetime) -> None:
     await tx.execute(
-        "INSERT INTO organisations (id, name, slug, timezone, locale, created_at)"
-        " VALUES (:id, :name, :slug, :timezone, :locale, :at)",
+        "INSERT INTO organisations (id, name, slug, timezone, locale, created_at, parent_id)"
+        " VALUES (:id, :name, :slug, :timezone, :locale, :at, :parent)",
         {
             "id": organisation.id,
             "name": organisation.name,
@@ -56,25 +68,92 @@ async def insert_organisation(tx: Tx, organisation: Organisation, at: datetime) 
             "timezone": organisation.timezone,
             "locale": organisation.locale,
             "at": at,
+            "parent": organisation.parent_id,
         },
     )
 
 
 async def update_organisation(tx: Tx, organisation: Organisation) -> None:
     await tx.execute(
-        "UPDATE organisations SET name = :name, timezone = :timezone, locale = :locale"
-        " WHERE id = :id",
+        "UPDATE organisations SET name = :name, timezone = :timezone, locale = :locale,"
+        " active = :active WHERE id = :id",
         {
             "id": organisation.id,
             "name": organisation.name,
             "timezone": organisation.timezone,
             "locale": organisation.locale,
+            "active": organisation.active,
         },
     )
 
 
 async def organisations(tx: Tx) -> list[Organisation]:
-    return [_organisation(row) for row in await tx.all("SELECT * FROM organisations ORDER BY name")]
+    """Those that are below nobody."""
+    rows = await tx.all("SELECT * FROM organisations WHERE parent_id IS NULL ORDER BY name")
+    return [_organisation(row) for row in rows]
+
+
+async def operators(tx: Tx, parent_id: UUID) -> list[Organisation]:
+    rows = await tx.all(
+        "SELECT * FROM organisations WHERE parent_id = :parent ORDER BY lower(name), id",
+        {"parent": parent_id},
+    )
+    return [_organisation(row) for row in rows]
+
+
+async def admitted(tx: Tx, operator_id: UUID) -> list[AdmittedSite]:
+    rows = await tx.all(
+        "SELECT site_id, area_ids FROM operator_sites WHERE operator_id = :id ORDER BY site_id",
+        {"id": operator_id},
+    )
+    return [AdmittedSite(row["site_id"], tuple(row["area_ids"])) for row in rows]
+
+
+async def admitted_below(tx: Tx, org_id: UUID) -> dict[UUID, list[AdmittedSite]]:
+    """By operator, of all operators of a depot operator."""
+    rows = await tx.all(
+        "SELECT operator_id, site_id, area_ids FROM operator_sites WHERE org_id = :org"
+        " ORDER BY operator_id, site_id",
+        {"org": org_id},
+    )
+    found: dict[UUID, list[AdmittedSite]] = {}
+    for row in rows:
+        place = AdmittedSite(row["site_id"], tuple(row["area_ids"]))
+        found.setdefault(row["operator_id"], []).append(place)
+    return found
+
+
+async def admit(tx: Tx, org_id: UUID, operator_id: UUID, places: Sequence[AdmittedSite]) -> None:
+    """These sites and no others."""
+    await tx.execute("DELETE FROM operator_sites WHERE operator_id = :id", {"id": operator_id})
+    await tx.execute_many(
+        "INSERT INTO operator_sites (operator_id, site_id, org_id, area_ids)"
+        " VALUES (:operator, :site, :org, :areas)",
+        [
+            {
+                "operator": operator_id,
+                "site": place.site_id,
+                "org": org_id,
+                "areas": list(place.area_ids),
+            }
+            for place in places
+        ],
+    )
+
+
+async def areas_of_sites(tx: Tx, site_ids: Sequence[UUID]) -> dict[UUID, set[UUID]]:
+    """The areas of those of ``site_ids`` that may be seen."""
+    rows = await tx.all(
+        "SELECT s.id AS site_id, a.id AS area_id FROM sites s LEFT JOIN areas a ON a.site_id = s.id"
+        " WHERE s.id = ANY(:ids)",
+        {"ids": list(site_ids)},
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for row in rows:
+        areas = found.setdefault(row["site_id"], set())
+        if row["area_id"] is not None:
+            areas.add(row["area_id"])
+    return found
 
 
 async def organisation(tx: Tx, org_id: UUID, *, lock: bool = False) -> Organisation | None:
@@ -142,7 +221,8 @@ async def credentials(tx: Tx, email: str) -> Row | None:
     """The row of an active user by e-mail address, locked until the transaction ends."""
     return await tx.one(
         f"SELECT {_USER}, password_hash, failed_logins, locked_until FROM users"
-        " WHERE lower(email) = lower(:email) AND active FOR UPDATE",
+        " WHERE lower(email) = lower(:email) AND active"
+        f" AND {_OPEN.format('users')} FOR UPDATE",
         {"email": email},
     )
 
@@ -189,9 +269,10 @@ async def login_session(tx: Tx, token_hash: str, at: datetime, idle_since: datet
     """The user and ``last_seen_at`` behind a session that still holds; None otherwise."""
     return await tx.one(
         "SELECT u.id, u.org_id, u.email, u.name, u.role, u.locale, u.active, u.last_login_at,"
-        " s.last_seen_at FROM login_sessions s JOIN users u ON u.id = s.user_id"
+        " o.parent_id, s.last_seen_at FROM login_sessions s JOIN users u ON u.id = s.user_id"
+        " JOIN organisations o ON o.id = u.org_id"
         " WHERE s.token_hash = :hash AND s.expires_at > :at AND s.last_seen_at > :idle"
-        " AND u.active",
+        " AND u.active AND o.active",
         {"hash": token_hash, "at": at, "idle": idle_since},
     )
 
@@ -250,12 +331,14 @@ async def key(tx: Tx, key_id: UUID) -> ApiKey | None:
     return None if row is None else _key(row)
 
 
-async def key_by_prefix(tx: Tx, prefix: str) -> tuple[ApiKey, str] | None:
-    """The key and the hash of its secret."""
+async def key_by_prefix(tx: Tx, prefix: str) -> tuple[ApiKey, str, UUID | None] | None:
+    """The key, the hash of its secret and the depot operator above its organisation, if active."""
     row = await tx.one(
-        f"SELECT {_KEY}, secret_hash FROM api_keys WHERE prefix = :prefix", {"prefix": prefix}
+        f"SELECT {_KEY}, secret_hash, {_PARENT} FROM api_keys WHERE prefix = :prefix"
+        f" AND {_OPEN.format('api_keys')}",
+        {"prefix": prefix},
     )
-    return None if row is None else (_key(row), row["secret_hash"])
+    return None if row is None else (_key(row), row["secret_hash"], row["parent_id"])
 
 
 async def touch_key(tx: Tx, key_id: UUID, at: datetime) -> None:

@@ -158,4 +158,11 @@ def upgrade() -> None:
         " OR EXISTS (SELECT 1 FROM operator_sites o WHERE o.site_id = duties.site_id"
         f" AND o.operator_id = {ME}))"
     )
+    for verb in ("INSERT", "UPDATE"):
+        op.execute(
+            f"CREATE POLICY own_{verb.lower()} ON operator_sites AS RESTRICTIVE FOR {verb}"
+            f" WITH CHECK ({SYSTEM} OR (EXISTS (SELECT 1 FROM sites s WHERE s.id = site_id"
+            f" AND s.org_id = {ME}) AND EXISTS (SELECT 1 FROM organisations o"
+            f" WHERE o.id = operator_id AND o.parent_id = {ME})))"
+        )
     op.execute("GRANT EXECUTE ON FUNCTION voltyard_scope(text, boolean, boolean) TO voltyard_app")
