@@ -17,6 +17,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, help="where the report goes")
     parser.add_argument("--locale", default="en", help="numbers of the report, such as de or en")
     parser.add_argument("--mode", choices=_MODES, default="cost")
+    parser.add_argument("--yearly", type=float, default=0.0, help="vehicles expected more a year")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from", dest="from_at", type=datetime.fromisoformat)
     parser.add_argument("--until", dest="until_at", type=datetime.fromisoformat)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from math import isfinite
 
 from voltyard.errors import Invalid
@@ -125,8 +126,45 @@ class Sized:
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """So many vehicles more, and the fewest bays with which waiting alone makes nobody late:
+    plugged in until departure, and handed on when done. No runs: a lower bound each."""
+
+    more: int
+    vehicles: int
+    bays_staying: int
+    bays_shunting: int
+
+
+class Shortage(StrEnum):
+    """What is missing first as a fleet grows."""
+
+    BAYS = "bays"
+    POWER = "power"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many more vehicles what is installed serves, and what those after them lack.
+
+    ``most`` was run and served; ``fails_at`` more were run and did not (None: as many again as
+    there are were served, more was not tried). ``tried`` is (more, ready, stays), rising.
+    """
+
+    vehicles: int
+    most: int
+    fails_at: int | None
+    lacks: Shortage | None
+    tried: tuple[tuple[int, int, int], ...]
+    ladder: tuple[Grown, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
-    """All that was asked and found. Amounts of ``limits`` are watts, of ``chargers`` outlets."""
+    """All that was asked and found. Amounts of ``limits`` are watts, of ``chargers`` outlets.
+
+    Fields named ``_eur`` are in ``currency``. ``yearly``: vehicles expected more a year.
+    """
 
     source: str
     zone: str
@@ -137,6 +175,9 @@ class Study:
     what_ifs: tuple[Outcome, ...] = ()
     limits: Mapping[str, Sized] = field(default_factory=dict)
     chargers: Mapping[str, Sized] = field(default_factory=dict)
+    room: Room | None = None
+    currency: str = "EUR"
+    yearly: float = 0.0
 
 
 def parse(text: str) -> WhatIf:

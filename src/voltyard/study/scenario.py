@@ -33,6 +33,11 @@ class Scenario:
     unplugged: tuple[str, ...] = ()
     shunting_s: float | None = None
     seed: int = 1
+    currency: str = "EUR"
+
+    @property
+    def vehicles(self) -> int:
+        return len({self.vehicle_of[visit.id] for visit in self.case.visits})
 
     @property
     def stays(self) -> int:
@@ -84,6 +89,13 @@ def with_chargers(scenario: Scenario, count: int, shunting_s: float | None) -> S
         raise Invalid("nobody finds a charger")
     unplugged = (*scenario.unplugged, *left_out)
     return replace(scenario, case=case, unplugged=unplugged, shunting_s=shunting_s)
+
+
+def crowded(scenario: Scenario, more: int) -> Scenario:
+    """So many vehicles more at the chargers that there are, everybody assigned anew."""
+    grown = _with_more_vehicles(scenario, more) if more else scenario
+    case = replace(scenario.case, visits=grown.case.visits)
+    return with_chargers(replace(grown, case=case), len(case.outlets), scenario.shunting_s)
 
 
 def with_tariff(case: Case, tariff: Tariff) -> Case:

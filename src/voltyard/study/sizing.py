@@ -110,7 +110,12 @@ def fewest_chargers(
 
 def hopeful(scenario: Scenario, count: int, shunting_s: float | None) -> int:
     """How many stays are plugged in long enough, if each had all the power it takes."""
-    case = with_chargers(scenario, count, shunting_s).case
+    return plugged_long_enough(with_chargers(scenario, count, shunting_s))
+
+
+def plugged_long_enough(scenario: Scenario) -> int:
+    """The same at the chargers that the scenario has, each stay where it is plugged in."""
+    case = scenario.case
     return sum(_long_enough(case, _tolerant(visit)) for visit in case.visits)
 
 

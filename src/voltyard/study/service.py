@@ -1,0 +1,295 @@
+"""Studies of an organisation: asked for, run one at a time beside everything else, kept."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from voltyard.clock import Clock
+from voltyard.errors import Conflict, Invalid, NotFound, TooMany
+from voltyard.ids import new_id
+from voltyard.storage.engine import Database, Tx
+from voltyard.study import store
+from voltyard.study.model import Study
+from voltyard.study.orders import (
+    TITLE_LONGEST,
+    Order,
+    Progress,
+    Source,
+    State,
+    Stored,
+    StudyFilter,
+    Upload,
+    check,
+)
+from voltyard.study.past import Past
+from voltyard.study.processes import Answer, Lost, Worker
+from voltyard.tenancy import audit, scope
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission, Principal
+
+log = logging.getLogger(__name__)
+
+KEPT_MAX = 200
+WAITING_MAX = 10
+ATTEMPTS_MAX = 3
+_TOLD_EVERY_S = 0.7
+ALL = StudyFilter()
+
+
+class Pasts(Protocol):
+    async def past(
+        self, who: Principal, site_id: UUID, from_at: datetime, until_at: datetime
+    ) -> Past: ...
+
+
+class StudyService:
+    """``create`` returns at once; a process of its own does the work, one study at a time.
+
+    What a study is of is kept with it, so that a run can be repeated after a restart and its
+    figures do not change with the site.
+    """
+
+    def __init__(self, database: Database, clock: Clock, pasts: Pasts, worker: Worker) -> None:
+        self._database = database
+        self._clock = clock
+        self._pasts = pasts
+        self._worker = worker
+        self._running: tuple[UUID, asyncio.Task[None]] | None = None
+        self._taking = False
+        self._closing = False
+
+    async def load(self) -> None:
+        """At start: what a former process left under way is run again, at most three times."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await store.left_running(tx, ATTEMPTS_MAX, self._clock.now())
+
+    async def close(self) -> None:
+        """The server ends: what runs now is run again at the next start."""
+        self._closing = True
+        if self._running is not None:
+            task = self._running[1]
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    # Asking
+
+    async def create(
+        self,
+        who: Principal,
+        title: str,
+        order: Order,
+        files: Mapping[str, Upload] | None = None,
+        *,
+        remote: str = "",
+    ) -> Stored:
+        """Raises Forbidden, NotFound, TooMany, and Invalid with what period or order lacks."""
+        require(who, Permission.DUTIES_WRITE)
+        files = files or {}
+        check(order, files)
+        past: Past | None = None
+        if order.source is Source.SITE:
+            assert order.site_id is not None
+            assert order.from_at is not None
+            assert order.until_at is not None
+            past = await self._pasts.past(who, order.site_id, order.from_at, order.until_at)
+        study = Stored(
+            id=new_id(),
+            org_id=who.org_id,
+            site_id=order.site_id if order.source is Source.SITE else None,
+            title=_title(title, order, past, files),
+            state=State.WAITING,
+            order=order,
+            asked_by=who.name,
+            asked_at=self._clock.now(),
+            remarks=() if past is None else past.remarks,
+            facts={} if past is None else past.facts,
+        )
+        material: dict[str, Any] = {"files": files}
+        if past is not None:
+            material = {"past": past, "facts": past.facts}
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            await self._make_room(tx)
+            await store.insert(tx, study, material)
+            detail = {"title": study.title, "source": order.source.value}
+            await self._note(tx, who, "study.create", study, detail, remote)
+        await self.tick()
+        return study
+
+    async def again(self, who: Principal, study_id: UUID, *, remote: str = "") -> None:
+        """An ended one is run anew on what it is of. Raises Conflict while it is open."""
+        require(who, Permission.DUTIES_WRITE)
+        study = await self.one(who, study_id)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            await self._make_room(tx, kept=False)
+            if not await store.wait_again(tx, study_id):
+                raise Conflict("It runs already.")
+            await self._note(tx, who, "study.again", study, {"title": study.title}, remote)
+        await self.tick()
+
+    async def cancel(self, who: Principal, study_id: UUID, *, remote: str = "") -> None:
+        """Its process is ended. Raises Conflict when it has ended already."""
+        require(who, Permission.DUTIES_WRITE)
+        study = await self.one(who, study_id)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            if not await store.end(tx, study_id, State.CANCELLED, self._clock.now()):
+                raise Conflict("It has ended already.")
+            await self._note(tx, who, "study.cancel", study, {"title": study.title}, remote)
+        if self._running is not None and self._running[0] == study_id:
+            self._running[1].cancel()
+
+    async def delete(self, who: Principal, study_id: UUID, *, remote: str = "") -> None:
+        """With what was found. Raises Conflict while it is open."""
+        require(who, Permission.DUTIES_WRITE)
+        study = await self.one(who, study_id)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            if not await store.delete(tx, study_id):
+                raise Conflict("Cancel it first: it has not ended.")
+            await self._note(tx, who, "study.delete", study, {"title": study.title}, remote)
+
+    # Reading
+
+    async def one(self, who: Principal, study_id: UUID) -> Stored:
+        require(who, Permission.VIEW)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            study = await store.one(tx, study_id)
+        if study is None:
+            raise NotFound("There is no such study.")
+        return study
+
+    async def found(self, who: Principal, study_id: UUID) -> Study:
+        """What was found. Raises Conflict for one that is not done."""
+        study = await self.one(who, study_id)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            found = await store.found(tx, study_id)
+        if study.state is not State.DONE or found is None:
+            raise Conflict("This study has no result.", code="no_result")
+        return msgspec.convert(found, Study)
+
+    async def page(
+        self, who: Principal, wanted: StudyFilter = ALL, *, limit: int = 50, offset: int = 0
+    ) -> tuple[list[Stored], int]:
+        """Newest first, and how many there are."""
+        require(who, Permission.VIEW)
+        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            return await store.page(tx, wanted, limit=limit, offset=offset)
+
+    # Running
+
+    async def tick(self) -> None:
+        """Begin the next, if none runs here."""
+        if self._running is not None or self._taking or self._closing:
+            return
+        self._taking = True
+        try:
+            async with scope.transaction(self._database, scope.SYSTEM) as tx:
+                study = await store.take(tx, self._clock.now())
+        finally:
+            self._taking = False
+        if study is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(study), name=f"study {study.id}")
+        self._running = (study.id, task)
+        task.add_done_callback(self._ended)
+
+    async def idle(self) -> None:
+        """Until nothing runs here."""
+        while self._running is not None:
+            await asyncio.gather(self._running[1], return_exceptions=True)
+            await asyncio.sleep(0)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running = None
+        if not task.cancelled() and task.exception() is not None:
+            log.error("%s ended: %r", task.get_name(), task.exception())
+
+    async def _run(self, study: Stored) -> None:
+        async with scope.transaction(self._database, scope.of(study.org_id)) as tx:
+            material = await store.material(tx, study.id)
+        material = {name: value for name, value in material.items() if name in ("past", "files")}
+        told = _Telling(self, study)
+        try:
+            answer = await self._worker.work(study.order, material, told)
+        except (Lost, OSError) as error:
+            detail = error.detail if isinstance(error, Lost) else ""
+            log.warning("study %s: %s %s", study.id, error, detail)
+            answer = Answer(None, "The study's process ended without an answer.")
+            await self._end(study, State.FAILED, answer)
+            return
+        state = State.REFUSED if answer.found is None else State.DONE
+        await self._end(study, state, answer)
+
+    async def _end(self, study: Stored, state: State, answer: Answer) -> None:
+        found = None if answer.found is None else answer.found.decode()
+        async with scope.transaction(self._database, scope.of(study.org_id)) as tx:
+            await store.end(
+                tx,
+                study.id,
+                state,
+                self._clock.now(),
+                found=found,
+                message=answer.message,
+                faults=answer.faults,
+            )
+
+    async def tell(self, study: Stored, progress: Progress) -> None:
+        async with scope.transaction(self._database, scope.of(study.org_id)) as tx:
+            await store.tell(tx, study.id, progress)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def _make_room(self, tx: Tx, *, kept: bool = True) -> None:
+        have, waiting = await store.counts(tx)
+        if waiting >= WAITING_MAX:
+            raise TooMany("Too many studies wait already.")
+        if kept and have >= KEPT_MAX:
+            raise TooMany("There are too many studies: delete some first.")
+
+    async def _note(
+        self,
+        tx: Tx,
+        who: Principal,
+        action: str,
+        study: Stored,
+        detail: Mapping[str, Any],
+        remote: str,
+    ) -> None:
+        now = self._clock.now()
+        await audit.write(tx, who, action, "study", study.id, detail, at=now, remote=remote)
+
+
+class _Telling:
+    """Progress of one study on its way to the database, not more often than people look."""
+
+    def __init__(self, service: StudyService, study: Stored) -> None:
+        self._service, self._study = service, study
+        self._told_at: datetime | None = None
+
+    async def __call__(self, progress: Progress) -> None:
+        now = self._service.now()
+        if self._told_at is not None:
+            seconds = (now - self._told_at).total_seconds()
+            if 0.0 <= seconds < _TOLD_EVERY_S:
+                return
+        self._told_at = now
+        await self._service.tell(self._study, progress)
+
+
+def _title(title: str, order: Order, past: Past | None, files: Mapping[str, Upload]) -> str:
+    """As it was given; else what it is of."""
+    text = " ".join(title.split())
+    if len(text) > TITLE_LONGEST:
+        raise Invalid("This cannot be studied so.", fields={"title": f"{TITLE_LONGEST} characters"})
+    if text:
+        return text
+    if past is not None:
+        return past.site
+    if order.source is Source.DEMO:
+        return "Demo"
+    named: Sequence[str] = [file.name for file in files.values()]
+    return (named[0] if named else order.source.value)[:TITLE_LONGEST]
