@@ -13,7 +13,7 @@ from voltyard.sessions.model import (
     IdToken,
     TokenKind,
 )
-from voltyard.sessions.ports import Credit, Outlets, Reserved, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import Booked, Credit, Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.tokens import key, spellings
 
 EXPECTED_FOR = timedelta(minutes=10)
@@ -57,6 +57,7 @@ class Authoriser:
         self._expected: dict[tuple[UUID, str], _Expected] = {}
         self.reserved: Reserved | None = None
         self.credit: Credit | None = None
+        self.booked: Booked | None = None
 
     def expect(
         self, station_id: UUID, token: IdToken, now: datetime, vehicle_id: UUID | None
@@ -73,7 +74,8 @@ class Authoriser:
     ) -> Authorisation:
         """``replayed`` tells of the past: where the token is now does not matter then."""
         if token is None or not token.value or token.kind is TokenKind.NONE:
-            return await self._by_policy(place, "no token", now)
+            unnamed = None if replayed else self._booked(place, "", None, now)
+            return unnamed or await self._by_policy(place, "no token", now)
         found, vehicle = await self._look_up(place.org_id, token)
         group = "" if found is None else found.group_id
         if not replayed and self._kept_for_others(place, token, group, now):
@@ -83,6 +85,10 @@ class Authoriser:
                 now + PASSING_FOR,
             )  # fmt: skip
         expected = self._expected.get((place.station_id, key(token.value)))
+        whose = self._whose(expected, found, vehicle, now)
+        booked = None if replayed else self._booked(place, token.value, whose, now)
+        if booked is not None:
+            return replace(booked, known=found is not None, group=group)
         if expected is not None and expected.until_at >= now:
             return Authorisation(AuthorisationStatus.ACCEPTED, expected.vehicle_id, group=group)
         paid = None if replayed else self._paid(place, token, now)
@@ -94,6 +100,32 @@ class Authoriser:
             return paid or await self._by_policy(place, "unknown token", now)
         judged = await self._judged(place, token, found, vehicle, now, replayed=replayed)
         return judged if paid is None else replace(judged, until_at=now)
+
+    @staticmethod
+    def _whose(
+        expected: _Expected | None, found: Token | None, vehicle: Vehicle | None, now: datetime
+    ) -> UUID | None:
+        if expected is not None and expected.until_at >= now and expected.vehicle_id is not None:
+            return expected.vehicle_id
+        if vehicle is not None:
+            return vehicle.id
+        return None if found is None else found.vehicle_id
+
+    def _booked(
+        self, place: Place, value: str, vehicle_id: UUID | None, now: datetime
+    ) -> Authorisation | None:
+        """Turned away because the place is booked for another vehicle now; else None."""
+        if self.booked is None:
+            return None
+        reason = self.booked.refuses(
+            place.station_id, place.evse_id, place.site_id, value, vehicle_id, now
+        )
+        if not reason:
+            return None
+        until_at = now + PASSING_FOR
+        return Authorisation(
+            AuthorisationStatus.RESERVED, vehicle_id, False, reason, until_at=until_at
+        )
 
     def _paid(self, place: Place, token: IdToken, now: datetime) -> Authorisation | None:
         """Of who pays before: a card at a terminal (2.1 C18), or a prepaid account (C17); such an

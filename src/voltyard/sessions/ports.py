@@ -54,6 +54,21 @@ class Reserved(Protocol):
         """A session began that names reservation ``number``, or brings the token of one."""
 
 
+class Booked(Protocol):
+    """Bays and outlets kept for vehicles by bookings; ``bookings.gate.Gate`` is one."""
+
+    def refuses(
+        self,
+        station_id: UUID,
+        evse_id: UUID | None,
+        site_id: UUID | None,
+        token: str,
+        vehicle_id: UUID | None,
+        now: datetime,
+    ) -> str:
+        """Why it may not charge there now; empty if it may."""
+
+
 class Credit(Protocol):
     """Who pays before charging; ``BillingService`` is one."""
 

@@ -29,7 +29,7 @@ from voltyard.sessions.model import (
     Urgency,
     VehicleNeeds,
 )
-from voltyard.sessions.ports import Credit, Outlets, Reserved, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import Booked, Credit, Outlets, Reserved, SitePolicies, TokenDirectory
 from voltyard.sessions.reading import SessionReads
 from voltyard.sessions.refusals import KEPT_FOR, RefusalLog
 from voltyard.sessions.sweep import SessionRules, judge
@@ -157,6 +157,10 @@ class SessionService(SessionReads):
     def honour(self, reserved: Reserved) -> None:
         """Reservations count from now on; before the first connection."""
         self._authoriser.reserved = reserved
+
+    def booked_by(self, booked: Booked) -> None:
+        """Bookings of bays and outlets count from now on; before the first connection."""
+        self._authoriser.booked = booked
 
     def credited_by(self, credit: Credit) -> None:
         """Prepaid balances and cards count from now on; before the first connection."""
