@@ -64,6 +64,9 @@ from voltyard.storage.blobs import BlobStore
 from voltyard.storage.blocking import BlockingDatabase
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit
+from voltyard.study.gathering import Gathering, PastRooms
+from voltyard.study.processes import ProcessWorker
+from voltyard.study.service import StudyService
 from voltyard.tenancy import audit, passwords
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.login import LoginSettings
@@ -119,6 +122,7 @@ class Core:
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
+    studies: StudyService = field(init=False)
 
     async def start(self) -> None:
         """Load what is stored, then begin to write, plan and control."""
@@ -127,6 +131,7 @@ class Core:
         await self.chargers.load()
         await self.configuration.load()
         await self.bulk.load()
+        await self.studies.load()
         await self.sessions.load()
         await self.alerts.load()
         await self.firmware.load()
@@ -147,6 +152,7 @@ class Core:
         self.spawn(self.sampling.run(), "sampling")
         self.spawn(self.configuration.keeper.run(), "configuration")
         self.spawn(self.local_lists.run(), "local lists")
+        self.spawn(self.studies.tick(), "studies")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -164,6 +170,7 @@ class Core:
         await self.diagnostics.close()
         await self.pki.close()
         await self.bulk.close()
+        await self.studies.close()
         await self.reservations.close()
         await self.contracts.close()
         await self.chargers.close()
@@ -308,6 +315,7 @@ def build_core(
         BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki),
         _billing(database, bus, clock, sites, fleets, chargers, sessions), pace,
     )  # fmt: skip
+    core.studies = _studies(core)
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
 
@@ -516,6 +524,15 @@ def _energy(
         plan=PlanningSettings(plan_s=settings.plan_s),
         lease_s=LEASE_S * pace,
     )
+
+
+def _studies(core: Core) -> StudyService:
+    """Each study runs in a process of its own."""
+    pasts = PastRooms(
+        core.clock, core.sites, core.sessions, core.timetable, core.fleets, core.chargers,
+        core.inputs.meters, core.inputs.prices, core.energy,
+    )  # fmt: skip
+    return StudyService(core.database, core.clock, Gathering(pasts), ProcessWorker())
 
 
 async def _inline(work: Callable[[], T]) -> T:
