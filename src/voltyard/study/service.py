@@ -60,6 +60,7 @@ class StudyService:
         self._pasts = pasts
         self._worker = worker
         self._running: tuple[UUID, asyncio.Task[None]] | None = None
+        self._next: asyncio.Task[None] | None = None
         self._taking = False
         self._closing = False
 
@@ -71,10 +72,11 @@ class StudyService:
     async def close(self) -> None:
         """The server ends: what runs now is run again at the next start."""
         self._closing = True
-        if self._running is not None:
-            task = self._running[1]
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        tasks = [self._next, None if self._running is None else self._running[1]]
+        for task in tasks:
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     # Asking
 
@@ -197,15 +199,18 @@ class StudyService:
         task.add_done_callback(self._ended)
 
     async def idle(self) -> None:
-        """Until nothing runs here."""
+        """Until nothing runs or waits here."""
         while self._running is not None:
             await asyncio.gather(self._running[1], return_exceptions=True)
-            await asyncio.sleep(0)
+            if self._next is not None:
+                await asyncio.gather(self._next, return_exceptions=True)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running = None
         if not task.cancelled() and task.exception() is not None:
             log.error("%s ended: %r", task.get_name(), task.exception())
+        if not self._closing:
+            self._next = task.get_loop().create_task(self.tick(), name="next study")
 
     async def _run(self, study: Stored) -> None:
         async with scope.transaction(self._database, scope.of(study.org_id)) as tx:
