@@ -80,7 +80,7 @@ class AllocationInput:
     node_budget_w: Mapping[UUID, float] = field(default_factory=dict)
     opportunistic: bool = False
     dead_band_w: float = 2000.0
-    sticky_s: float = 3600.0
+    sticky_s: float = 7200.0
     min_on_s: float = 300.0
     rotate_s: float = 900.0
     urgent_s: float = 360.0

@@ -8,7 +8,7 @@ from voltyard.energy.compiled import compiled
 from voltyard.energy.flow import Bools, Ints, Network
 from voltyard.energy.taper import Floats, Vehicles, able
 
-STICKY_S = 3600.0
+STICKY_S = 7200.0
 """A charging vehicle keeps its turn until another is this much more urgent."""
 _URGENT_S = 0.0
 _LATE_S = 1e9

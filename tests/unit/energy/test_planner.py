@@ -410,3 +410,36 @@ def test_one_cabinet_that_is_full_to_the_last_minutes_does_not_hurry_the_whole_s
     assert made.peak_w < least_w * 1.1
     alone = plan(asking(tree, *stays, other_load_w={narrow.id: 1e3}))
     assert alone.stats.overload, "nor is anything withheld from who is short of time indeed"
+
+
+def _price_falls_at(hours: float) -> tuple[Step, ...]:
+    cheap_at = EVENING + timedelta(hours=hours)
+    return (
+        Step(EVENING, cheap_at, 200.0),
+        Step(cheap_at, EVENING + timedelta(hours=16), 50.0),
+    )
+
+
+def test_what_was_put_off_to_cheap_hours_is_not_hurried_because_it_ends_late() -> None:
+    """From 23:00 on it is cheap: all fits into these six hours but not 20 minutes early."""
+    asked = asking(flat_tree(68e3, 2), stay(0), stay(1), mode=PlanMode.COST)
+    asked = replace(asked, prices=_price_falls_at(7), now=EVENING + timedelta(hours=7))
+    made = plan(asked)
+    assert not made.stats.overload
+    assert not any(forecast.will_miss for forecast in made.forecasts.values())
+    withheld_wh = sum(made.withheld_wh.values())
+    assert withheld_wh == pytest.approx(0.0, abs=1.0), "and all have all they asked for"
+    assert plan(replace(asked, prices=(), mode=PlanMode.PEAK)).stats.overload
+
+
+def test_with_nothing_to_spare_it_is_not_put_off_whatever_it_costs() -> None:
+    """Nobody can be done minutes early: then the dear hours are used, too, as early as can be."""
+    stays = [stay(i, energy_needed_wh=200e3 * 0.998) for i in range(2)]
+    asked = asking(flat_tree(400e3 / 12.0, 2), *stays, mode=PlanMode.COST, slot_s=300)
+    made = plan(replace(asked, prices=_price_falls_at(12)))
+    assert not made.stats.overload
+    early = made.slot_at(EVENING + timedelta(hours=1))
+    assert early is not None
+    used_w = made.node_power_w[made.root_id][early : early + 12 * 11]
+    assert min(used_w) == pytest.approx(400e3 / 12.0, rel=0.001)
+    assert not any(forecast.will_miss for forecast in made.forecasts.values())
