@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from voltyard.access.model import Visitor
 from voltyard.chargers.model import Evse
 from voltyard.fleets.model import Token, Vehicle
 from voltyard.sessions.model import (
@@ -13,7 +14,15 @@ from voltyard.sessions.model import (
     IdToken,
     TokenKind,
 )
-from voltyard.sessions.ports import Booked, Credit, Outlets, Reserved, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import (
+    AccessRules,
+    Booked,
+    Credit,
+    Outlets,
+    Reserved,
+    SitePolicies,
+    TokenDirectory,
+)
 from voltyard.sessions.tokens import key, spellings
 
 EXPECTED_FOR = timedelta(minutes=10)
@@ -41,22 +50,29 @@ class _Expected:
 
 
 Busy = Callable[[Place, str], bool]
-"""Whether a token charges elsewhere at this moment."""
+"""Whether a token charges at this moment: elsewhere, or at the place itself."""
 
 
 class Authoriser:
     """Decides on tokens. A token that we sent ourselves (remote start) is expected for a while."""
 
     def __init__(
-        self, tokens: TokenDirectory, policies: SitePolicies, outlets: Outlets, busy: Busy
+        self,
+        tokens: TokenDirectory,
+        policies: SitePolicies,
+        outlets: Outlets,
+        busy: Busy,
+        runs_here: Busy,
     ) -> None:
         self._tokens = tokens
         self._policies = policies
         self._outlets = outlets
         self._busy = busy
+        self._runs_here = runs_here
         self._expected: dict[tuple[UUID, str], _Expected] = {}
         self.reserved: Reserved | None = None
         self.credit: Credit | None = None
+        self.access: AccessRules | None = None
         self.booked: Booked | None = None
 
     def expect(
@@ -73,24 +89,80 @@ class Authoriser:
         self, place: Place, token: IdToken | None, now: datetime, *, replayed: bool = False
     ) -> Authorisation:
         """``replayed`` tells of the past: where the token is now does not matter then."""
+        judged = await self._own_standing(place, token, now, replayed=replayed)
+        if self.access is None or replayed or not judged.accepted or place.site_id is None:
+            return judged
+        if token is not None and token.value and self._wanted(place, token, judged.group, now):
+            return judged
+        return await self._ruled(self.access, place, place.site_id, token, judged, now)
+
+    def _wanted(self, place: Place, token: IdToken, group: str, now: datetime) -> bool:
+        """What people have asked for themselves is not for rules, nor what charges there already:
+        its token is shown to stop it."""
+        expected = self._expected.get((place.station_id, key(token.value)))
+        return (
+            (expected is not None and expected.until_at >= now)
+            or self._kept_for(place, token, now, group)
+            or self._runs_here(place, token.value)
+        )
+
+    async def _ruled(
+        self,
+        access: AccessRules,
+        place: Place,
+        site_id: UUID,
+        token: IdToken | None,
+        judged: Authorisation,
+        now: datetime,
+    ) -> Authorisation:
+        """Let in as it is; now by where and when."""
+        named = token is not None and token.value
+        found = (await self._look_up(place.org_id, token))[0] if token and named else None
+        visitor = Visitor(
+            None if found is None else found.org_id, token.value if token else "", judged.group
+        )
+        asked = [
+            evse
+            for evse in self._outlets.outlets(place.station_id)
+            if place.evse_id in (None, evse.id)
+            and (not judged.evse_numbers or evse.number in judged.evse_numbers)
+        ]
+        if not asked:
+            return judged
+        ruling = await access.ruling(place.org_id, site_id, asked, visitor, now)
+        until_at = min(
+            (at for at in (judged.until_at, ruling.until_at) if at is not None), default=None
+        )
+        if not ruling.numbers:
+            return replace(judged, status=ruling.status, reason=ruling.reason, until_at=until_at)
+        limited = place.evse_id is None and len(ruling.numbers) < len(asked)
+        numbers = ruling.numbers if limited else judged.evse_numbers
+        return replace(judged, until_at=until_at, evse_numbers=numbers)
+
+    async def _own_standing(
+        self, place: Place, token: IdToken | None, now: datetime, *, replayed: bool
+    ) -> Authorisation:
         if token is None or not token.value or token.kind is TokenKind.NONE:
             unnamed = None if replayed else self._booked(place, "", None, now)
             return unnamed or await self._by_policy(place, "no token", now)
         found, vehicle = await self._look_up(place.org_id, token)
         group = "" if found is None else found.group_id
+        fleet = None if found is None or found.org_id == place.org_id else found.org_id
         if not replayed and self._kept_for_others(place, token, group, now):
             reason = "the outlet is reserved"
             return Authorisation(
                 AuthorisationStatus.RESERVED, None, found is not None, reason, group,
-                now + PASSING_FOR,
+                now + PASSING_FOR, fleet_org_id=fleet,
             )  # fmt: skip
         expected = self._expected.get((place.station_id, key(token.value)))
         whose = self._whose(expected, found, vehicle, now)
         booked = None if replayed else self._booked(place, token.value, whose, now)
         if booked is not None:
-            return replace(booked, known=found is not None, group=group)
+            return replace(booked, known=found is not None, group=group, fleet_org_id=fleet)
         if expected is not None and expected.until_at >= now:
-            return Authorisation(AuthorisationStatus.ACCEPTED, expected.vehicle_id, group=group)
+            return Authorisation(
+                AuthorisationStatus.ACCEPTED, expected.vehicle_id, group=group, fleet_org_id=fleet
+            )
         paid = None if replayed else self._paid(place, token, now)
         if paid is not None and not paid.accepted:
             return paid
@@ -99,6 +171,7 @@ class Authoriser:
                 return Authorisation(AuthorisationStatus.ACCEPTED, None, True, "reserved")
             return paid or await self._by_policy(place, "unknown token", now)
         judged = await self._judged(place, token, found, vehicle, now, replayed=replayed)
+        judged = replace(judged, fleet_org_id=fleet)
         return judged if paid is None else replace(judged, until_at=now)
 
     @staticmethod
@@ -154,10 +227,10 @@ class Authoriser:
             place.station_id, place.evse_id, token.value, group, now
         )
 
-    def _kept_for(self, place: Place, token: IdToken, now: datetime) -> bool:
+    def _kept_for(self, place: Place, token: IdToken, now: datetime, group: str = "") -> bool:
         """Whoever reserves for a token that nobody knows means it to charge."""
         return self.reserved is not None and self.reserved.expects(
-            place.station_id, place.evse_id, token.value, "", now
+            place.station_id, place.evse_id, token.value, group, now
         )
 
     async def _judged(

@@ -83,8 +83,10 @@ def known_authorisation(tracked: Tracked, report: TransactionReport) -> Authoris
         return None
     status = AuthorisationStatus(session.authorisation)
     if tracked.answered is not None and tracked.answered.status is status:
-        return replace(tracked.answered, vehicle_id=session.vehicle_id)
-    return Authorisation(status, session.vehicle_id)
+        return replace(
+            tracked.answered, vehicle_id=session.vehicle_id, fleet_org_id=session.fleet_org_id
+        )
+    return Authorisation(status, session.vehicle_id, fleet_org_id=session.fleet_org_id)
 
 
 def note_authorisation(
@@ -97,10 +99,16 @@ def note_authorisation(
         return
     if token.value and session.id_token != token.value:
         return
-    vehicle_id = session.vehicle_id
-    if authorisation.vehicle_id is not None and Flag.VEHICLE_ASSIGNED.value not in session.flags:
-        vehicle_id = authorisation.vehicle_id
+    vehicle_id, fleet_org_id = session.vehicle_id, session.fleet_org_id
+    if Flag.VEHICLE_ASSIGNED.value not in session.flags:
+        if authorisation.vehicle_id is not None:
+            vehicle_id = authorisation.vehicle_id
+        if authorisation.vehicle_id is not None or vehicle_id is None:
+            fleet_org_id = authorisation.fleet_org_id
     tracked.answered = authorisation
     tracked.session = replace(
-        session, authorisation=authorisation.status.value, vehicle_id=vehicle_id
+        session,
+        authorisation=authorisation.status.value,
+        vehicle_id=vehicle_id,
+        fleet_org_id=fleet_org_id,
     )

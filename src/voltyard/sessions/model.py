@@ -49,6 +49,7 @@ class Authorisation:
 
     ``group``: tokens of one group may stop what one of them started. ``until_at``: how long the
     answer holds. ``evse_numbers``: where at the station it holds, empty for everywhere.
+    ``fleet_org_id``: the fleet operator whose token it is, where that is not the station's owner.
     """
 
     status: AuthorisationStatus
@@ -58,6 +59,7 @@ class Authorisation:
     group: str = ""
     until_at: datetime | None = None
     evse_numbers: tuple[int, ...] = ()
+    fleet_org_id: UUID | None = None
 
     @property
     def accepted(self) -> bool:
@@ -240,6 +242,8 @@ class Session:
     ``energy_wh`` is what was delivered, repaired; ``meter_start_wh`` and ``meter_last_wh`` the
     register between which it lies. ``start_message`` is the OCPP message id of its start.
     ``energy_exported_wh`` is what flowed back, ``export_last_wh`` the register of that.
+    ``fleet_org_id`` is the fleet operator whose vehicle it is; None for the depot operator's own
+    and for guests. Whoever it names may read the session.
     """
 
     id: UUID
@@ -274,6 +278,7 @@ class Session:
     needs: VehicleNeeds | None = None
     energy_exported_wh: float = 0.0
     export_last_wh: float | None = None
+    fleet_org_id: UUID | None = None
 
     @property
     def net_wh(self) -> float:
@@ -300,6 +305,7 @@ class SessionFilter:
     vehicle_id: UUID | None = None
     duty_id: UUID | None = None
     state: SessionState | None = None
+    fleet_org_id: UUID | None = None
     flagged: bool | None = None
     from_at: datetime | None = None
     until_at: datetime | None = None

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from voltyard.access.model import Visitor
 from voltyard.chargers.model import Evse, Station, StationRef
 from voltyard.fleets.model import Token, Vehicle
-from voltyard.sessions.model import IdToken, Session
+from voltyard.sessions.model import AuthorisationStatus, IdToken, Session
 
 
 class TokenDirectory(Protocol):
@@ -67,6 +68,27 @@ class Booked(Protocol):
         now: datetime,
     ) -> str:
         """Why it may not charge there now; empty if it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What access rules say of somebody at some outlets: at which they may charge.
+
+    With none, ``status`` and ``reason`` tell why. It may be otherwise from ``until_at`` on.
+    """
+
+    numbers: tuple[int, ...]
+    status: AuthorisationStatus = AuthorisationStatus.ACCEPTED
+    reason: str = ""
+    until_at: datetime | None = None
+
+
+class AccessRules(Protocol):
+    """Who may charge where and when; ``AccessService`` is one."""
+
+    async def ruling(
+        self, org_id: UUID, site_id: UUID, evses: Sequence[Evse], visitor: Visitor, now: datetime
+    ) -> Ruling: ...
 
 
 class Credit(Protocol):

@@ -68,6 +68,7 @@ class RefusalLog:
             "status": found.status.value,
             "reason": found.reason,
             "known": found.known,
+            "fleet_org_id": found.fleet_org_id,
         }
         self._commits.offer([Write("refusals", row)])
 

@@ -29,13 +29,22 @@ from voltyard.sessions.model import (
     Urgency,
     VehicleNeeds,
 )
-from voltyard.sessions.ports import Booked, Credit, Outlets, Reserved, SitePolicies, TokenDirectory
+from voltyard.sessions.ports import (
+    AccessRules,
+    Booked,
+    Credit,
+    Outlets,
+    Reserved,
+    SitePolicies,
+    TokenDirectory,
+)
 from voltyard.sessions.reading import SessionReads
 from voltyard.sessions.refusals import KEPT_FOR, RefusalLog
 from voltyard.sessions.sweep import SessionRules, judge
 from voltyard.storage.engine import Database, Tx
 from voltyard.storage.groupcommit import GroupCommit
 from voltyard.tenancy import scope
+from voltyard.tenancy.admission import admissions
 from voltyard.tenancy.model import Permission, Principal
 
 Audit = Callable[[Tx, Principal, str, str, str, Mapping[str, Any]], Awaitable[None]]
@@ -76,7 +85,7 @@ class SessionService(SessionReads):
         self._audit = audit
         self._rules = rules
         self._book = Book(database, commits, bus, clock, outlets, self.live)
-        self._authoriser = Authoriser(tokens, policies, outlets, self._busy)
+        self._authoriser = Authoriser(tokens, policies, outlets, self._busy, self._runs_here)
         self._intake = Intake(
             self._book, commits, bus, clock, outlets, self.live, self._authoriser,
             RefusalLog(commits),
@@ -166,6 +175,10 @@ class SessionService(SessionReads):
         """Prepaid balances and cards count from now on; before the first connection."""
         self._authoriser.credit = credit
 
+    def governed_by(self, access: AccessRules) -> None:
+        """Access rules count from now on; before the first connection."""
+        self._authoriser.access = access
+
     def occupied(self, station_id: UUID, evse_id: UUID) -> bool:
         """Whether a session runs on an outlet."""
         return bool(self._book.index.open_on(station_id, evse_id))
@@ -182,8 +195,12 @@ class SessionService(SessionReads):
         *,
         vehicle_id: UUID | Keep | None = KEEP,
         duty_id: UUID | Keep | None = KEEP,
+        fleet_org_id: UUID | Keep | None = KEEP,
     ) -> Session:
-        """Say whose session it is or which duty it serves; None takes that away."""
+        """Say whose session it is or which duty it serves; None takes that away.
+
+        Whoever names a vehicle of a fleet operator names its ``fleet_org_id`` too.
+        """
         tracked = await self._tracked(session_id)
         before = tracked.session
         changes: dict[str, Any] = {}
@@ -191,6 +208,8 @@ class SessionService(SessionReads):
             changes["vehicle_id"] = vehicle_id
         if not isinstance(duty_id, Keep):
             changes["duty_id"] = duty_id
+        if not isinstance(fleet_org_id, Keep):
+            changes["fleet_org_id"] = fleet_org_id
         tracked.session = replace(before, **changes)
         await self._book.save([Change(tracked, before)])
         return tracked.session
@@ -204,15 +223,20 @@ class SessionService(SessionReads):
         tracked = await self._tracked(session_id)
         if tracked.session.org_id != who.org_id:
             raise NotFound("no such session", detail=str(session_id))
-        if vehicle is not None and vehicle.org_id != who.org_id:
-            raise Invalid("no such vehicle", fields={"vehicle_id": "unknown"})
         vehicle_id = None if vehicle is None else vehicle.id
+        fleet_org_id = None if vehicle is None else vehicle.org_id
+        if fleet_org_id == who.org_id:
+            fleet_org_id = None
         detail = {"from": str(tracked.session.vehicle_id), "to": str(vehicle_id)}
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+            if fleet_org_id is not None and fleet_org_id not in await admissions(tx, who.org_id):
+                raise Invalid("no such vehicle", fields={"vehicle_id": "unknown"})
             await self._audit(tx, who, "session.vehicle", "session", str(session_id), detail)
         before = tracked.session
         tracked.repair(Flag.VEHICLE_ASSIGNED, self._clock.now(), before.vehicle_id, vehicle_id)
-        tracked.session = replace(tracked.session, vehicle_id=vehicle_id, duty_id=None)
+        tracked.session = replace(
+            tracked.session, vehicle_id=vehicle_id, duty_id=None, fleet_org_id=fleet_org_id
+        )
         await self._book.save([Change(tracked, before)])
         return tracked.session
 
@@ -277,6 +301,14 @@ class SessionService(SessionReads):
             if elsewhere and recent and online and not self._left(session):
                 return True
         return False
+
+    def _runs_here(self, place: Place, value: str) -> bool:
+        """Whether a session of the token runs at the station, at the outlet if one is named."""
+        return any(
+            tracked.session.station_id == place.station_id
+            and place.evse_id in (None, tracked.session.evse_id)
+            for tracked in self._book.index.open_with_token(place.org_id, value)
+        )
 
     def _left(self, session: Session) -> bool:
         """Whether the outlet says that nobody is plugged in there any more."""

@@ -29,7 +29,7 @@ _COLUMNS = (
     " start_key, start_message, started_at, ended_at, id_token, id_token_kind, vehicle_id, duty_id,"
     " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
     " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs, needs,"
-    " energy_exported_wh, export_last_wh"
+    " energy_exported_wh, export_last_wh, fleet_org_id"
 )
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 _whole = attrgetter(*_NAMES)
@@ -290,6 +290,7 @@ def _conditions(wanted: SessionFilter) -> tuple[str, dict[str, Any]]:
         "vehicle_id = :vehicle_id": ("vehicle_id", wanted.vehicle_id),
         "duty_id = :duty_id": ("duty_id", wanted.duty_id),
         "state = :state": ("state", state),
+        "fleet_org_id = :fleet": ("fleet", wanted.fleet_org_id),
         "(flags <> '{}') = :flagged": ("flagged", wanted.flagged),
         "started_at >= :from_at": ("from_at", wanted.from_at),
         "started_at < :until_at": ("until_at", wanted.until_at),

@@ -20,7 +20,7 @@ from voltyard.tenancy import audit
 from voltyard.tenancy.access import require
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
-from voltyard.tenancy.scope import SYSTEM, of, transaction
+from voltyard.tenancy.scope import SYSTEM, at_places, of, transaction
 
 _CLASHES = {
     "sites_org_id_name_key": ("name", "A site of this name exists."),
@@ -101,6 +101,30 @@ class SiteService:
         require(principal, Permission.VIEW)
         async with transaction(self._database, of(principal.org_id)) as tx:
             return _found(await store.site(tx, site_id), "site")
+
+    # Where one may charge, which for a fleet operator are sites of its depot operator
+
+    async def charging_sites(self, principal: Principal) -> list[Site]:
+        """One's own and those one is admitted to."""
+        require(principal, Permission.VIEW)
+        async with transaction(self._database, at_places(principal.org_id)) as tx:
+            return await store.sites(tx)
+
+    async def charging_site(self, principal: Principal, site_id: UUID) -> Site:
+        """NotFound also where one is not admitted."""
+        require(principal, Permission.VIEW)
+        async with transaction(self._database, at_places(principal.org_id)) as tx:
+            return _found(await store.site(tx, site_id), "site")
+
+    async def charging_areas(self, principal: Principal, site_id: UUID) -> list[Area]:
+        await self.charging_site(principal, site_id)
+        async with transaction(self._database, at_places(principal.org_id)) as tx:
+            return await store.parts(tx, Area, site_id)
+
+    async def charging_bays(self, principal: Principal, site_id: UUID) -> list[Bay]:
+        await self.charging_site(principal, site_id)
+        async with transaction(self._database, at_places(principal.org_id)) as tx:
+            return await store.parts(tx, Bay, site_id)
 
     async def create_site(
         self, principal: Principal, draft: SiteDraft, *, remote: str = ""

@@ -46,13 +46,13 @@ class Intake:
     async def check_csv(self, who: Principal, site_id: UUID, content: bytes) -> ImportReport:
         """A dry run: every row that would be imported and every fault with its reason."""
         org_id = who.org_id
-        site = await self._sites.site(who, site_id)
+        site = await self._sites.charging_site(who, site_id)
         parsed = parse_csv(
             content,
             CsvDuties(
                 site,
-                {v.name.casefold(): v for v in await self._vehicles.all(org_id)},
-                {bay.name.casefold(): bay for bay in await self._sites.bays(who, site_id)},
+                {v.name.casefold(): v for v in await self._vehicles.own(org_id)},
+                {bay.name.casefold(): bay for bay in await self._sites.charging_bays(who, site_id)},
             ),
         )
         return await self._compared(who, site_id, "csv", parsed)
@@ -61,8 +61,8 @@ class Intake:
         self, who: Principal, site_id: UUID, content: bytes, *, connector: str = ""
     ) -> ImportReport:
         """A dry run of the stays at one grid connector (default: the one named as the site)."""
-        site = await self._sites.site(who, site_id)
-        known = {v.name.casefold(): v for v in await self._vehicles.all(who.org_id)}
+        site = await self._sites.charging_site(who, site_id)
+        known = {v.name.casefold(): v for v in await self._vehicles.own(who.org_id)}
         parsed = spice_ev.read_duties(content, site, known, connector=connector)
         return await self._compared(who, site_id, spice_ev.SOURCE, parsed)
 
@@ -70,9 +70,9 @@ class Intake:
         self, who: Principal, site_id: UUID, duties: Sequence[Duty], *, source: str
     ) -> ImportReport:
         """A dry run of duties that came as objects; row 1 is the first of them."""
-        await self._sites.site(who, site_id)
-        vehicles = {vehicle.id for vehicle in await self._vehicles.all(who.org_id)}
-        bays = {bay.id for bay in await self._sites.bays(who, site_id)}
+        await self._sites.charging_site(who, site_id)
+        vehicles = {vehicle.id for vehicle in await self._vehicles.own(who.org_id)}
+        bays = {bay.id for bay in await self._sites.charging_bays(who, site_id)}
         faults: list[Fault] = []
         seen: dict[str, int] = {}
         for row, duty in enumerate(duties, start=1):
@@ -158,12 +158,12 @@ class Intake:
     ) -> str:
         """Duties of a site as a CSV text that can be imported again."""
         require(who, Permission.VIEW)
-        site = await self._sites.site(who, site_id)
-        wanted = store.DutyFilter(site_id, since, until, limit=EXPORT_MAX)
+        site = await self._sites.charging_site(who, site_id)
+        wanted = store.DutyFilter(site_id, since, until, org_id=who.org_id, limit=EXPORT_MAX)
         async with transaction(self._database, of(who.org_id)) as tx:
             found, _ = await store.find(tx, wanted)
         vehicles = {v.id: v.name for v in await self._vehicles.all(who.org_id)}
-        bays = {bay.id: bay.name for bay in await self._sites.bays(who, site_id)}
+        bays = {bay.id: bay.name for bay in await self._sites.charging_bays(who, site_id)}
         return write_csv(found, site.zone, vehicles, bays)
 
     async def _compared(
@@ -177,9 +177,9 @@ class Intake:
         first = min(duty.arrival_at for duty in parsed.duties)
         last = max(duty.departure_at for duty in parsed.duties)
         async with transaction(self._database, of(who.org_id)) as tx:
-            known = await store.by_external_ids(tx, site_id, source, keys)
+            known = await store.by_external_ids(tx, who.org_id, site_id, source, keys)
             others = await store.of_vehicles(tx, list(vehicle_ids), first, last)
-        names = {v.id: v.name for v in await self._vehicles.all(who.org_id)}
+        names = {v.id: v.name for v in await self._vehicles.own(who.org_id)}
         replaced = {duty.id for duty in known.values()}
         remaining = [duty for duty in others if duty.id not in replaced]
         warnings = [
@@ -210,6 +210,7 @@ class Intake:
         async with transaction(self._database, of(who.org_id)) as tx:
             return await store.absent(
                 tx,
+                who.org_id,
                 report.duties[0].site_id,
                 report.source,
                 [duty.external_id for duty in report.duties],

@@ -12,14 +12,20 @@ from voltyard.tenancy.model import Principal
 
 class Vehicles(Protocol):
     async def all(self, org_id: UUID) -> Sequence[Vehicle]:
-        """Every vehicle of the organisation, by name."""
+        """Every vehicle of the organisation, by name; those of operators below it, too."""
+
+    async def own(self, org_id: UUID) -> Sequence[Vehicle]:
+        """As ``all``, without those of operators."""
+
+    async def vehicle_of(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
+        """One of ``all``."""
 
 
 class Sites(Protocol):
-    async def site(self, principal: Principal, site_id: UUID) -> Site:
-        """Raises NotFound, for another organisation's site too."""
+    async def charging_site(self, principal: Principal, site_id: UUID) -> Site:
+        """One's own or one that one is admitted to. Raises NotFound for all others."""
 
-    async def bays(self, principal: Principal, site_id: UUID) -> Sequence[Bay]: ...
+    async def charging_bays(self, principal: Principal, site_id: UUID) -> Sequence[Bay]: ...
 
 
 class Sessions(Protocol):

@@ -12,7 +12,7 @@ from voltyard.fleets.model import Vehicle
 from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
 from voltyard.storage.engine import Database, Row, Tx
 from voltyard.tenancy import audit
-from voltyard.tenancy.access import require
+from voltyard.tenancy.access import on_behalf, require
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import SYSTEM, of, transaction
 from voltyard.timetable import store
@@ -85,12 +85,20 @@ class TimetableService(Intake):
             names[org_id] = {each.id: each for each in await self._vehicles.all(org_id)}
         return [_departing(duty, row, names[duty.org_id]) for duty, row in found]
 
+    async def duties_of(self, org_id: UUID, duty_ids: Sequence[UUID]) -> list[Duty]:
+        """Those of these that exist, whatever their state."""
+        async with transaction(self._database, of(org_id)) as tx:
+            return await store.by_ids(tx, duty_ids)
+
     # Changing
 
     async def save(
         self, who: Principal, duty: Duty, *, expect_new: bool | None = None, remote: str = ""
     ) -> Duty:
         """Create or change one duty. Raises Invalid with fields, NotFound, Conflict."""
+        if duty.org_id != who.org_id:
+            before = await self.duty(who.org_id, duty.id)
+            who = on_behalf(who, before.org_id)
         saved = await self.save_all(who, [duty], expect_new=expect_new, remote=remote)
         return saved[0]
 
@@ -112,7 +120,7 @@ class TimetableService(Intake):
         async with transaction(self._database, of(who.org_id)) as tx:
             for site_id, source in sorted({(duty.site_id, duty.source) for duty in duties}):
                 group = [d for d in duties if (d.site_id, d.source) == (site_id, source)]
-                saved += await self._merge(tx, site_id, source, group, expect_new)
+                saved += await self._merge(tx, who.org_id, site_id, source, group, expect_new)
             await store.upsert(tx, saved, now)
             await store.delete(tx, remove)
             detail = {
@@ -130,15 +138,19 @@ class TimetableService(Intake):
         now = self._clock.now()
         async with transaction(self._database, of(who.org_id)) as tx:
             gone = [await _existing(tx, duty_id) for duty_id in duty_ids]
-            if any(duty.state is DutyState.DEPARTED for duty in gone):
-                raise Conflict("a departed duty is history and stays", code="duty_departed")
-            await store.delete(tx, duty_ids)
-            for duty in gone:
-                detail = {"external_id": duty.external_id}
-                await audit.write(
-                    tx, who, "duty.delete", "duty", duty.id, detail, at=now, remote=remote
-                )
-        await self._publish_changed(who.org_id, gone)
+        if any(duty.state is DutyState.DEPARTED for duty in gone):
+            raise Conflict("a departed duty is history and stays", code="duty_departed")
+        for org_id in sorted({duty.org_id for duty in gone}):
+            own = [duty for duty in gone if duty.org_id == org_id]
+            actor = on_behalf(who, org_id)
+            async with transaction(self._database, of(org_id)) as tx:
+                await store.delete(tx, [duty.id for duty in own])
+                for duty in own:
+                    detail = {"external_id": duty.external_id}
+                    await audit.write(
+                        tx, actor, "duty.delete", "duty", duty.id, detail, at=now, remote=remote
+                    )
+            await self._publish_changed(org_id, own)
 
     # Matching and closing
 
@@ -159,14 +171,18 @@ class TimetableService(Intake):
         if self.sessions is None:
             return
         now = self._clock.now()
-        for session in self.sessions.open_sessions(org_id=event.org_id, site_id=event.site_id):
-            if session.duty_id is None and session.vehicle_id is not None:
-                await self._match(event.org_id, event.site_id, session.id, session.vehicle_id, now)
+        for session in self.sessions.open_sessions(site_id=event.site_id):
+            theirs = event.org_id in (session.org_id, session.fleet_org_id)
+            if theirs and session.duty_id is None and session.vehicle_id is not None:
+                await self._match(
+                    session.org_id, event.site_id, session.id, session.vehicle_id, now
+                )
 
     async def _on_ended(self, event: SessionEnded) -> None:
         """Unplugged at its departure it is gone; earlier it is expected back at another EVSE."""
         now = self._clock.now()
-        async with transaction(self._database, of(event.org_id)) as tx:
+        org_id = await self._fleet_of(event.org_id, event.vehicle_id)
+        async with transaction(self._database, of(org_id)) as tx:
             duty = await store.left_alone(tx, event.session_id)
             if duty is not None and duty.departure_at > now:
                 await store.release(tx, duty.id, now)
@@ -175,15 +191,16 @@ class TimetableService(Intake):
         if duty.departure_at <= now:
             await self._depart(duty, event.at)
         else:
-            await self._publish_changed(event.org_id, [duty])
+            await self._publish_changed(duty.org_id, [duty])
 
     async def _match(
         self, org_id: UUID, site_id: UUID, session_id: UUID, vehicle_id: UUID, at: datetime
     ) -> None:
         """Find the duty the vehicle serves and tell the session; nothing when there is none."""
-        vehicle = await self._vehicle(org_id, vehicle_id)
+        vehicle = await self._vehicles.vehicle_of(org_id, vehicle_id)
         vehicle_class = vehicle.vehicle_class if vehicle else ""
-        async with transaction(self._database, of(org_id)) as tx:
+        fleet_id = vehicle.org_id if vehicle else org_id
+        async with transaction(self._database, of(fleet_id)) as tx:
             found = await store.candidates(tx, site_id, vehicle_id, vehicle_class, at, at + EARLY)
             duty, changed = await self._claim(tx, found, vehicle_id)
         if duty is None:
@@ -191,7 +208,14 @@ class TimetableService(Intake):
         if self.sessions is not None:
             await self.sessions.attach(session_id, duty_id=duty.id)
         if changed:
-            await self._publish_changed(org_id, [duty])
+            await self._publish_changed(duty.org_id, [duty])
+
+    async def _fleet_of(self, org_id: UUID, vehicle_id: UUID | None) -> UUID:
+        """Whose duties a vehicle at an organisation's charger serves: those of its own fleet."""
+        if vehicle_id is None:
+            return org_id
+        vehicle = await self._vehicles.vehicle_of(org_id, vehicle_id)
+        return org_id if vehicle is None else vehicle.org_id
 
     async def _claim(
         self, tx: Tx, found: Sequence[Duty], vehicle_id: UUID
@@ -219,7 +243,7 @@ class TimetableService(Intake):
     async def _depart(self, duty: Duty, at: datetime) -> None:
         vehicle = None
         if duty.vehicle_id is not None:
-            vehicle = await self._vehicle(duty.org_id, duty.vehicle_id)
+            vehicle = await self._vehicles.vehicle_of(duty.org_id, duty.vehicle_id)
         async with transaction(self._database, of(duty.org_id)) as tx:
             row = await store.session_energy(tx, duty.id)
             energy_wh = float(row["energy_wh"]) if row else 0.0
@@ -250,10 +274,10 @@ class TimetableService(Intake):
 
     async def _check(self, who: Principal, duties: Sequence[Duty]) -> None:
         wrong: dict[str, str] = {}
-        vehicles = {vehicle.id for vehicle in await self._vehicles.all(who.org_id)}
+        vehicles = {vehicle.id for vehicle in await self._vehicles.own(who.org_id)}
         bays: dict[UUID, set[UUID]] = {}
         for site_id in sorted({duty.site_id for duty in duties}):
-            bays[site_id] = {bay.id for bay in await self._sites.bays(who, site_id)}
+            bays[site_id] = {bay.id for bay in await self._sites.charging_bays(who, site_id)}
         for index, duty in enumerate(duties):
             found = problems(duty)
             if duty.vehicle_id is not None and duty.vehicle_id not in vehicles:
@@ -274,12 +298,15 @@ class TimetableService(Intake):
     async def _merge(
         self,
         tx: Tx,
+        org_id: UUID,
         site_id: UUID,
         source: str,
         duties: Sequence[Duty],
         expect_new: bool | None,
     ) -> list[Duty]:
-        known = await store.by_external_ids(tx, site_id, source, [d.external_id for d in duties])
+        known = await store.by_external_ids(
+            tx, org_id, site_id, source, [d.external_id for d in duties]
+        )
         merged: list[Duty] = []
         for duty in duties:
             before = known.get(duty.external_id)
@@ -290,10 +317,6 @@ class TimetableService(Intake):
             else:
                 merged.append(_merged(before, duty, expect_new))
         return merged
-
-    async def _vehicle(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None:
-        vehicles = await self._vehicles.all(org_id)
-        return next((vehicle for vehicle in vehicles if vehicle.id == vehicle_id), None)
 
     async def _publish_changed(
         self, org_id: UUID, duties: Sequence[Duty], removed: Sequence[UUID] = ()

@@ -27,6 +27,7 @@ class DutyFilter:
     vehicle_id: UUID | None = None
     states: tuple[DutyState, ...] = ()
     text: str = ""
+    org_id: UUID | None = None
     limit: int = 100
     offset: int = 0
 
@@ -55,13 +56,22 @@ async def by_id(tx: Tx, duty_id: UUID) -> Duty | None:
     return None if row is None else _duty(row)
 
 
+async def by_ids(tx: Tx, duty_ids: Sequence[UUID]) -> list[Duty]:
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM duties WHERE id = ANY(:ids) ORDER BY departure_at, id",
+        {"ids": list(duty_ids)},
+    )
+    return [_duty(row) for row in rows]
+
+
 async def by_external_ids(
-    tx: Tx, site_id: UUID, source: str, external_ids: Sequence[str]
+    tx: Tx, org_id: UUID, site_id: UUID, source: str, external_ids: Sequence[str]
 ) -> dict[str, Duty]:
+    """Of one organisation: several may call their duties the same at one site."""
     rows = await tx.all(
         f"SELECT {_COLUMNS} FROM duties WHERE site_id = :site AND source = :source"
-        " AND external_id = ANY(:ids)",
-        {"site": site_id, "source": source, "ids": list(external_ids)},
+        " AND external_id = ANY(:ids) AND org_id = :org",
+        {"org": org_id, "site": site_id, "source": source, "ids": list(external_ids)},
     )
     return {row["external_id"]: _duty(row) for row in rows}
 
@@ -175,13 +185,21 @@ async def delete(tx: Tx, duty_ids: Sequence[UUID]) -> int:
 
 
 async def absent(
-    tx: Tx, site_id: UUID, source: str, kept: Sequence[str], from_at: datetime, until_at: datetime
+    tx: Tx,
+    org_id: UUID,
+    site_id: UUID,
+    source: str,
+    kept: Sequence[str],
+    from_at: datetime,
+    until_at: datetime,
 ) -> list[UUID]:
     """Planned duties of a source within a window that its newest list no longer names."""
     rows = await tx.all(
-        "SELECT id FROM duties WHERE site_id = :site AND source = :source AND state = 'planned'"
+        "SELECT id FROM duties WHERE org_id = :org AND site_id = :site AND source = :source"
+        " AND state = 'planned'"
         " AND departure_at BETWEEN :from_at AND :until AND NOT external_id = ANY(:kept)",
         {
+            "org": org_id,
             "site": site_id,
             "source": source,
             "kept": list(kept),
@@ -250,6 +268,9 @@ def _where(wanted: DutyFilter) -> tuple[str, dict[str, Any]]:
     if wanted.vehicle_id is not None:
         parts.append("vehicle_id = :vehicle")
         params["vehicle"] = wanted.vehicle_id
+    if wanted.org_id is not None:
+        parts.append("org_id = :org")
+        params["org"] = wanted.org_id
     if wanted.states:
         parts.append("state = ANY(:states)")
         params["states"] = [state.value for state in wanted.states]
