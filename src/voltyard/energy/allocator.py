@@ -3,15 +3,22 @@
 Pure. A grant holds for the stated validity: limits that fall within it count at their lowest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
-from math import inf
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import chain
+from math import inf, nan
+from operator import attrgetter
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
-from voltyard.sites.model import ElectricalTree
+import numpy as np
+
+from voltyard.energy import shares
+from voltyard.energy.circuit import Circuit, Floats, Ints
+from voltyard.energy.headroom import BALANCED, SLACK_A, SLACK_W, Reservation, Wiring
+from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 
 __all__ = [
     "Allocation",
@@ -23,6 +30,7 @@ __all__ = [
     "Reservation",
     "Wiring",
     "allocate",
+    "warm_up",
 ]
 
 MAX_AHEAD = 5
@@ -86,6 +94,7 @@ class AllocationInput:
     urgent_s: float = 360.0
     critical_s: float = 60.0
     protect_s: float = 3600.0
+    circuit: Circuit | None = None
 
 
 class ReasonKind(StrEnum):
@@ -124,25 +133,20 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Grants by EVSE. ``overloaded`` nodes are over by load and reservations alone."""
+    """Grants by EVSE, those served first first. ``overloaded`` nodes are over by load and
+    reservations alone. ``free_w`` is what grants leave, by node."""
 
-    grants: Mapping[UUID, Grant]
+    grants: "Grants"
     valid_until: datetime
     overloaded: tuple[UUID, ...]
     free_w: Mapping[UUID, float]
 
     def power_w(self, evse_id: UUID) -> float:
-        grant = self.grants.get(evse_id)
-        return 0.0 if grant is None else grant.power_w
+        return self.grants.power_w(evse_id)
 
-
-class _Tier(IntEnum):
-    URGENT = 0
-    HELD = 1
-    PLANNED = 2
-    LATE = 3
-    DONE = 4
-    UNPLANNED = 5
+    def reasons(self) -> Iterator[tuple[UUID, ReasonKind, UUID | None]]:
+        """Of every grant, without who is ahead."""
+        return self.grants.reasons()
 
 
 def allocate(given: AllocationInput) -> Allocation:
@@ -150,253 +154,207 @@ def allocate(given: AllocationInput) -> Allocation:
 
     KeyError when an EVSE is not in the tree.
     """
-    room = _headroom(given)
-    overloaded = room.exceeded()
-    reserved = {reservation.evse_id for reservation in given.reservations}
-    candidates = [c for c in given.candidates if c.evse_id not in reserved]
-    assert len({c.evse_id for c in candidates}) == len(candidates), "one candidate an EVSE"
-    sharing = _Sharing(given, room, candidates)
-    sharing.serve()
-    _calm(given, sharing)
-    _verify(given, sharing, overloaded)
-    grants = {c.evse_id: sharing.grant(c) for c in sharing.order}
-    for candidate in given.candidates:
-        if candidate.evse_id in reserved:
-            reason = Reason(ReasonKind.RESERVED)
-            grants[candidate.evse_id] = Grant(candidate.evse_id, 0.0, None, reason)
+    circuit = given.circuit or Circuit(given.tree)
+    leaves = [circuit.leaf[candidate.evse_id] for candidate in given.candidates]
+    assert len(set(leaves)) == len(leaves), "one candidate an EVSE"
+    reserved = {circuit.leaf[reservation.evse_id] for reservation in given.reservations}
+    asking, aside = list(given.candidates), list[Candidate]()
+    if not reserved.isdisjoint(leaves):
+        pairs = list(zip(leaves, given.candidates, strict=True))
+        asking = [candidate for leaf, candidate in pairs if leaf not in reserved]
+        aside = [candidate for leaf, candidate in pairs if leaf in reserved]
+        leaves = [leaf for leaf in leaves if leaf not in reserved]
+    deal, rules = _deal(given, circuit, asking, leaves), _rules(given)
+    fresh, was_over = deal.room.copy(), shares.over(deal.tree, deal.room, SLACK_W, SLACK_A)
+    first, second = shares.rank(deal, rules)
+    tier, leaf = deal.marks[:, shares.TIER], deal.marks[:, shares.LEAF]
+    order = np.lexsort((circuit.rank[leaf], second, first, tier))
+    shares.serve(deal, rules, order)
+    _verify(shares.recount(deal, fresh, was_over, SLACK_W, SLACK_A))
     return Allocation(
-        grants=grants,
+        grants=Grants(circuit, asking, aside, leaves, order.tolist(), deal),
         valid_until=given.at + timedelta(seconds=given.validity_s),
-        overloaded=overloaded,
-        free_w=dict(room.free_w),
+        overloaded=tuple(circuit.ids[node] for node in np.flatnonzero(was_over)),
+        free_w=_ByNode(circuit, deal.room[:, shares.FREE_W]),
     )
 
 
-def _headroom(given: AllocationInput) -> Headroom:
-    return Headroom.during(
-        given.tree, given.at, given.validity_s, given.node_load_w, given.reservations
+def _verify(found: int) -> None:
+    """The promise itself, recounted from nothing: only what others draw may exceed a node."""
+    assert found != shares.BELOW_LEAST, "0 or the least"
+    assert found != shares.ABOVE_WANT, "no more than the vehicle takes"
+    assert found == shares.SOUND, "a grant never exceeds a node"
+
+
+def _rules(given: AllocationInput) -> shares.Rules:
+    return shares.Rules(
+        budget_w=nan if given.budget_w is None else float(given.budget_w),
+        opportunistic=given.opportunistic,
+        dead_band_w=float(given.dead_band_w),
+        sticky_s=float(given.sticky_s),
+        min_on_s=float(given.min_on_s),
+        rotate_s=float(given.rotate_s),
+        urgent_s=float(given.urgent_s),
+        critical_s=float(given.critical_s),
+        protect_s=float(given.protect_s),
     )
 
 
-class _Sharing:
-    """One round of giving: what is granted so far and what is left of limits and budget."""
+def _deal(
+    given: AllocationInput, circuit: Circuit, asking: Sequence[Candidate], leaves: Sequence[int]
+) -> shares.Deal:
+    at = given.at
+    crowd = np.empty((len(asking), shares.COLUMNS))
+    told = chain.from_iterable(map(_TOLD, asking))
+    crowd[:, : shares.TOLD] = np.fromiter(told, np.float64).reshape(len(asking), shares.TOLD)
+    crowd[:, shares.PLAN_W] = [nan if c.plan_w is None else c.plan_w for c in asking]
+    crowd[:, shares.WAITED_S] = [
+        nan if c.since_at is None else (at - c.since_at).total_seconds() for c in asking
+    ]
+    marks = np.zeros((len(asking), shares.MARKS), dtype=np.int64)
+    marks[:, shares.LEAF] = leaves
+    wired = _wired([candidate.wiring for candidate in asking])
+    marks[:, shares.PHASES], crowd[:, shares.PER_AMP : shares.GRANTED_W] = wired
+    room = _room(given, circuit)
+    return shares.Deal(crowd, marks, circuit.upward, room, np.zeros(1))
+
+
+_TOLD = attrgetter(
+    "want_w", "laxity_s", "priority", "min_power_w", "current_w", "late", "whole_amps"
+)
+"""In the order of the engine's columns."""
+
+
+def _room(given: AllocationInput, circuit: Circuit) -> Floats:
+    """Limits less load and reservations, and the plan's totals."""
+    room = np.empty((len(circuit.ids), shares.FIGURES))
+    free_w, free_a = circuit.during(given.at, given.validity_s)
+    room[:, shares.FREE_W], room[:, shares.FREE_A : shares.BUDGET_W] = free_w, free_a
+    for node_id, load_w in given.node_load_w.items():
+        path = list(circuit.upwards(circuit.number[node_id]))
+        room[path, shares.FREE_W] -= load_w
+        room[path, shares.FREE_A : shares.BUDGET_W] -= BALANCED.amps(load_w)
+    room[:, shares.BUDGET_W] = inf
+    for node_id, planned_w in given.node_budget_w.items():
+        if node_id in circuit.number:
+            room[circuit.number[node_id], shares.BUDGET_W] = planned_w
+    kept = given.reservations
+    leaves = np.array([circuit.leaf[r.evse_id] for r in kept], dtype=np.int64)
+    phases, wired = _wired([reservation.wiring for reservation in kept])
+    power_w = np.array([reservation.power_w for reservation in kept], dtype=np.float64)
+    shares.keep(circuit.upward, room, leaves, phases, np.column_stack((power_w, wired)))
+    return room
+
+
+def _wired(wirings: Sequence[Wiring]) -> tuple[Ints, Floats]:
+    """Bits of the phases; how many and their voltage. Most wirings are the same few objects."""
+    keys = list(map(id, wirings))
+    kinds = dict(zip(keys, wirings, strict=True))
+    place = {key: number for number, key in enumerate(kinds)}
+    of = np.fromiter(map(place.__getitem__, keys), np.int64, len(keys))
+    bits = [sum(1 << phase - 1 for phase in wiring.phases) for wiring in kinds.values()]
+    rows = [(len(wiring.phases), wiring.voltage_v) for wiring in kinds.values()]
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), 2)
+    return np.array(bits, dtype=np.int64)[of], table[of]
+
+
+class _ByNode(Mapping[UUID, float]):
+    def __init__(self, circuit: Circuit, values: Floats) -> None:
+        self._circuit, self._values = circuit, values
+
+    def __getitem__(self, node_id: UUID) -> float:
+        return float(self._values[self._circuit.number[node_id]])
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._circuit.ids)
+
+    def __len__(self) -> int:
+        return len(self._circuit.ids)
+
+
+_KINDS = {
+    shares.FULL: ReasonKind.FULL,
+    shares.LIMIT: ReasonKind.LIMIT,
+    shares.MINIMUM: ReasonKind.MINIMUM,
+    shares.PLAN: ReasonKind.PLAN,
+    shares.DEAD_BAND: ReasonKind.DEAD_BAND,
+}
+
+
+class Grants(Mapping[UUID, Grant]):
+    """Grants by EVSE in the order they were served; each is put in words when it is asked for."""
 
     def __init__(
-        self, given: AllocationInput, room: Headroom, candidates: Sequence[Candidate]
+        self,
+        circuit: Circuit,
+        asking: Sequence[Candidate],
+        aside: Sequence[Candidate],
+        leaves: Sequence[int],
+        order: Sequence[int],
+        deal: shares.Deal,
     ) -> None:
-        self.given = given
-        self.room = room
-        self.tier = {c.evse_id: _tier(given, c) for c in candidates}
-        self.order = sorted(candidates, key=self._key)
-        self.granted_w = {c.evse_id: 0.0 for c in candidates}
-        self.calmed: set[UUID] = set()
-        planned = sum(c.plan_w or 0.0 for c in candidates)
-        self.budget_w = planned if given.budget_w is None else given.budget_w
-        self.node_budget_w = dict(given.node_budget_w)
+        why, where = shares.reasons(deal)
+        self._circuit = circuit
+        self._asking = asking
+        self._aside = dict.fromkeys(candidate.evse_id for candidate in aside)
+        self._order = order
+        self._place = dict(zip(leaves, range(len(leaves)), strict=True))
+        self._granted_w: list[float] = deal.crowd[:, shares.GRANTED_W].tolist()
+        self._why: list[int] = why.tolist()
+        self._where: list[int] = where.tolist()
 
-    def serve(self) -> None:
-        """The plan's shares first; where somebody is urgent, those with time to spare give way."""
-        self._firmly()
-        planned = [c for c in self.order if self.tier[c.evse_id] is not _Tier.UNPLANNED]
-        urgent = [c for c in planned if self.tier[c.evse_id] is _Tier.URGENT]
-        spares = self.given.protect_s if urgent else -inf
-        pressed = [c for c in planned if c.laxity_s < spares and not c.late]
-        for candidate in pressed:
-            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=False)
-        for candidate in urgent:
-            critical = candidate.laxity_s < self.given.critical_s
-            self._raise(candidate, candidate.want_w, bounded=not critical)
-        for candidate in planned:
-            if self.tier[candidate.evse_id] is _Tier.HELD:
-                self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=False)
-        for candidate in planned:
-            if self.tier[candidate.evse_id] in (_Tier.HELD, _Tier.PLANNED):
-                self._raise(candidate, self._within_nodes(candidate), bounded=True)
-        for candidate in planned:
-            self._raise(candidate, _share_of_plan(self.tier, candidate), bounded=True)
-        self._use_up(planned)
-        for candidate in self.order:
-            if self.tier[candidate.evse_id] is _Tier.UNPLANNED:
-                self._raise(candidate, candidate.want_w, bounded=False, counted=False)
-        if self.given.opportunistic:
-            for candidate in planned:
-                self._raise(candidate, candidate.want_w, bounded=False)
+    def __iter__(self) -> Iterator[UUID]:
+        for place in self._order:
+            yield self._asking[place].evse_id
+        yield from self._aside
 
-    def _firmly(self) -> None:
-        """What must run, the most important first; the plan's budgets are without it."""
-        firm = [c for c in self.order if c.firm_w > 0.0]
-        for candidate in sorted(firm, key=lambda c: c.priority):
-            self._raise(candidate, candidate.firm_w, bounded=False, counted=False)
-            for node_id in self.room.path(candidate.evse_id):
-                if node_id in self.node_budget_w:
-                    self.node_budget_w[node_id] += self.granted_w[candidate.evse_id]
+    def __len__(self) -> int:
+        return len(self._order) + len(self._aside)
 
-    def _within_nodes(self, candidate: Candidate) -> float:
-        """All it can take, as far as the plan leaves it at the nodes that it fills."""
-        path = self.room.path(candidate.evse_id)
-        left_w = min((self.node_budget_w.get(node_id, inf) for node_id in path), default=inf)
-        return min(candidate.want_w, self.granted_w[candidate.evse_id] + max(0.0, left_w))
-
-    def _use_up(self, planned: Sequence[Candidate]) -> None:
-        """Power others left of the planned total: running vehicles first, then paused ones."""
-        running = [c for c in planned if self.granted_w[c.evse_id] > 0.0]
-        paused = [c for c in planned if self.granted_w[c.evse_id] == 0.0]
-        for candidate in (*running, *paused):
-            self._raise(candidate, candidate.want_w, bounded=True)
-
-    def _raise(
-        self, candidate: Candidate, target_w: float, *, bounded: bool, counted: bool = True
-    ) -> None:
-        """Raise a grant towards ``target_w``, as far as the nodes (and the budget) allow."""
-        held_w = self.granted_w[candidate.evse_id]
-        more_w = min(target_w, candidate.want_w) - held_w
-        more_w = min(more_w, self.room.room(candidate.evse_id, candidate.wiring))
-        if bounded:
-            more_w = min(more_w, self.budget_w)
-        new_w = _usable(candidate, held_w + more_w)
-        if new_w > held_w:
-            self.set(candidate, new_w)
-            if counted:
-                self.budget_w -= new_w - held_w
-
-    def top_up(self, candidate: Candidate) -> None:
-        """As much more as budget and nodes allow."""
-        self._raise(candidate, candidate.want_w, bounded=True)
-
-    def set(self, candidate: Candidate, power_w: float) -> None:
-        held_w = self.granted_w[candidate.evse_id]
-        self.room.take(candidate.evse_id, power_w - held_w, candidate.wiring)
-        self.granted_w[candidate.evse_id] = power_w
-        for node_id in self.room.path(candidate.evse_id):
-            if node_id in self.node_budget_w:
-                self.node_budget_w[node_id] -= power_w - held_w
-
-    def grant(self, candidate: Candidate) -> Grant:
-        power_w = self.granted_w[candidate.evse_id]
+    def __getitem__(self, evse_id: UUID) -> Grant:
+        if evse_id in self._aside:
+            return Grant(evse_id, 0.0, None, Reason(ReasonKind.RESERVED))
+        place = self._place[self._circuit.leaf[evse_id]]
+        candidate, power_w = self._asking[place], self._granted_w[place]
         current_a = candidate.wiring.whole_amps(power_w)[0] if candidate.whole_amps else None
-        return Grant(candidate.evse_id, power_w, current_a, self._reason(candidate))
+        return Grant(evse_id, power_w, current_a, self._reason(place))
 
-    def _reason(self, candidate: Candidate) -> Reason:
-        power_w = self.granted_w[candidate.evse_id]
-        if candidate.evse_id in self.calmed:
-            return Reason(ReasonKind.DEAD_BAND)
-        if power_w >= _usable(candidate, candidate.want_w) - 1.0:
-            return Reason(ReasonKind.FULL)
-        left_w = self.room.room(candidate.evse_id, candidate.wiring)
-        node_id = self.room.tightest(candidate.evse_id, candidate.wiring)
-        if _usable(candidate, power_w + left_w) > power_w:
-            return Reason(ReasonKind.PLAN)
-        kind = ReasonKind.LIMIT if power_w > 0.0 or left_w < 1.0 else ReasonKind.MINIMUM
-        return Reason(kind, node_id, self._ahead(candidate, node_id))
+    def power_w(self, evse_id: UUID) -> float:
+        """0 for one that asked for nothing."""
+        place = self._place.get(self._circuit.leaf.get(evse_id, -1))
+        return 0.0 if place is None else self._granted_w[place]
 
-    def _ahead(self, candidate: Candidate, node_id: UUID) -> tuple[UUID, ...]:
+    def reasons(self) -> Iterator[tuple[UUID, ReasonKind, UUID | None]]:
+        for candidate, why, where in zip(self._asking, self._why, self._where, strict=True):
+            node_id = None if where < 0 else self._circuit.ids[where]
+            yield candidate.evse_id, _KINDS[why], node_id
+        for evse_id in self._aside:
+            yield evse_id, ReasonKind.RESERVED, None
+
+    def _reason(self, place: int) -> Reason:
+        kind, where = _KINDS[self._why[place]], self._where[place]
+        if where < 0:
+            return Reason(kind)
+        return Reason(kind, self._circuit.ids[where], self._ahead(place, where))
+
+    def _ahead(self, place: int, node: int) -> tuple[UUID, ...]:
+        """Who was served before it at the node."""
         found: list[UUID] = []
-        for other in self.order:
-            if other.evse_id == candidate.evse_id or len(found) == MAX_AHEAD:
+        for other in self._order:
+            if other == place or len(found) == MAX_AHEAD:
                 break
-            if self.granted_w[other.evse_id] > 0.0 and node_id in self.room.path(other.evse_id):
-                found.append(other.evse_id)
+            evse_id = self._asking[other].evse_id
+            if self._granted_w[other] > 0.0 and node in self._circuit.way(evse_id).nodes:
+                found.append(evse_id)
         return tuple(found)
 
-    def _key(self, candidate: Candidate) -> tuple[int, float, float, int]:
-        tier = self.tier[candidate.evse_id]
-        charging = candidate.current_w > 0.0
-        sticky_s = self.given.sticky_s if charging else 0.0
-        priority = float(candidate.priority)
-        tie = candidate.evse_id.int
-        if tier is _Tier.UNPLANNED:
-            return tier, priority, self._turn(candidate), tie
-        if tier is _Tier.DONE:
-            return tier, priority, 0.0 if charging else 1.0, tie
-        if tier in (_Tier.URGENT, _Tier.LATE):
-            return tier, priority, candidate.laxity_s - sticky_s, tie
-        return tier, candidate.laxity_s - sticky_s, priority, tie
 
-    def _turn(self, candidate: Candidate) -> float:
-        """Rotation of vehicles without a plan: fresh turns last, then the longest wait is next."""
-        if candidate.since_at is None:
-            return 0.0
-        elapsed_s = (self.given.at - candidate.since_at).total_seconds()
-        if candidate.current_w <= 0.0:
-            return -elapsed_s
-        return -inf if elapsed_s < self.given.rotate_s else elapsed_s
-
-
-def _tier(given: AllocationInput, candidate: Candidate) -> _Tier:
-    if candidate.plan_w is None:
-        return _Tier.UNPLANNED
-    if candidate.late:
-        return _Tier.LATE
-    if candidate.laxity_s == inf:
-        return _Tier.DONE
-    if candidate.laxity_s < given.urgent_s:
-        return _Tier.URGENT
-    if candidate.current_w > 0.0 and candidate.since_at is not None:
-        on_s = (given.at - candidate.since_at).total_seconds()
-        if on_s < given.min_on_s:
-            return _Tier.HELD
-    return _Tier.PLANNED
-
-
-def _share_of_plan(tier: Mapping[UUID, _Tier], candidate: Candidate) -> float:
-    """Power from the plan alone: its own, rounded up to the least power when that is near."""
-    if candidate.firm_w > 0.0:
-        return candidate.firm_w + (candidate.plan_w or 0.0)
-    plan_w = candidate.plan_w or 0.0
-    if tier[candidate.evse_id] is _Tier.HELD:
-        return max(plan_w, candidate.min_power_w)
-    if plan_w >= candidate.min_power_w:
-        return plan_w
-    near = plan_w > 0.0 and (candidate.current_w > 0.0 or 2.0 * plan_w >= candidate.min_power_w)
-    return candidate.min_power_w if near else 0.0
-
-
-def _usable(candidate: Candidate, power_w: float) -> float:
-    """The highest power up to ``power_w`` the EVSE can be set to: 0, or at least the least."""
-    if candidate.whole_amps:
-        power_w = candidate.wiring.whole_amps(power_w)[1]
-    return power_w if power_w > 0.0 and power_w >= candidate.min_power_w - 1e-6 else 0.0
-
-
-def _calm(given: AllocationInput, sharing: _Sharing) -> None:
-    """Leave out increases too small to matter; what that frees goes to those who gain enough."""
-    freed_w = 0.0
-    for candidate in sharing.order:
-        held_w = _usable(candidate, candidate.current_w)
-        granted_w = sharing.granted_w[candidate.evse_id]
-        if held_w < candidate.firm_w:
-            continue
-        if 0.0 < held_w < granted_w < held_w + _band_w(given, candidate):
-            sharing.set(candidate, held_w)
-            sharing.calmed.add(candidate.evse_id)
-            freed_w += granted_w - held_w
-    sharing.budget_w = max(0.0, sharing.budget_w) + freed_w
-    for candidate in sharing.order:
-        before_w = sharing.granted_w[candidate.evse_id]
-        if before_w > 0.0 and sharing.budget_w >= 1.0:
-            sharing.top_up(candidate)
-            gained_w = sharing.granted_w[candidate.evse_id] - candidate.current_w
-            if 0.0 < gained_w < _band_w(given, candidate):
-                sharing.budget_w += sharing.granted_w[candidate.evse_id] - before_w
-                sharing.set(candidate, before_w)
-            elif sharing.granted_w[candidate.evse_id] > before_w:
-                sharing.calmed.discard(candidate.evse_id)
-
-
-def _band_w(given: AllocationInput, candidate: Candidate) -> float:
-    """Least increase worth a command: on AC one ampere is."""
-    if candidate.whole_amps:
-        return min(given.dead_band_w, candidate.wiring.watts(1) - 1e-6)
-    return given.dead_band_w
-
-
-def _verify(given: AllocationInput, sharing: _Sharing, overloaded: Iterable[UUID]) -> None:
-    """The promise itself, recounted from nothing: only what others draw may exceed a node."""
-    again = _headroom(given)
-    for candidate in sharing.order:
-        granted_w = sharing.granted_w[candidate.evse_id]
-        assert granted_w == 0.0 or granted_w >= candidate.min_power_w - 1e-6, "0 or the least"
-        assert granted_w <= candidate.want_w + 1e-6, "no more than the vehicle takes"
-        again.take(candidate.evse_id, granted_w, candidate.wiring)
-    over = set(overloaded)
-    assert over.issuperset(again.exceeded()), "a grant never exceeds a node"
+def warm_up() -> None:
+    """Compile the engine now rather than at the first pass."""
+    root = Node(UUID(int=1), NodeKind.GRID, "grid", None, (NodeLimit(power_w=10_000.0),))
+    leaf = Node(UUID(int=2), NodeKind.EVSE, "E", root.id, (), evse_id=UUID(int=3))
+    tree = ElectricalTree(
+        (root, leaf), ZoneInfo("UTC"), {root.id: root, leaf.id: leaf}, {UUID(int=3): leaf}
+    )
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    allocate(AllocationInput(tree, at, (Candidate(UUID(int=3), want_w=1000.0, plan_w=1000.0),)))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import CurrentType, Evse, Station
+from voltyard.energy.circuit import Circuits
 from voltyard.energy.confirm import Held
 from voltyard.energy.headroom import BALANCED, Headroom, Wiring
 from voltyard.energy.outlet import NO_TRANSACTION, Outlet
@@ -23,6 +24,7 @@ class Board:
         self._links: dict[UUID, StationLink] = {}
         self.outlets: dict[UUID, Outlet] = {}
         self.wirings: dict[UUID, Wiring] = {}
+        self.circuits = Circuits()
         self.setup = setup
 
     def __iter__(self) -> Iterator[Outlet]:
@@ -53,7 +55,11 @@ class Board:
                 says_idle=_says_idle(evse, station),
             )
         self.outlets = outlets
-        self.wirings = {evse_id: wiring(outlet.evse) for evse_id, outlet in outlets.items()}
+        self.wirings = {}
+        alike: dict[Wiring, Wiring] = {}
+        for evse_id, outlet in outlets.items():
+            found = wiring(outlet.evse)
+            self.wirings[evse_id] = alike.setdefault(found, found)
         self.setup = setup
 
     def hear(self, links: Links) -> list[Outlet]:
@@ -88,7 +94,7 @@ class Board:
 
     def fits(self, outlets: Iterable[Outlet], tree: ElectricalTree, now: datetime) -> bool:
         """Whether all that EVSEs may draw now fits every node above these."""
-        room = Headroom.during(tree, now, 0.0, {}, ())
+        room = Headroom.during(self.circuits.of(tree), now, 0.0, {}, ())
         for outlet in self.outlets.values():
             if outlet.evse.id in tree.leaf_of_evse:
                 room.take(outlet.evse.id, outlet.counted_w(now), self.wirings[outlet.evse.id])
@@ -97,7 +103,7 @@ class Board:
 
     def over(self, tree: ElectricalTree, now: datetime, lead_s: float) -> set[UUID]:
         """EVSEs below a node that all they may draw exceeds, now or within ``lead_s``."""
-        room = Headroom.during(tree, now, lead_s, {}, ())
+        room = Headroom.during(self.circuits.of(tree), now, lead_s, {}, ())
         known = [o.evse.id for o in self.outlets.values() if o.evse.id in tree.leaf_of_evse]
         for evse_id in known:
             room.take(evse_id, self.outlets[evse_id].counted_w(now), self.wirings[evse_id])

@@ -102,7 +102,7 @@ class Commander:
         """Send every limit that may go out now; ``turn`` is the order of importance."""
         self.learn(board)
         claims = self._claims(board, tree, turn, now, board.over(tree, now, lead_s))
-        chosen = split(Headroom.during(tree, now, lead_s, {}, ()), claims)
+        chosen = split(Headroom.during(board.circuits.of(tree), now, lead_s, {}, ()), claims)
         await self._go(board, [(board.outlets[key], change) for key, change in chosen.items()], now)
 
     async def install(self, board: Board, outlets: Iterable[Outlet], now: datetime) -> None:

@@ -404,10 +404,7 @@ class SiteController:
         return self._levels
 
     def _view(self, now: datetime, setup: SiteSetup) -> SiteView:
-        grants = {} if self.allocation is None else self.allocation.grants
-        reasons = {
-            evse_id: (grant.reason.kind.value, grant.reason.node_id)
-            for evse_id, grant in grants.items()
-        }
+        given = () if self.allocation is None else self.allocation.reasons()
+        reasons = {evse_id: (kind.value, node_id) for evse_id, kind, node_id in given}
         other_w = self._beside.through_w(setup.tree)
         return site_view(self.board, setup, self.planning.plan, now, reasons, other_w)

@@ -7,6 +7,7 @@ from math import ceil, floor, inf, isfinite
 from typing import NamedTuple
 from uuid import UUID
 
+from voltyard.energy.circuit import Circuit
 from voltyard.energy.headroom import BALANCED, SLACK_W, Headroom, Wiring
 from voltyard.sites.model import ElectricalTree
 
@@ -57,8 +58,8 @@ def failsafe_levels(
     shared evenly. Idle levels are the least power where all of them together take no more than
     ``idle_share`` of any node, else 0.
     """
-    room = Headroom.ever(tree, worst_load_w, since)
-    before_w = dict(room.free_w)
+    room = Headroom.ever(Circuit(tree), worst_load_w, since)
+    before_w = list(room.watts)
     level_w: dict[UUID, float] = {}
     for evse in evses:
         fits = evse.least_w <= room.room(evse.evse_id, evse.wiring) + SLACK_W / 2
@@ -67,7 +68,7 @@ def failsafe_levels(
     served = [e for e in evses if level_w[e.evse_id] > 0.0 or e.least_w == 0.0]
     _fill_evenly(room, served, level_w)
     active_w = {e.evse_id: _down_to_grain(e, level_w[e.evse_id]) for e in evses}
-    idle_fits = _idle_fits(tree, evses, active_w, before_w, idle_share)
+    idle_fits = _idle_fits(room.circuit, evses, active_w, before_w, idle_share)
     return {
         evse.evse_id: FailsafeLevel(
             min(evse.least_w, active_w[evse.evse_id]) if idle_fits else 0.0,
@@ -100,19 +101,19 @@ def _fill_evenly(room: Headroom, evses: Sequence[FailsafeEvse], level_w: dict[UU
 
 def _even_step(room: Headroom, rising: Sequence[FailsafeEvse]) -> float:
     """The largest equal raise, in W, that every node carries."""
-    watts: dict[UUID, float] = {}
-    amps: dict[tuple[UUID, int], float] = {}
+    watts: dict[int, float] = {}
+    amps: dict[tuple[int, int], float] = {}
     for evse in rising:
-        for node_id in room.path(evse.evse_id):
-            watts[node_id] = watts.get(node_id, 0.0) + 1.0
+        nodes, in_amps = room.circuit.way(evse.evse_id)
+        for node in nodes:
+            watts[node] = watts.get(node, 0.0) + 1.0
+        for node in in_amps:
             for phase in evse.wiring.phases:
-                key = (node_id, phase)
+                key = (node, phase)
                 amps[key] = amps.get(key, 0.0) + evse.wiring.amps(1.0)
-    by_total = min(max(0.0, room.free_w[node_id]) / per for node_id, per in watts.items())
-    by_phase = min(
-        max(0.0, room.free_a[node_id][phase - 1]) / per for (node_id, phase), per in amps.items()
-    )
-    return min(by_total, by_phase)
+    by_total = min(max(0.0, room.watts[node]) / per for node, per in watts.items())
+    by_phase = [max(0.0, room.amps[node][phase - 1]) / per for (node, phase), per in amps.items()]
+    return min([by_total, *by_phase])
 
 
 def _down_to_grain(evse: FailsafeEvse, level_w: float) -> float:
@@ -120,18 +121,18 @@ def _down_to_grain(evse: FailsafeEvse, level_w: float) -> float:
 
 
 def _idle_fits(
-    tree: ElectricalTree,
+    circuit: Circuit,
     evses: Sequence[FailsafeEvse],
     active_w: Mapping[UUID, float],
-    free_w: Mapping[UUID, float],
+    free_w: Sequence[float],
     idle_share: float,
 ) -> bool:
-    idle_w: dict[UUID, float] = {}
+    idle_w: dict[int, float] = {}
     for evse in evses:
-        for node in list(tree.path_of_evse(evse.evse_id))[1:]:
-            own_w = min(evse.least_w, active_w[evse.evse_id])
-            idle_w[node.id] = idle_w.get(node.id, 0.0) + own_w
-    return all(power_w <= idle_share * free_w[node_id] for node_id, power_w in idle_w.items())
+        own_w = min(evse.least_w, active_w[evse.evse_id])
+        for node in circuit.way(evse.evse_id).nodes[1:]:
+            idle_w[node] = idle_w.get(node, 0.0) + own_w
+    return all(power_w <= idle_share * free_w[node] for node, power_w in idle_w.items())
 
 
 def envelope(

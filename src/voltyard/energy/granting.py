@@ -107,6 +107,7 @@ def _share(
     return allocate(
         AllocationInput(
             tree=given.tree,
+            circuit=board.circuits.of(given.tree),
             at=given.now,
             candidates=tuple(candidates.values()),
             validity_s=given.lead_s,

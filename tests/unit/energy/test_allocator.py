@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.energy.allocator_lists import by_list
 from tests.unit.energy.energy_cases import BERLIN, EVENING, flat_tree, random_tree, watts
 from voltyard.energy.allocator import (
     AllocationInput,
@@ -22,6 +23,7 @@ from voltyard.sites.limits import limits_during
 from voltyard.sites.model import ElectricalTree, Node, NodeKind, NodeLimit
 from voltyard.sites.tree import build
 
+LAXITIES = [-50.0, 30.0, 100.0, 250.0, 2000.0, 5000.0, float("inf")]
 often = settings(max_examples=200, deadline=None, derandomize=True)
 
 
@@ -85,6 +87,33 @@ def random_round(seed: int) -> AllocationInput:
         budget_w=chance.choice([None, chance.uniform(0.0, 100e3)]),
         opportunistic=chance.random() < 0.3,
     )
+
+
+@often
+@given(seed=st.integers(0, 100_000))
+def test_the_engine_grants_what_the_plain_rules_do_for_the_same_reasons(seed: int) -> None:
+    asked = random_round(seed)
+    chance = random.Random(seed)
+    tight = {n.id: chance.uniform(0.0, 60e3) for n in asked.tree.nodes if chance.random() < 0.2}
+    calm = tuple(
+        replace(c, since_at=chance.choice([None, c.since_at]), laxity_s=chance.choice(LAXITIES))
+        if chance.random() < 0.4
+        else c
+        for c in asked.candidates
+    )
+    asked = replace(
+        asked, node_budget_w=tight, candidates=calm, critical_s=chance.choice([60, 200])
+    )
+    made, meant = allocate(asked), by_list(asked)
+    assert list(made.grants) == list(meant.grants)
+    for evse_id, grant in meant.grants.items():
+        assert made.grants[evse_id] == grant
+        assert made.power_w(evse_id) == grant.power_w
+    assert {key: (kind, at) for key, kind, at in made.reasons()} == {
+        key: (grant.reason.kind, grant.reason.node_id) for key, grant in meant.grants.items()
+    }
+    assert made.overloaded == meant.overloaded
+    assert dict(made.free_w) == dict(meant.free_w)
 
 
 @often

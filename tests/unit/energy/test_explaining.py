@@ -1,5 +1,6 @@
 """Why a vehicle is not charging: every reason by its situation, and figures that agree."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from math import isfinite
@@ -290,7 +291,7 @@ def test_whatever_the_situation_there_is_an_explanation_whose_figures_agree(seed
 
 
 def agrees(depot: Depot, free_w: object, made: Explanation) -> None:
-    assert isinstance(free_w, dict)
+    assert isinstance(free_w, Mapping)
     for node in made.nodes:
         if node.free_w is not None:
             assert node.free_w == free_w[node.node_id]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.energy.energy_cases import EVENING, flat_tree, random_tree
 from tests.unit.energy.test_allocator import random_wiring
+from voltyard.energy.circuit import Circuit
 from voltyard.energy.confirm import Change, FallbackState, Held, Live
 from voltyard.energy.headroom import BALANCED, Headroom, Reservation, Wiring
 from voltyard.energy.staging import Claim, adds_w, split
@@ -23,7 +24,7 @@ def evse(number: int) -> UUID:
 
 
 def room_of(tree: ElectricalTree, *reservations: Reservation) -> Headroom:
-    return Headroom.during(tree, EVENING, 60.0, {}, reservations)
+    return Headroom.during(Circuit(tree), EVENING, 60.0, {}, reservations)
 
 
 def part_of(held: Held, least_w: float, change: Change, free_w: float) -> Change | None:

@@ -15,6 +15,7 @@ from voltyard.bench.energy.stopwatch import timed
 from voltyard.bench.energy.world import Fleet, World
 from voltyard.energy import planner
 from voltyard.energy.allocator import AllocationInput, Candidate, allocate
+from voltyard.energy.circuit import Circuit
 from voltyard.energy.model import Plan, PlanInput, PlanMode
 
 TIGHT = 1.15
@@ -132,6 +133,7 @@ def _allocation(case: Case, world: World, made: Plan) -> AllocationInput:
     )
     return AllocationInput(
         tree=case.tree,
+        circuit=Circuit(case.tree),
         at=now,
         candidates=candidates,
         validity_s=240.0,
