@@ -220,7 +220,7 @@ def _deal(
 
 
 _TOLD = attrgetter(
-    "want_w", "laxity_s", "priority", "min_power_w", "current_w", "late", "whole_amps"
+    "want_w", "laxity_s", "priority", "min_power_w", "current_w", "late", "whole_amps", "firm_w"
 )
 """In the order of the engine's columns."""
 

@@ -18,9 +18,9 @@ FULL, LIMIT, MINIMUM, PLAN, DEAD_BAND = range(5)
 SOUND, BELOW_LEAST, ABOVE_WANT, NODE_OVER = range(4)
 """What a recount finds."""
 
-WANT_W, LAXITY_S, PRIORITY, LEAST_W, CURRENT_W, IS_LATE, WHOLE_AMPS, TOLD = range(8)
+WANT_W, LAXITY_S, PRIORITY, LEAST_W, CURRENT_W, IS_LATE, WHOLE_AMPS, FIRM_W, TOLD = range(9)
 """The first columns of ``Deal.crowd``, as in ``Candidate``, and how many they are."""
-PLAN_W, WAITED_S, PER_AMP, VOLTAGE_V, GRANTED_W, COLUMNS = range(7, 13)
+PLAN_W, WAITED_S, PER_AMP, VOLTAGE_V, GRANTED_W, COLUMNS = range(8, 14)
 """The others: no plan is not a number, nor is an unknown time since it last started or stopped;
 ``PER_AMP`` is the number of phases."""
 LEAF, PHASES, TIER, CALMED, MARKS = range(5)
@@ -122,6 +122,7 @@ def serve(deal: Deal, rules: Rules, order: Ints) -> None:
         deal.left_w[0] = 0.0
         for who in range(crowd.shape[0]):
             deal.left_w[0] += 0.0 if tier[who] == UNPLANNED else crowd[who, PLAN_W]
+    _firmly(deal, order)
     _pressed(deal, rules, order)
     for who in order:
         if tier[who] == HELD:
@@ -143,6 +144,24 @@ def serve(deal: Deal, rules: Rules, order: Ints) -> None:
             if tier[who] != UNPLANNED:
                 _raise(deal, who, crowd[who, WANT_W], False)
     _calm(deal, rules, order)
+
+
+@compiled
+def _firmly(deal: Deal, order: Ints) -> None:
+    """What must run, the most important first; the plan's budgets are without it."""
+    crowd = deal.crowd
+    if not (crowd[:, FIRM_W] > 0.0).any():
+        return
+    budget_w = deal.left_w[0]
+    for who in order[np.argsort(crowd[:, PRIORITY][order], kind="mergesort")]:
+        if crowd[who, FIRM_W] <= 0.0:
+            continue
+        _raise(deal, who, crowd[who, FIRM_W], False)
+        node = deal.marks[who, LEAF]
+        while node >= 0:
+            deal.room[node, BUDGET_W] += crowd[who, GRANTED_W]
+            node = deal.tree[node, ABOVE]
+    deal.left_w[0] = budget_w
 
 
 @compiled
@@ -269,6 +288,8 @@ def _within_nodes(deal: Deal, who: int) -> float:
 def _share(me: Floats, tier: int) -> float:
     """Power from the plan alone: its own, rounded up to the least power when that is near."""
     plan_w, least_w = me[PLAN_W], me[LEAST_W]
+    if me[FIRM_W] > 0.0:
+        return float(me[FIRM_W] + plan_w)
     if tier == HELD:
         return float(max(plan_w, least_w))
     if plan_w >= least_w:
@@ -295,6 +316,8 @@ def _calm(deal: Deal, rules: Rules, order: Ints) -> None:
     for who in order:
         me = deal.crowd[who]
         held_w, now_w = usable(me, me[CURRENT_W]), me[GRANTED_W]
+        if held_w < me[FIRM_W]:
+            continue
         if held_w > 0.0 and held_w < now_w and now_w < held_w + _band_w(me, rules):
             _set(deal, who, held_w)
             calmed[who] = 1
