@@ -48,6 +48,9 @@ from voltyard.ocpp.tariff_words import TariffWords
 from voltyard.pki.model import Profile
 from voltyard.pki.sealing import Vault
 from voltyard.pki.service import PkiService, PkiSettings
+from voltyard.preconditioning.keeper import KeeperParts
+from voltyard.preconditioning.power import SiteControl
+from voltyard.preconditioning.service import PreconditioningService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.model import Session
 from voltyard.sessions.service import SessionService
@@ -123,6 +126,7 @@ class Core:
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
     studies: StudyService = field(init=False)
+    preconditioning: PreconditioningService = field(init=False)
 
     async def start(self) -> None:
         """Load what is stored, then begin to write, plan and control."""
@@ -132,6 +136,7 @@ class Core:
         await self.configuration.load()
         await self.bulk.load()
         await self.studies.load()
+        await self.preconditioning.load()
         await self.sessions.load()
         await self.alerts.load()
         await self.firmware.load()
@@ -211,6 +216,8 @@ class Core:
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
             Periodic("certificates", 60.0, self.pki.sweep),
             Periodic("reservations", 5.0, self.reservations.tick),
+            Periodic("preconditioning", 5.0, self.preconditioning.tick),
+            Periodic("old preconditioning", 24 * 3600.0, self.preconditioning.drop_old),
             Periodic("local lists", 60.0, self.local_lists.tick),
             Periodic("costs", 10.0, self.billing.tick),
             Periodic("tariffs on chargers", 5.0, self.billing.devices.tick),
@@ -316,6 +323,7 @@ def build_core(
         _billing(database, bus, clock, sites, fleets, chargers, sessions), pace,
     )  # fmt: skip
     core.studies = _studies(core)
+    core.preconditioning = _preconditioning(core, book)
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
 
@@ -524,6 +532,21 @@ def _energy(
         plan=PlanningSettings(plan_s=settings.plan_s),
         lease_s=LEASE_S * pace,
     )
+
+
+def _preconditioning(core: Core, book: passwords.PasswordBook) -> PreconditioningService:
+    """Rules and what vehicles tell by VDV 261; the control of a site asks what must run."""
+    made = PreconditioningService(
+        KeeperParts(
+            core.database, core.bus, core.clock, core.sites, core.timetable, core.fleets,
+            core.sessions, core.alerts,
+        ),
+        book,
+    )  # fmt: skip
+    made.steered_by(SiteControl(core.energy))
+    made.listen()
+    core.energy.asks_of_firm_loads(made)
+    return made
 
 
 def _studies(core: Core) -> StudyService:

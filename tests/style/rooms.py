@@ -108,6 +108,15 @@ EXTRA: dict[str, dict[str, str]] = {
         "asking": "what a charger says of its list, apart from what is sent to it",
         "overview": "what chargers hold beside what they should, for pages",
     },
+    "preconditioning": {
+        "feasible": "pure: whether the grid leaves room for all that runs at once",
+        "keeper": "runs in memory, kept up to date and watched, apart from what people decide",
+        "ports": "what the room needs of others",
+        "power": "the controllers of sites behind a port",
+        "rules": "pure: which rule counts for a departure, and from when to when",
+        "schedule": "pure: from rules, wishes and what vehicles tell to runs",
+        "watching": "pure: what becomes of a run, and what of it is an alert",
+    },
     "reservations": {
         "agreement": "what is agreed with the charger, and the one place that changes a stored one",
         "desk": "reservations in memory: a token that is shown asks the database nothing",

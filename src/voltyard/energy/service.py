@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,12 +36,14 @@ from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
+from voltyard.energy.ports import FirmLoads
 from voltyard.energy.profiles import ends_with_transaction, start_limit
 from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import SiteView
 from voltyard.energy.watching import Watching
 from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.jobs import Leases
+from voltyard.preconditioning.events import PreconditioningChanged
 from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sitemeters.events import SiteMeterRead
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
@@ -96,6 +99,10 @@ class EnergyService:
     @property
     def clock(self) -> Clock:
         return self._parts.clock
+
+    def asks_of_firm_loads(self, firm: FirmLoads) -> None:
+        """Who knows what must run before departures; before any controller starts."""
+        self._planning = replace(self._planning, firm=firm)
 
     def controller(self, site_id: UUID) -> SiteController:
         """NotFound while no controller of the site runs here."""
@@ -178,6 +185,7 @@ class EnergyService:
         bus.subscribe(MeterReported, self._on_meter, name="energy.meter")
         bus.subscribe(SiteMeterRead, self._on_site_meter, name="energy.site_meter")
         bus.subscribe(DutiesChanged, self._on_duties, name="energy.duties")
+        bus.subscribe(PreconditioningChanged, self._on_duties, name="energy.preconditioning")
         for event in (StationApproved, StationChanged, EvsesChanged):
             bus.subscribe(event, self._on_setup, name=f"energy.{event.__name__}")
         for changed in (SiteChanged, TreeChanged, LimitChanged):
@@ -225,7 +233,7 @@ class EnergyService:
         if controller is not None:
             controller.site_metered()
 
-    async def _on_duties(self, event: DutiesChanged) -> None:
+    async def _on_duties(self, event: DutiesChanged | PreconditioningChanged) -> None:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.mark_plan()
