@@ -1,10 +1,12 @@
 """Who calls: an API key in the header, or the console's cookie with proof of origin."""
 
+from uuid import UUID
+
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from voltyard.api.deps import AnyRequest, ApiDeps
-from voltyard.errors import Forbidden, Unauthenticated
+from voltyard.errors import Forbidden, Invalid, Unauthenticated
 from voltyard.tenancy.model import Principal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -13,8 +15,26 @@ Deps = NamedDependency[SkipValidation[ApiDeps]]
 Who = NamedDependency[SkipValidation[Principal]]
 
 
+OPERATOR_HEADER = "voltyard-operator"
+
+
 async def caller(request: AnyRequest, deps: ApiDeps) -> Principal:
-    """Raises Unauthenticated, or Forbidden for a cookie without proof."""
+    """Raises Unauthenticated, or Forbidden for a cookie without proof.
+
+    With the header ``Voltyard-Operator`` a depot operator acts in that operator of its own.
+    """
+    who = await _known(request, deps)
+    operator = request.headers.get(OPERATOR_HEADER)
+    if operator is None:
+        return who
+    try:
+        operator_id = UUID(operator)
+    except ValueError:
+        raise Invalid(f"The header {OPERATOR_HEADER} holds no id.") from None
+    return await deps.operators.acting(who, operator_id)
+
+
+async def _known(request: AnyRequest, deps: ApiDeps) -> Principal:
     header = request.headers.get("authorization")
     if header is not None:
         scheme, _, key = header.partition(" ")

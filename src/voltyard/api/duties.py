@@ -15,7 +15,7 @@ from voltyard.api.wire import ImportFaultOut, In, Limit, Offset, Out, Page, Text
 from voltyard.errors import Invalid
 from voltyard.ids import new_id
 from voltyard.tenancy.access import require
-from voltyard.tenancy.model import Permission
+from voltyard.tenancy.model import Permission, Principal
 from voltyard.timetable.importing import ImportReport
 from voltyard.timetable.model import Duty, DutyState
 from voltyard.timetable.service import DutyFilter
@@ -65,6 +65,8 @@ class DutyOut(Out):
     departed_at: datetime | None
     ready: bool | None
     shortfall_wh: float | None
+    operator_id: UUID | None = None
+    """The fleet operator whose duty it is; null for one's own."""
 
 
 class DutiesIn(In):
@@ -102,17 +104,29 @@ async def duties(
     vehicle_id: FromQuery[UUID | None] = None,
     states: Annotated[list[DutyState] | None, QueryParameter(name="state")] = None,
     text: Text = "",
+    operator_id: FromQuery[UUID | None] = None,
 ) -> Page[DutyOut]:
-    await deps.sites.site(who, site_id)
-    wanted = DutyFilter(site_id, since, until, vehicle_id, tuple(states or ()), text, limit, offset)
+    await deps.sites.charging_site(who, site_id)
+    wanted = DutyFilter(
+        site_id,
+        since,
+        until,
+        vehicle_id,
+        tuple(states or ()),
+        text,
+        operator_id,
+        limit,
+        offset,
+    )
     found, total = await deps.timetable.find(who.org_id, wanted)
-    return page(DutyOut, found, total, limit=limit, offset=offset)
+    shown = [_shown(who, each) for each in found]
+    return page(DutyOut, shown, total, limit=limit, offset=offset)
 
 
 @get("/duties/{duty_id:uuid}", summary="One duty")
 async def duty(deps: Deps, who: Who, duty_id: FromPath[UUID]) -> DutyOut:
     require(who, Permission.VIEW)
-    return out(DutyOut, await deps.timetable.duty(who.org_id, duty_id))
+    return _shown(who, await deps.timetable.duty(who.org_id, duty_id))
 
 
 @post("/sites/{site_id:uuid}/duties", summary="Create a duty")
@@ -121,7 +135,7 @@ async def create_duty(
 ) -> DutyOut:
     made = _duty(data, new_id(), who.org_id, site_id, "manual")
     saved = await deps.timetable.save(who, made, expect_new=True, remote=remote_of(request))
-    return out(DutyOut, saved)
+    return _shown(who, saved)
 
 
 @put("/duties/{duty_id:uuid}", summary="Change a duty")
@@ -129,11 +143,11 @@ async def change_duty(
     deps: Deps, who: Who, request: AnyRequest, duty_id: FromPath[UUID], data: JSONBody[DutyIn]
 ) -> DutyOut:
     before = await deps.timetable.duty(who.org_id, duty_id)
-    after = _duty(data, duty_id, who.org_id, before.site_id, before.source)
+    after = _duty(data, duty_id, before.org_id, before.site_id, before.source)
     if data.external_id is None:
         after = replace(after, external_id=before.external_id)
     saved = await deps.timetable.save(who, after, expect_new=False, remote=remote_of(request))
-    return out(DutyOut, saved)
+    return _shown(who, saved)
 
 
 @delete("/duties/{duty_id:uuid}", summary="Delete a duty")
@@ -238,6 +252,10 @@ async def export_csv(
     text = await deps.timetable.export_csv(who, site_id, since=since, until=until)
     headers = {"content-disposition": 'attachment; filename="duties.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _shown(who: Principal, duty: Duty) -> DutyOut:
+    return out(DutyOut, duty, operator_id=None if duty.org_id == who.org_id else duty.org_id)
 
 
 def _duty(data: DutyIn, duty_id: UUID, org_id: UUID, site_id: UUID, source: str) -> Duty:

@@ -53,6 +53,8 @@ class VehicleOut(Out):
     vin: str | None
     licence_plate: str | None
     active: bool
+    operator_id: UUID | None = None
+    """The fleet operator whose it is; null for one's own."""
 
 
 class TokenIn(In):
@@ -87,6 +89,8 @@ class TokenOut(Out):
     concurrent: bool
     site_ids: list[UUID]
     area_ids: list[UUID]
+    operator_id: UUID | None = None
+    """The fleet operator whose it is; null for one's own."""
 
 
 class RefusalOut(Out):
@@ -131,7 +135,7 @@ async def vehicles(
     found, total = await deps.fleets.list_vehicles(
         who, text=text, vehicle_class=vehicle_class, active=active, limit=limit, offset=offset
     )
-    shown = [_vehicle(vehicle) for vehicle in found]
+    shown = [_vehicle(who, vehicle) for vehicle in found]
     return page(VehicleOut, shown, total, limit=limit, offset=offset)
 
 
@@ -140,12 +144,12 @@ async def create_vehicle(
     deps: Deps, who: Who, request: AnyRequest, data: JSONBody[VehicleIn]
 ) -> VehicleOut:
     made = await deps.fleets.save_vehicle(who, _vehicle_draft(data), remote=remote_of(request))
-    return _vehicle(made)
+    return _vehicle(who, made)
 
 
 @get("/vehicles/{vehicle_id:uuid}", summary="One vehicle")
 async def vehicle(deps: Deps, who: Who, vehicle_id: FromPath[UUID]) -> VehicleOut:
-    return _vehicle(await deps.fleets.vehicle(who, vehicle_id))
+    return _vehicle(who, await deps.fleets.vehicle(who, vehicle_id))
 
 
 @put("/vehicles/{vehicle_id:uuid}", summary="Change a vehicle")
@@ -155,7 +159,7 @@ async def change_vehicle(
     changed = await deps.fleets.save_vehicle(
         who, _vehicle_draft(data), vehicle_id, remote=remote_of(request)
     )
-    return _vehicle(changed)
+    return _vehicle(who, changed)
 
 
 @delete("/vehicles/{vehicle_id:uuid}", summary="Delete a vehicle with its tokens")
@@ -182,7 +186,7 @@ async def tokens(
     found, total = await deps.fleets.list_tokens(
         who, text=text, vehicle_id=vehicle_id, limit=limit, offset=offset
     )
-    shown = [_token(token) for token in found]
+    shown = [_token(who, token) for token in found]
     return page(TokenOut, shown, total, limit=limit, offset=offset)
 
 
@@ -209,12 +213,12 @@ async def create_token(
 ) -> TokenOut:
     await _check_places(deps, who, data)
     made = await deps.fleets.save_token(who, _token_draft(data), remote=remote_of(request))
-    return _token(made)
+    return _token(who, made)
 
 
 @get("/tokens/{token_id:uuid}", summary="One token")
 async def token(deps: Deps, who: Who, token_id: FromPath[UUID]) -> TokenOut:
-    return _token(await deps.fleets.token(who, token_id))
+    return _token(who, await deps.fleets.token(who, token_id))
 
 
 @put("/tokens/{token_id:uuid}", summary="Change a token")
@@ -225,7 +229,7 @@ async def change_token(
     changed = await deps.fleets.save_token(
         who, _token_draft(data), token_id, remote=remote_of(request)
     )
-    return _token(changed)
+    return _token(who, changed)
 
 
 @delete("/tokens/{token_id:uuid}", summary="Delete a token")
@@ -295,16 +299,22 @@ def _token_draft(data: TokenIn) -> TokenDraft:
     return TokenDraft(**{**msgspec.structs.asdict(data), "kind": data.kind.value, **places})
 
 
-def _token(token: Token) -> TokenOut:
-    return out(TokenOut, token, site_ids=list(token.site_ids), area_ids=list(token.area_ids))
+def _token(who: Principal, token: Token) -> TokenOut:
+    return out(
+        TokenOut,
+        token,
+        site_ids=list(token.site_ids),
+        area_ids=list(token.area_ids),
+        operator_id=_operator(who, token.org_id),
+    )
 
 
 async def _check_places(deps: ApiDeps, who: Principal, data: TokenIn) -> None:
     """Sites and areas of somebody else do not exist here."""
     if not data.site_ids and not data.area_ids:
         return
-    sites = [site.id for site in await deps.sites.sites(who)]
-    areas = [area.id for site_id in sites for area in await deps.sites.areas(who, site_id)]
+    sites = [site.id for site in await deps.sites.charging_sites(who)]
+    areas = [area.id for site_id in sites for area in await deps.sites.charging_areas(who, site_id)]
     wrong = {
         field: "there is none of this id"
         for field, given, known in (
@@ -317,8 +327,17 @@ async def _check_places(deps: ApiDeps, who: Principal, data: TokenIn) -> None:
         raise Invalid("The token is not valid.", fields=wrong)
 
 
-def _vehicle(vehicle: Vehicle) -> VehicleOut:
-    return out(VehicleOut, vehicle, charge_curve=list(vehicle.charge_curve))
+def _vehicle(who: Principal, vehicle: Vehicle) -> VehicleOut:
+    return out(
+        VehicleOut,
+        vehicle,
+        charge_curve=list(vehicle.charge_curve),
+        operator_id=_operator(who, vehicle.org_id),
+    )
+
+
+def _operator(who: Principal, org_id: UUID) -> UUID | None:
+    return None if org_id == who.org_id else org_id
 
 
 ROUTER = Router(

@@ -82,6 +82,11 @@ class SessionOut(Out):
     repairs: list[RepairOut]
     needs: NeedsOut | None = None
     energy_exported_wh: float = 0.0
+    operator_id: UUID | None = None
+    """The fleet operator whose vehicle it is."""
+    charger: str = ""
+    """The charger's identity."""
+    outlet: str = ""
 
 
 class SampleOut(Out):
@@ -123,13 +128,24 @@ async def sessions(
     since: Annotated[datetime | None, QueryParameter(description="Started at or after.")] = None,
     until: Annotated[datetime | None, QueryParameter(description="Started before.")] = None,
     text: Text = "",
+    operator_id: FromQuery[UUID | None] = None,
 ) -> Page[SessionOut]:
     require(who, Permission.VIEW)
     wanted = SessionFilter(
-        site_id, station_id, evse_id, vehicle_id, duty_id, only_state, flagged, since, until, text
+        site_id=site_id,
+        station_id=station_id,
+        evse_id=evse_id,
+        vehicle_id=vehicle_id,
+        duty_id=duty_id,
+        state=only_state,
+        fleet_org_id=operator_id,
+        flagged=flagged,
+        from_at=since,
+        until_at=until,
+        text=text,
     )
     found = await deps.sessions.page(who.org_id, wanted, limit=limit, offset=offset)
-    shown = [_session(session) for session in found.sessions]
+    shown = [_session(deps, session) for session in found.sessions]
     return page(SessionOut, shown, found.total, limit=limit, offset=offset)
 
 
@@ -165,7 +181,7 @@ async def _lines(deps: ApiDeps, org_id: UUID, wanted: SessionFilter) -> AsyncIte
 @get("/sessions/{session_id:uuid}", summary="One session")
 async def session(deps: Deps, who: Who, session_id: FromPath[UUID]) -> SessionOut:
     require(who, Permission.VIEW)
-    return _session(await deps.sessions.session(who.org_id, session_id))
+    return _session(deps, await deps.sessions.session(who.org_id, session_id))
 
 
 @get("/sessions/{session_id:uuid}/curve", summary="The readings of a session by time")
@@ -184,7 +200,7 @@ async def assign_vehicle(
     vehicle = None
     if data.vehicle_id is not None:
         vehicle = await deps.fleets.vehicle(who, data.vehicle_id)
-    return _session(await deps.sessions.assign_vehicle(who, session_id, vehicle))
+    return _session(deps, await deps.sessions.assign_vehicle(who, session_id, vehicle))
 
 
 @put("/sessions/{session_id:uuid}/priority", summary="Charge it before all others")
@@ -193,7 +209,7 @@ async def prioritise(
 ) -> SessionOut:
     """Within the site's limits, as long as its session lasts; false takes it back."""
     require(who, Permission.SESSIONS_CONTROL)
-    return _session(await deps.sessions.prioritise(who, session_id, first=data.first))
+    return _session(deps, await deps.sessions.prioritise(who, session_id, first=data.first))
 
 
 class DischargeIn(In):
@@ -265,13 +281,24 @@ def _discharge(found: Discharge) -> DischargeOut:
     )
 
 
-def _session(session: Session) -> SessionOut:
+def _session(deps: ApiDeps, session: Session) -> SessionOut:
+    station = deps.chargers.station(session.station_id)
+    evse = deps.chargers.evse(session.evse_id) if session.evse_id else None
     repairs = [out(RepairOut, repair) for repair in session.repairs]
     needs = None
     if session.needs is not None:
         told = session.needs
         needs = out(NeedsOut, told, urgency=int(told.urgency), transfers=list(told.transfers))
-    return out(SessionOut, session, flags=list(session.flags), repairs=repairs, needs=needs)
+    return out(
+        SessionOut,
+        session,
+        flags=list(session.flags),
+        repairs=repairs,
+        needs=needs,
+        operator_id=session.fleet_org_id,
+        charger=station.identity if station else "",
+        outlet=evse.name if evse else "",
+    )
 
 
 ROUTER = Router(

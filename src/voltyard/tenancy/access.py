@@ -40,6 +40,11 @@ def on_behalf(principal: Principal, org_id: UUID) -> Principal:
     )
 
 
+def acting_name(name: str, organisation: str) -> str:
+    """As an operator's audit log names somebody of the depot operator."""
+    return f"{name} ({organisation})"
+
+
 def system_principal(org_id: UUID, name: str = "voltyard") -> Principal:
     """voltyard itself, acting in an organisation: every permission, and named in the audit."""
     return Principal(org_id, "system", SYSTEM_ID, name, frozenset(Permission))

@@ -1,14 +1,15 @@
 """Proving who one is: passwords with a lock, session tokens, API keys, the first-run link."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from voltyard.clock import Clock
 from voltyard.errors import Invalid, TooMany, Unauthenticated
-from voltyard.storage.engine import Database
+from voltyard.storage.engine import Database, Row
 from voltyard.tenancy import audit, keys, store
-from voltyard.tenancy.access import permissions_in
-from voltyard.tenancy.model import ROLE_PERMISSIONS, Principal, User
+from voltyard.tenancy.access import acting_name, on_behalf, permissions_in
+from voltyard.tenancy.model import ROLE_PERMISSIONS, Permission, Principal, User
 from voltyard.tenancy.passwords import (
     REMOTE_FREE_ATTEMPTS,
     PasswordBook,
@@ -83,9 +84,10 @@ class LogIn:
             ) from None
 
     async def log_out(self, token: str, *, remote: str = "") -> None:
-        who = await self.principal_of_session(token)
-        if who is None:
+        row = await self._session_row(token)
+        if row is None:
             return
+        who = principal_of(store.user_of(row))
         async with transaction(self._database, of(who.org_id)) as tx:
             await store.end_login_session(tx, keys.digest(token))
             await audit.write(
@@ -93,17 +95,37 @@ class LogIn:
             )
 
     async def principal_of_session(self, token: str) -> Principal | None:
-        """The person behind a cookie; None when it is unknown, over, idle too long or closed."""
+        """The person behind a cookie; None when it is unknown, over, idle too long or closed.
+
+        One who is at work in an operator is the operator's principal.
+        """
+        row = await self._session_row(token)
+        if row is None:
+            return None
+        who = principal_of(store.user_of(row))
+        if row["acting_in"] is None or not who.may(Permission.PEOPLE_WRITE):
+            return who
+        return replace(
+            on_behalf(who, row["acting_in"]), name=acting_name(who.name, row["org_name"])
+        )
+
+    async def act(self, token: str, org_id: UUID | None) -> None:
+        """From now on the log-in works in an operator below, or (None) at home again."""
+        row = await self._session_row(token)
+        if row is None:
+            return
+        async with transaction(self._database, of(row["org_id"])) as tx:
+            await store.act(tx, keys.digest(token), org_id)
+
+    async def _session_row(self, token: str) -> Row | None:
         if not token or len(token) > 200:
             return None
         now, hashed = self._clock.now(), keys.digest(token)
         async with transaction(self._database, SYSTEM) as tx:
             row = await store.login_session(tx, hashed, now, now - self._settings.session_idle)
-            if row is None:
-                return None
-            if now - row["last_seen_at"] >= TOUCH_EVERY:
+            if row is not None and now - row["last_seen_at"] >= TOUCH_EVERY:
                 await store.touch_login_session(tx, hashed, now)
-        return principal_of(store.user_of(row))
+        return row
 
     async def principal_of_key(self, text: str) -> Principal:
         """The key as principal. Unauthenticated (code ``api_key``) when it opens nothing."""

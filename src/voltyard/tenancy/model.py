@@ -29,6 +29,7 @@ class Permission(StrEnum):
     AUDIT_VIEW = "audit:view"
     TARIFFS_WRITE = "tariffs:write"
     PAYMENTS_WRITE = "payments:write"
+    NOTIFICATIONS_WRITE = "notifications:write"
 
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -9,7 +9,7 @@ from voltyard.clock import Clock
 from voltyard.errors import Forbidden, Invalid, NotFound
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, store
-from voltyard.tenancy.access import on_behalf, require
+from voltyard.tenancy.access import acting_name, on_behalf, require
 from voltyard.tenancy.events import OperatorsChanged
 from voltyard.tenancy.fields import clean_name
 from voltyard.tenancy.integrity import refusals
@@ -64,7 +64,7 @@ class OperatorService:
         async with transaction(self._database, of(principal.org_id)) as tx:
             await _below(tx, principal, operator_id)
             own = await store.organisation(tx, principal.org_id)
-        name = principal.name if own is None else f"{principal.name} ({own.name})"
+        name = principal.name if own is None else acting_name(principal.name, own.name)
         return replace(on_behalf(principal, operator_id), name=name)
 
     async def create(

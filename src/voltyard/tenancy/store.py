@@ -18,8 +18,8 @@ from voltyard.tenancy.model import (
     User,
 )
 
-_PARENT = "(SELECT o.parent_id FROM organisations o WHERE o.id = org_id) AS parent_id"
-_USER = f"id, org_id, email, name, role, locale, active, last_login_at, {_PARENT}"
+_PARENT = "(SELECT o.parent_id FROM organisations o WHERE o.id = {}.org_id) AS parent_id"
+_USER = f"id, org_id, email, name, role, locale, active, last_login_at, {_PARENT.format('users')}"
 _OPEN = "EXISTS (SELECT 1 FROM organisations o WHERE o.id = {}.org_id AND o.active)"
 _KEY = "id, org_id, name, prefix, scopes, created_at, last_used_at, expires_at, revoked_at"
 
@@ -266,14 +266,26 @@ async def insert_login_session(
 
 
 async def login_session(tx: Tx, token_hash: str, at: datetime, idle_since: datetime) -> Row | None:
-    """The user and ``last_seen_at`` behind a session that still holds; None otherwise."""
+    """The user and ``last_seen_at`` behind a session that still holds; None otherwise.
+
+    ``acting_in``: the operator below their organisation in which they are at work just now.
+    """
     return await tx.one(
         "SELECT u.id, u.org_id, u.email, u.name, u.role, u.locale, u.active, u.last_login_at,"
-        " o.parent_id, s.last_seen_at FROM login_sessions s JOIN users u ON u.id = s.user_id"
-        " JOIN organisations o ON o.id = u.org_id"
+        " o.parent_id, o.name AS org_name, a.id AS acting_in, s.last_seen_at"
+        " FROM login_sessions s JOIN users u ON u.id = s.user_id"
+        " JOIN organisations o ON o.id = u.org_id LEFT JOIN organisations a"
+        " ON a.id = s.acting_org_id AND a.parent_id = u.org_id"
         " WHERE s.token_hash = :hash AND s.expires_at > :at AND s.last_seen_at > :idle"
         " AND u.active AND o.active",
         {"hash": token_hash, "at": at, "idle": idle_since},
+    )
+
+
+async def act(tx: Tx, token_hash: str, org_id: UUID | None) -> None:
+    await tx.execute(
+        "UPDATE login_sessions SET acting_org_id = :org WHERE token_hash = :hash",
+        {"hash": token_hash, "org": org_id},
     )
 
 
@@ -334,8 +346,8 @@ async def key(tx: Tx, key_id: UUID) -> ApiKey | None:
 async def key_by_prefix(tx: Tx, prefix: str) -> tuple[ApiKey, str, UUID | None] | None:
     """The key, the hash of its secret and the depot operator above its organisation, if active."""
     row = await tx.one(
-        f"SELECT {_KEY}, secret_hash, {_PARENT} FROM api_keys WHERE prefix = :prefix"
-        f" AND {_OPEN.format('api_keys')}",
+        f"SELECT {_KEY}, secret_hash, {_PARENT.format('api_keys')} FROM api_keys"
+        f" WHERE prefix = :prefix AND {_OPEN.format('api_keys')}",
         {"prefix": prefix},
     )
     return None if row is None else (_key(row), row["secret_hash"], row["parent_id"])

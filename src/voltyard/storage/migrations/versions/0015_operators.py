@@ -26,6 +26,7 @@ MINE = f"org_id = {ME} OR {SYSTEM}"
 TREE = (
     "ALTER TABLE organisations ADD COLUMN parent_id uuid REFERENCES organisations,"
     " ADD COLUMN active boolean NOT NULL DEFAULT true",
+    "ALTER TABLE login_sessions ADD COLUMN acting_org_id uuid",
     "CREATE INDEX organisations_parent ON organisations (parent_id) WHERE parent_id IS NOT NULL",
     """
 CREATE FUNCTION voltyard_tree() RETURNS trigger LANGUAGE plpgsql AS $$
