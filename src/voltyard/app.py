@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from voltyard.access.service import AccessService
 from voltyard.alerts.service import AlertService
 from voltyard.billing.service import BillingService
 from voltyard.bulk.service import BulkService
@@ -74,6 +75,7 @@ from voltyard.tenancy import audit, passwords
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.login import LoginSettings
 from voltyard.tenancy.model import Principal, Role
+from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.timetable.service import DutyFilter, TimetableService
 
@@ -122,6 +124,8 @@ class Core:
     bulk: BulkService
     contracts: ContractService
     billing: BillingService
+    operators: OperatorService
+    access: AccessService
     pace: float = 1.0
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
@@ -293,6 +297,8 @@ def build_core(
         database, commits, bus, clock,
         outlets=chargers, tokens=fleets, policies=sites, audit=note,
     )  # fmt: skip
+    access = AccessService(database, bus, clock, sites, chargers)
+    sessions.governed_by(access)
     timetable.sessions = sessions
     timetable.listen()
     alerts = AlertService(database, bus, clock)
@@ -320,7 +326,8 @@ def build_core(
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, inputs, sampling,
         *upkeep, pki, *tokens, configuration, monitoring,
         BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki),
-        _billing(database, bus, clock, sites, fleets, chargers, sessions), pace,
+        _billing(database, bus, clock, sites, fleets, chargers, sessions),
+        OperatorService(database, bus, clock, tenancy), access, pace,
     )  # fmt: skip
     core.studies = _studies(core)
     core.preconditioning = _preconditioning(core, book)

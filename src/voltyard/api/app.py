@@ -22,6 +22,7 @@ from voltyard.api import (
     log,
     monitoring,
     operations,
+    operators,
     payments,
     people,
     pki,
@@ -44,6 +45,7 @@ from voltyard.tenancy.model import Principal
 
 ROUTERS: tuple[Router, ...] = (
     people.ROUTER,
+    operators.ROUTER,
     sites.ROUTER,
     stations.ROUTER,
     commanding.ROUTER,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from litestar import Request
 
+from voltyard.access.service import AccessService
 from voltyard.alerts.service import AlertService
 from voltyard.billing.service import BillingService
 from voltyard.bulk.service import BulkService
@@ -26,6 +27,7 @@ from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
 from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
+from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import TenancyService
 from voltyard.timetable.service import TimetableService
 
@@ -94,6 +96,8 @@ class ApiDeps:
     reservations: ReservationService
     local_lists: LocalListService
     billing: BillingService
+    operators: OperatorService
+    access: AccessService
     site_meters: SiteMeterService
     prices: PriceService
     why: ExplainDesk

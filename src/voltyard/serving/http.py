@@ -82,6 +82,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         reservations=core.reservations,
         local_lists=core.local_lists,
         billing=core.billing,
+        operators=core.operators,
+        access=core.access,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

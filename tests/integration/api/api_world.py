@@ -9,6 +9,8 @@ from uuid import UUID
 import httpx
 from litestar import Litestar
 
+from voltyard.access.commands import RuleDraft
+from voltyard.access.model import Whom as Visitors
 from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
 from voltyard.billing.commands import NewAccount, NewAssignment
@@ -119,7 +121,13 @@ class World:
         tariff = await core.billing.create(who, "Day", Terms("EUR", ()))
         assigned = await core.billing.assign(who, NewAssignment(tariff.id, Target.GROUP, "G"))
         account = await core.billing.prepaid.open(who, NewAccount("A", "EUR", ("P1",)))
+        admin = NewUser(f"{who.org_id.hex[:8]}@operator.example", "Op", Role.ADMIN, PASSWORD)
+        operator = await core.operators.create(who, "Op", admin)
+        guests = RuleDraft("Guests", Visitors.GUESTS, allow=False, active=False)
+        rule = await core.access.save(who, site.id, guests)
         return {
+            "operator": operator.organisation.id,
+            "rule": rule.id,
             "site": site.id,
             "bay": bay.id,
             "station": station.id,
@@ -155,6 +163,8 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         reservations=core.reservations,
         local_lists=core.local_lists,
         billing=core.billing,
+        operators=core.operators,
+        access=core.access,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

@@ -19,6 +19,7 @@ BODIES: dict[str, object] = {
     "/nodes": {"kind": "grid", "name": "G", "limits": [{"power_w": 1}]},
     "/limits": {"limits": [{"power_w": 1}]},
     "/emergency-limit": {"power_w": 1, "until_at": "2030-01-01T00:00:00Z"},
+    "/access-rules": {"name": "X", "whom": "guests", "allow": False},
     "/tariffs": {"name": "X", "terms": {"currency": "EUR", "components": []}},
     "/running-tariff": {"tariff_id": str(uuid4())},
     "/prepaid-accounts": {"name": "X", "tokens": ["T"]},
