@@ -15,6 +15,8 @@ from voltyard.study.desk import Desk, Moment, Wanted
 from voltyard.study.model import Outcome, Tariff, WhatIf, parse
 from voltyard.study.scenario import Scenario, apply, cut
 from voltyard.study.sources import Yard
+from voltyard.study.wording import Say, Wording
+from voltyard.web.i18n import translations
 
 _SHUNTING_MIN = 10.0
 
@@ -28,13 +30,19 @@ def main(arguments: argparse.Namespace) -> int:
     found = report.as_json(study)
     print(json.dumps(found, indent=2) if arguments.as_json else report.table(study))
     if arguments.html is not None:
-        text = report.html(study, arguments.locale)
+        words = Wording(_said(arguments.locale), arguments.locale, study.currency)
+        text = report.html(study, words)
         try:
             arguments.html.write_text(text, encoding="utf-8")
         except OSError as error:
             raise Invalid(f"cannot write {arguments.html}", detail=str(error)) from error
         print(f"report: {arguments.html}", file=sys.stderr)
     return 0
+
+
+def _said(locale: str) -> Say:
+    """The console's catalogue; a language that it does not speak is English."""
+    return translations(locale[:2]).gettext
 
 
 def _base(arguments: argparse.Namespace) -> Scenario:

@@ -1,53 +1,50 @@
-"""A study as JSON with stable keys, as a table for the terminal, and as one HTML file."""
+"""A study as JSON with stable keys, as CSV, as a table for the terminal, and as one HTML file."""
 
-from collections.abc import Callable, Mapping, Sequence
+import csv
+from collections.abc import Sequence
 from html import escape
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_decimal
 
-from voltyard.errors import Invalid
 from voltyard.study import charts
-from voltyard.study.model import Outcome, Sized, Study
+from voltyard.study.model import Grown, Outcome, Room, Sized, Study
+from voltyard.study.pictures import Picture, svg
 from voltyard.study.sheet import STYLE
+from voltyard.study.wording import NO_LIMIT_W, Column, Wording
 
-_ALL_W = 1e8
-"""A limit from here on is none."""
-_COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("limit kW", "limit_kw", 0),
-    ("chargers", "chargers", 0),
-    ("stays", "stays", 0),
-    ("ready", "ready", 0),
-    ("peak kW", "peak_kw", 0),
-    ("energy EUR", "energy_cost_eur", 0),
-    ("demand EUR", "demand_cost_eur", 0),
-    ("cost EUR", "cost_eur", 0),
-    ("demand EUR/year", "demand_eur_year", 0),
-)
+CSV_COLUMNS = (
+    "case", "limit_kw", "chargers", "stays", "ready", "ready_pct", "missed", "energy_kwh",
+    "asked_kwh", "peak_kw", "energy_cost", "demand_cost", "cost", "demand_year", "currency",
+    "over_limit_minutes",
+)  # fmt: skip
 
 
 def as_json(study: Study) -> dict[str, Any]:
-    """Keys are stable; powers in kW, energies in kWh, money in EUR, instants in UTC."""
+    """Keys are stable; powers in kW, energies in kWh, instants in UTC, money in ``currency``."""
     return {
         "source": study.source,
         "zone": study.zone,
         "start_at": study.start_at.isoformat(),
         "end_at": study.end_at.isoformat(),
         "mode": study.mode,
-        "base": _outcome(study.base),
-        "what_ifs": [_outcome(found) for found in study.what_ifs],
+        "currency": study.currency,
+        "base": outcome(study.base),
+        "what_ifs": [outcome(found) for found in study.what_ifs],
         "smallest_limit": {key: _sized(found, 1000.0) for key, found in study.limits.items()},
         "fewest_chargers": {key: _sized(found, 1.0) for key, found in study.chargers.items()},
+        "yearly": study.yearly,
+        "room": None if study.room is None else _room(study.room),
     }
 
 
-def _outcome(found: Outcome) -> dict[str, Any]:
+def outcome(found: Outcome) -> dict[str, Any]:
     return {
         "name": found.name,
-        "limit_kw": None if found.limit_w >= _ALL_W else found.limit_w / 1000.0,
+        "limit_kw": None if found.limit_w >= NO_LIMIT_W else found.limit_w / 1000.0,
         "chargers": found.chargers,
         "stays": found.stays,
         "ready": found.ready,
@@ -71,183 +68,206 @@ def _sized(found: Sized, unit: float) -> dict[str, Any]:
         "bound": None if found.bound is None else found.bound / unit,
         "within": found.within / unit,
         "wanted": found.wanted,
-        "outcome": _outcome(found.outcome),
+        "outcome": outcome(found.outcome),
         "tried": [{"amount": amount / unit, "ready": ready} for amount, ready in found.tried],
     }
 
 
-def table(study: Study) -> str:
-    """For the terminal."""
-    head = ["", *(title for title, _, _ in _COLUMNS)]
-    rows = [head, *(_cells(found, lambda v, d: f"{v:,.{d}f}") for found in _all(study))]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
-    lines = [_line(row, widths) for row in rows]
-    return "\n".join([*lines, "", *_sentences(study, lambda v, d: f"{v:,.{d}f}")])
+def _room(found: Room) -> dict[str, Any]:
+    return {
+        "vehicles": found.vehicles,
+        "more": found.most,
+        "fails_at": found.fails_at,
+        "lacks": None if found.lacks is None else found.lacks.value,
+        "tried": [{"more": m, "ready": ready, "stays": stays} for m, ready, stays in found.tried],
+        "bays": [{name: getattr(step, name) for name in Grown.__slots__} for step in found.ladder],
+    }
 
 
-def _all(study: Study) -> Sequence[Outcome]:
+def all_cases(study: Study) -> Sequence[Outcome]:
     return (study.base, *study.what_ifs)
 
 
-Number = Callable[[float, int], str]
+def as_csv(study: Study) -> str:
+    """A line for each case (RFC 4180); figures as in the JSON."""
+    buffer = StringIO()
+    lines = csv.writer(buffer)
+    lines.writerow(CSV_COLUMNS)
+    for found in all_cases(study):
+        values = outcome(found)
+        values |= {
+            "case": found.name,
+            "missed": " ".join(found.missed),
+            "currency": study.currency,
+            "energy_cost": found.energy_cost_eur,
+            "demand_cost": found.demand_cost_eur,
+            "cost": found.cost_eur,
+            "demand_year": found.demand_eur_year,
+        }
+        lines.writerow([_cell(values[column]) for column in CSV_COLUMNS])
+    return buffer.getvalue()
 
 
-def _cells(found: Outcome, number: Number) -> list[str]:
-    values = _outcome(found)
-    cells = (
-        "–" if values[key] is None else number(values[key], digits) for _, key, digits in _COLUMNS
-    )
-    return [found.name, *cells]
+def _cell(value: object) -> str:
+    """Text that a spreadsheet would run as a formula is defused."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    text = str(value)
+    formula = isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{text}" if formula else text
+
+
+def table(study: Study) -> str:
+    """For the terminal."""
+    words = Wording(currency=study.currency)
+    columns = words.columns()
+    head = ["", *(column.title for column in columns)]
+    rows = [head, *([found.name, *cells(found, columns, words)] for found in all_cases(study))]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    lines = [_line(row, widths) for row in rows]
+    return "\n".join([*lines, "", *words.sentences(study)])
+
+
+def cells(found: Outcome, columns: Sequence[Column], words: Wording) -> list[str]:
+    """A case's figures, worded."""
+    values = outcome(found)
+    return [
+        "–" if values[column.key] is None else words.number(values[column.key], column.digits)
+        for column in columns
+    ]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-    return "  ".join([row[0].ljust(widths[0]), *cells])
+    shown = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+    return "  ".join([row[0].ljust(widths[0]), *shown])
 
 
-def _sentences(study: Study, number: Number) -> list[str]:
-    found = [_limit_sentence(key, sized, number) for key, sized in study.limits.items()]
-    found += [_charger_sentence(key, sized, number) for key, sized in study.chargers.items()]
-    return found
-
-
-def _limit_sentence(key: str, sized: Sized, number: Number) -> str:
-    bound = ""
-    if sized.bound is not None:
-        bound = f"; below {number(sized.bound / 1000.0, 0)} kW no schedule could"
-    return (
-        f"Smallest grid connection ({key}): {number(sized.amount / 1000.0, 0)} kW makes"
-        f" {sized.wanted} of {sized.outcome.stays} ready{bound}."
-    )
-
-
-def _charger_sentence(key: str, sized: Sized, number: Number) -> str:
-    how = "vehicles stay plugged in until departure"
-    if key == "shunting":
-        how = "vehicles that are done make room"
-    return (
-        f"Fewest chargers, where {how}: {number(sized.amount, 0)} make"
-        f" {sized.wanted} of {sized.outcome.stays} ready."
-    )
-
-
-def html(study: Study, locale: str) -> str:
-    """One file that needs nothing else: light, dark and on paper. Raises ``Invalid``."""
-    try:
-        language = Locale.parse(locale.replace("-", "_"))
-    except (UnknownLocaleError, ValueError) as error:
-        raise Invalid(f"there is no locale {locale!r}") from error
-
-    def number(value: float, digits: int) -> str:
-        pattern = "#,##0" if digits == 0 else "#,##0." + "0" * digits
-        return str(format_decimal(value, pattern, locale=language))
-
-    zone = ZoneInfo(study.zone)
+def period(study: Study, words: Wording) -> str:
+    """Its beginning and end in local time."""
+    zone, locale = ZoneInfo(study.zone), Locale.parse(words.locale.replace("-", "_"))
     start, end = (
-        format_datetime(at, "medium", tzinfo=zone, locale=language)
+        str(format_datetime(at, "medium", tzinfo=zone, locale=locale))
         for at in (study.start_at, study.end_at)
     )
+    return f"{start} – {end} ({study.zone})"
+
+
+def html(study: Study, words: Wording, title: str = "", notes: Sequence[str] = ()) -> str:
+    """One file that needs nothing else: light, dark and on paper. ``notes`` are of the period."""
+    title = f"{words.say('Site study')}: {title or study.source}"
     parts = [
-        f"<h1>Site study: {escape(study.source)}</h1>",
-        f"<p class=meta>{escape(start)} – {escape(end)} ({escape(study.zone)})"
-        f" · plans for the least {'bill' if study.mode == 'cost' else escape(study.mode)}</p>",
-        _answers(study, number),
-        _table(study, number),
-        _loads(study, number, zone),
-        _ladders(study, number),
-        _FOOT,
+        f"<h1>{escape(title)}</h1>",
+        f"<p class=meta>{escape(period(study, words))} · {escape(words.mode(study.mode))}</p>",
+        _facts(study, words),
+        _list("", words.sentences(study)),
+        _list(words.say("What the period lacks"), notes),
+        _table(study, words),
+        _loads(study, words),
+        _ladders(study, words),
+        _growth(study, words),
+        f"<footer><p>{escape(words.footer())}</p></footer>",
     ]
+    language = escape(words.locale[:2])
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Site study: {escape(study.source)}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
 
-def _answers(study: Study, number: Number) -> str:
-    cards = [_card("Ready", f"{study.base.ready} / {study.base.stays}", "in the base")]
-    for key, sized in study.limits.items():
-        bound = "" if sized.bound is None else f", bound {number(sized.bound / 1000.0, 0)} kW"
-        value = f"{number(sized.amount / 1000.0, 0)} kW"
-        cards.append(_card("Smallest connection", value, key + bound))
-    for key, sized in study.chargers.items():
-        note = "plugged in until departure" if key == "staying" else "handed on when done"
-        cards.append(_card("Fewest chargers", number(sized.amount, 0), note))
+def _facts(study: Study, words: Wording) -> str:
+    cards = (
+        f"<div class=card><span>{escape(fact.title)}</span><strong>{escape(fact.value)}</strong>"
+        f"<small>{escape(fact.note)}</small></div>"
+        for fact in words.facts(study)
+    )
     return f"<div class=cards>{''.join(cards)}</div>"
 
 
-def _card(title: str, value: str, note: str) -> str:
+def _list(title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    head = f"<h3>{escape(title)}</h3>" if title else ""
+    return f"{head}<ul>{items}</ul>" if items else ""
+
+
+def _table(study: Study, words: Wording) -> str:
+    columns = words.columns()
+    head = "".join(f"<th scope=col>{escape(column.title)}</th>" for column in columns)
+    rows = "".join(_row(found, columns, words) for found in all_cases(study))
+    say = words.say
     return (
-        f"<div class=card><span>{escape(title)}</span><strong>{escape(value)}</strong>"
-        f"<small>{escape(note)}</small></div>"
+        f"<h2>{escape(say('What if'))}</h2><div class=wide tabindex=0><table><thead><tr>"
+        f"<th scope=col>{escape(say('Case'))}</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"</div>{_missed(study, words)}"
     )
 
 
-def _table(study: Study, number: Number) -> str:
-    head = "".join(f"<th scope=col>{escape(title)}</th>" for title, _, _ in _COLUMNS)
-    rows = "".join(_row(found, number) for found in _all(study))
-    return (
-        f"<h2>What-ifs</h2><div class=wide tabindex=0><table><thead><tr><th scope=col>Case</th>"
-        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>{_missed(study)}"
-    )
-
-
-def _row(found: Outcome, number: Number) -> str:
-    name, *cells = _cells(found, number)
+def _row(found: Outcome, columns: Sequence[Column], words: Wording) -> str:
     late = " class=late" if found.ready < found.stays else ""
-    tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr{late}><th scope=row>{escape(name)}</th>{tds}</tr>"
+    tds = "".join(f"<td>{escape(cell)}</td>" for cell in cells(found, columns, words))
+    return f"<tr{late}><th scope=row>{escape(words.case(found.name))}</th>{tds}</tr>"
 
 
-def _missed(study: Study) -> str:
+def _missed(study: Study, words: Wording) -> str:
     lines = [
-        f"<li><b>{escape(found.name)}</b>: {escape(_names(found.missed))}</li>"
-        for found in _all(study)
+        f"{words.case(found.name)}: {words.missed(found)}"
+        for found in all_cases(study)
         if found.missed
     ]
-    return f"<h3>Not ready</h3><ul>{''.join(lines)}</ul>" if lines else ""
+    return _list(words.say("Not ready"), lines)
 
 
-def _names(missed: Sequence[str], most: int = 12) -> str:
-    more = len(missed) - most
-    return ", ".join(missed[:most]) + (f" and {more} more" if more > 0 else "")
+def _legend(kinds: Sequence[tuple[str, str]]) -> str:
+    items = (f"<li><i class=k-{kind}></i>{escape(text)}</li>" for kind, text in kinds)
+    return f"<ul class=legend>{''.join(items)}</ul>"
 
 
-def _loads(study: Study, number: Number, zone: ZoneInfo) -> str:
+def _figure(title: str, picture: Picture) -> str:
+    return f"<figure><figcaption>{escape(title)}</figcaption>{svg(picture)}</figure>"
+
+
+def _loads(study: Study, words: Wording) -> str:
+    zone = ZoneInfo(study.zone)
     figures = "".join(
-        f"<figure><figcaption>{escape(found.name)}</figcaption>"
-        f"{charts.load(found, number, zone, _limit_of(found))}</figure>"
-        for found in _all(study)
+        _figure(words.case(found.name), charts.load(found, words, zone))
+        for found in all_cases(study)
     )
-    return f"<h2>Load against the limit</h2>{charts.LEGEND}<div class=grid>{figures}</div>"
+    title = escape(words.say("Load against the limit, kW"))
+    return f"<h2>{title}</h2>{_legend(words.legend())}<div class=grid>{figures}</div>"
 
 
-def _limit_of(found: Outcome) -> float | None:
-    return None if found.limit_w >= _ALL_W else found.limit_w
-
-
-def _ladders(study: Study, number: Number) -> str:
-    figures = _steps(study.limits, "kW", 1000.0, number)
-    figures += _steps(study.chargers, "chargers", 1.0, number)
-    if not figures:
-        return ""
-    return f"<h2>Ready against what is installed</h2><div class=grid>{''.join(figures)}</div>"
-
-
-def _steps(found: Mapping[str, Sized], unit: str, scale: float, number: Number) -> list[str]:
+def ladders(study: Study, words: Wording) -> list[tuple[str, Picture]]:
+    """A title and a picture for each search that ran more than once."""
+    searches = [(key, sized, True) for key, sized in study.limits.items()]
+    searches += [(key, sized, False) for key, sized in study.chargers.items()]
     return [
-        f"<figure><figcaption>{escape(unit)}, {escape(key)}</figcaption>"
-        f"{charts.ladder(sized, unit, scale, number)}</figure>"
-        for key, sized in found.items()
-        if len([amount for amount, _ in sized.tried if amount < _ALL_W]) > 1
+        (
+            words.ladder_title(key, of_power=of_power),
+            charts.ladder(sized, words, of_power=of_power),
+        )
+        for key, sized, of_power in searches
+        if len([amount for amount, _ in sized.tried if amount < NO_LIMIT_W]) > 1
     ]
 
 
-_FOOT = (
-    "<footer><p>Each figure is a run of the whole period by the planner and the grants that"
-    " a site is controlled with, on announced arrivals and states of charge that turn out"
-    " otherwise. Ready is within one percent of the target. Costs are of all energy at the grid"
-    " connection, other load included; demand EUR is the period's part of a year's charge."
-    "</p></footer>"
-)
+def _ladders(study: Study, words: Wording) -> str:
+    figures = "".join(_figure(title, picture) for title, picture in ladders(study, words))
+    if not figures:
+        return ""
+    title = escape(words.say("Ready against what is installed"))
+    return f"<h2>{title}</h2><div class=grid>{figures}</div>"
+
+
+def _growth(study: Study, words: Wording) -> str:
+    if study.room is None:
+        return ""
+    title = words.say("When do we need more bays?")
+    picture = charts.bays(study.room, study.base.chargers, words)
+    figure = _figure(words.say("Bays needed, by vehicles"), picture)
+    return (
+        f"<h2>{escape(title)}</h2>{_list('', words.advice(study))}"
+        f"{_legend(words.bay_legend())}<div class=grid>{figure}</div>"
+    )

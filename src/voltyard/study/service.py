@@ -200,10 +200,12 @@ class StudyService:
 
     async def idle(self) -> None:
         """Until nothing runs or waits here."""
-        while self._running is not None:
-            await asyncio.gather(self._running[1], return_exceptions=True)
-            if self._next is not None:
-                await asyncio.gather(self._next, return_exceptions=True)
+        while True:
+            tasks = (self._next, None if self._running is None else self._running[1])
+            under_way = [task for task in tasks if task is not None and not task.done()]
+            if not under_way:
+                return
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running = None

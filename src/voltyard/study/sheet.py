@@ -30,17 +30,24 @@ figure{margin:0;border:1px solid var(--line);border-radius:8px;padding:10px 12px
 figcaption{font-weight:600;margin-bottom:4px;overflow-wrap:anywhere}
 svg{display:block;width:100%;height:auto}
 svg text{fill:var(--soft);font-size:12px}
-.axis{stroke:var(--line)}.charge{fill:var(--charge)}.otherload{fill:var(--other)}
-.grid-line{fill:none;stroke:var(--text);stroke-width:1.6}
-.limit{stroke:var(--limit);stroke-width:1.6;stroke-dasharray:6 4}
-.pv{fill:none;stroke:var(--pv);stroke-width:2}.battery{fill:none;stroke:var(--battery);stroke-width:2}
-.way{fill:none;stroke:var(--other);stroke-width:1.4}
-.served{fill:var(--battery)}.failed{fill:var(--ground);stroke:var(--limit);stroke-width:2}
-.bound{stroke:var(--soft);stroke-width:1.4;stroke-dasharray:2 3}
+.p-axis{stroke:var(--line)}.p-charge{fill:var(--charge)}.p-other{fill:var(--other)}
+.p-grid{fill:none;stroke:var(--text);stroke-width:1.6}
+.p-limit,.p-have{stroke:var(--limit);stroke-width:1.6;stroke-dasharray:6 4}
+.p-pv{fill:none;stroke:var(--pv);stroke-width:2}
+.p-battery{fill:none;stroke:var(--battery);stroke-width:2}
+.p-way{fill:none;stroke:var(--other);stroke-width:1.4}
+.p-served{fill:var(--battery)}.p-failed{fill:var(--ground);stroke:var(--limit);stroke-width:2}
+.p-bound{stroke:var(--soft);stroke-width:1.4;stroke-dasharray:2 3}
+polyline.p-staying,polyline.p-handed{fill:none;stroke-width:2}
+polyline.p-staying{stroke:var(--charge)}polyline.p-handed{stroke:var(--battery)}
+circle.p-staying{fill:var(--charge)}circle.p-handed{fill:var(--battery)}
+.k-charge,.k-staying{color:var(--charge)}.k-other{color:var(--other)}.k-grid{color:var(--text)}
+.k-limit,.k-have{color:var(--limit)}.k-battery,.k-handed{color:var(--battery)}.k-pv{color:var(--pv)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:0 0 10px;padding:0;list-style:none;
 font-size:13px;color:var(--soft)}
 .legend i{display:inline-block;width:14px;height:0;border-top:4px solid;margin-right:6px;
 vertical-align:middle}
+.legend .k-limit,.legend .k-have{border-top:2px dashed}.legend .k-grid{border-top-width:2px}
 @media (max-width:560px){main{padding:16px 12px 32px}h1{font-size:22px}.card strong{font-size:20px}
 .cards{grid-template-columns:1fr 1fr}svg text{font-size:17px}}
 @media print{:root{--ground:#fff;--text:#000;--soft:#444;--line:#bbb;--card:#fff;--charge:#2f6fde;

@@ -22,6 +22,7 @@ from voltyard.study import report, running, sizing, sources, sun
 from voltyard.study.model import Outcome, Study, parse
 from voltyard.study.scenario import Scenario, apply, cut, from_case, limited
 from voltyard.study.sizing import Precision
+from voltyard.study.wording import Wording
 
 EVENING = datetime(2026, 1, 14, 18, 0, tzinfo=UTC)
 NOON = datetime(2026, 6, 20, 10, 0, tzinfo=UTC)
@@ -231,8 +232,8 @@ def test_duties_become_json_and_a_report_of_one_file(
     assert main([*words, "--html", str(page), "--locale", "de"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {
-        "source", "zone", "start_at", "end_at", "mode",
-        "base", "what_ifs", "smallest_limit", "fewest_chargers",
+        "source", "zone", "start_at", "end_at", "mode", "currency", "yearly",
+        "base", "what_ifs", "smallest_limit", "fewest_chargers", "room",
     }  # fmt: skip
     assert found["base"]["ready"] == found["base"]["stays"] == 2
     assert set(found["smallest_limit"]) == {"base", "limit=26 battery=10/5"}
@@ -315,11 +316,11 @@ def test_a_depot_of_a_scenario_file_has_no_load_but_what_is_said(tmp_path: Path)
 def test_names_in_a_report_are_text() -> None:
     outcome = replace(run(depot(1)), name="<b>", missed=("<i>",))
     study = Study("<u>", "Europe/Berlin", EVENING, EVENING, "cost", outcome)
-    text = report.html(study, "en")
+    text = report.html(study, Wording())
     assert not any(f"<{tag}>" in text for tag in "iu")
     assert "&lt;b&gt;" in text
     with pytest.raises(Invalid):
-        report.html(study, "klingon")
+        Wording(locale="klingon")
 
 
 def test_the_arguments_are_known_without_loading_the_planner() -> None:
