@@ -1,6 +1,6 @@
 """A study in words: what its figures say, in the language of whoever reads. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,6 +9,7 @@ from babel.numbers import format_decimal
 
 from voltyard.errors import Invalid
 from voltyard.study.model import Outcome, Room, Shortage, Sized, Study, WhatIf, parse
+from voltyard.study.past import Gap, Remark
 
 NO_LIMIT_W = 1e8
 """A limit from here on is none."""
@@ -215,6 +216,56 @@ class Wording:
             yearly = number(study.yearly, digits)
             found.append(text % {"yearly": yearly, "years": number(years)})
         return found
+
+    def notes(self, remarks: Sequence[Remark]) -> list[str]:
+        """What the period lacks, and what was put in its place."""
+        words = self._gaps()
+        return [
+            words[remark.gap] % {"n": self.number(remark.count), "of": self.number(remark.of)}
+            for remark in remarks
+        ]
+
+    def _gaps(self) -> Mapping[Gap, str]:
+        say = self.say
+        return {
+            Gap.NO_SOC: say(
+                "%(n)s of %(of)s sessions have no state of charge: they are taken to charge at"
+                " constant power."
+            ),
+            Gap.NO_BATTERY: say(
+                "%(n)s of %(of)s sessions are of vehicles without a battery size: a quarter more"
+                " than what they took is assumed."
+            ),
+            Gap.NO_POWER: say(
+                "%(n)s of %(of)s sessions are of vehicles without a greatest power: their"
+                " outlet's is assumed."
+            ),
+            Gap.NO_DUTY: say(
+                "%(n)s of %(of)s sessions have no duty: they need what they took, and left when"
+                " the session ended."
+            ),
+            Gap.STILL_HERE: say(
+                "%(n)s of %(of)s sessions have no end: they stay until the period's end."
+            ),
+            Gap.NO_OUTLET: say(
+                "%(n)s of %(of)s sessions were at outlets outside the electrical tree: left out."
+            ),
+            Gap.TOO_SHORT: say("%(n)s of %(of)s sessions were too short to matter: left out."),
+            Gap.NO_OTHER_LOAD: say("No site meter: no load beside chargers is counted."),
+            Gap.OTHER_LOAD_FILLED: say(
+                "%(n)s of %(of)s quarter hours have no reading of a site meter: taken from the"
+                " same time of other days."
+            ),
+            Gap.NO_PRICES: say(
+                "No prices are kept for this period: those of a winter weekday with grid fees"
+                " are used."
+            ),
+            Gap.NO_DEMAND: say("The site's tariff has no demand charge."),
+            Gap.TIMED_LIMITS: say(
+                "%(n)s of %(of)s nodes have limits by time: the lowest of the period holds"
+                " throughout."
+            ),
+        }
 
     def mode(self, mode: str) -> str:
         words = {
