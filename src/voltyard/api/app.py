@@ -34,6 +34,7 @@ from voltyard.api import (
     sitemeters,
     sites,
     stations,
+    studies,
     tariffs,
     why,
 )
@@ -68,6 +69,7 @@ ROUTERS: tuple[Router, ...] = (
     security.ROUTER,
     tariffs.ROUTER,
     payments.ROUTER,
+    studies.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024
 

@@ -27,6 +27,7 @@ from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
 from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
+from voltyard.study.service import StudyService
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import TenancyService
 from voltyard.timetable.service import TimetableService
@@ -101,6 +102,7 @@ class ApiDeps:
     site_meters: SiteMeterService
     prices: PriceService
     why: ExplainDesk
+    studies: StudyService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

@@ -31,6 +31,7 @@ TAGS = {
     "Fleet": "Vehicles and the tokens that name them.",
     "Timetable": "Duties: who must leave when, with how much.",
     "Energy": "Power now, planned, forecast and past.",
+    "Studies": "A period against what-ifs, the smallest site, room to grow.",
     "Alerts": "What a person must know.",
     "Firmware": "Images, campaigns over many chargers, and how far each charger is.",
     "Logs": "Diagnostics and security logs of chargers.",

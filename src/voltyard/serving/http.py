@@ -64,6 +64,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
         pki=core.pki,
         billing=core.billing,
+        studies=core.studies,
         why=why,
     )
     api = ApiDeps(
@@ -90,6 +91,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         site_meters=core.inputs.meters,
         prices=core.inputs.prices,
         why=why,
+        studies=core.studies,
         clock=core.clock,
         health=ServerHealth(core),
         meters=(CommitMeters(core.commits), BusMeters(core.bus)),

@@ -20,6 +20,7 @@ from voltyard.energy.enquiring import ExplainDesk
 from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
 from voltyard.pki.service import PkiService
+from voltyard.study.service import StudyService
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
@@ -133,6 +134,7 @@ class Deps:
     why: ExplainDesk | None = None
     inputs: InputRooms | None = None
     billing: BillingService | None = None
+    studies: StudyService | None = None
 
 
 @dataclass(slots=True)

@@ -173,6 +173,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         why=ExplainDesk(
             core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
         ),
+        studies=core.studies,
         clock=core.clock,
         health=parts,
         meters=(parts,),
