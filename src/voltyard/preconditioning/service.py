@@ -427,4 +427,5 @@ def _replaces(made: Wish, known: Wish) -> bool:
 
 
 def _needs_of(report: Reported) -> tuple[float | None, ...]:
-    return report.climate_s, report.climate_wh, report.battery_s, report.battery_wh
+    battery_wh = report.battery_wh if report.battery_s else None
+    return report.climate_s, report.climate_wh, report.battery_s, battery_wh

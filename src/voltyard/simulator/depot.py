@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
+from voltyard.simulator.cabin import CabinSpec, Conditioned
 from voltyard.simulator.evse import StationSpec, Token
-from voltyard.simulator.vehicle import BatterySpec
+from voltyard.simulator.vehicle import Battery, BatterySpec
 from voltyard.sites import tree
 from voltyard.sites.limits import lowest_limit_ever_w
 from voltyard.sites.model import ElectricalTree, Node
@@ -20,6 +21,13 @@ class VehicleSpec:
     vehicle_class: str
     battery: BatterySpec
     token: Token
+    cabin: CabinSpec | None = None
+
+    def charged(self, soc_pct: float) -> Battery:
+        """Its battery, with the cabin it is in where that is simulated."""
+        if self.cabin is None:
+            return Battery(self.battery, soc_pct)
+        return Conditioned(self.battery, soc_pct, self.cabin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The drivers: every vehicle comes when it really comes, is plugged in, and leaves on time."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from voltyard.clock import Clock
 from voltyard.energy.model import READY_TOLERANCE_SOC_PCT
@@ -33,6 +35,10 @@ class StayResult:
         return self.departure_soc_pct >= wanted - 1e-6
 
 
+Aboard = Callable[[VehicleSpec, Battery, Charger, StaySpec], Coroutine[Any, Any, None] | None]
+"""What a vehicle does by itself while it is plugged in, if anything; cancelled when it leaves."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
     depot: DepotSpec
@@ -51,10 +57,12 @@ class FleetDriver:
         chargers: Mapping[str, Charger],
         clock: Clock,
         departed: Callable[[StayResult], None] | None = None,
+        aboard: Aboard | None = None,
     ) -> None:
         self._chargers = chargers
         self._clock = clock
         self._departed = departed
+        self._aboard = aboard
         self._vehicles: dict[str, VehicleSpec] = {}
         self._visits: dict[str, list[_Visit]] = {}
         for depot in depots:
@@ -73,7 +81,7 @@ class FleetDriver:
         return self.results
 
     async def _drive(self, vehicle: VehicleSpec, visits: Sequence[_Visit]) -> None:
-        battery = Battery(vehicle.battery, 100.0)
+        battery = vehicle.charged(100.0)
         for position, visit in enumerate(visits):
             stay = visit.stay
             await self._sleep_until(stay.arrival_at)
@@ -96,7 +104,13 @@ class FleetDriver:
             plugged_at = self._clock.now()
             before_wh = charger.energy_wh(stay.evse)
             charger.plug_in(stay.evse, battery, vehicle.token)
+            doing = None if self._aboard is None else self._aboard(vehicle, battery, charger, stay)
+            task = None if doing is None else asyncio.ensure_future(doing)
             await self._sleep_until(stay.departure_at)
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             charger.unplug(stay.evse)
             energy_wh = charger.energy_wh(stay.evse) - before_wh
         short_pct = max(0.0, stay.target_soc_pct - battery.soc_pct)

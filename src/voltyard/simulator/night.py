@@ -13,7 +13,7 @@ from voltyard.simulator import truth
 from voltyard.simulator.charger import Charger
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.faults import FaultKind, FaultPlan, plans
-from voltyard.simulator.fleet import FleetDriver, StayResult
+from voltyard.simulator.fleet import Aboard, FleetDriver, StayResult
 from voltyard.simulator.host import Host, MakeHost, StoredSession
 from voltyard.simulator.link import Link, MemoryLink
 from voltyard.simulator.station import make_charger
@@ -92,10 +92,13 @@ async def run_night(
     seed: int,
     faults: str = "none",
     crash: Crash | None = None,
+    aboard: Aboard | None = None,
 ) -> NightResult:
     """Furnish a host, run every charger and vehicle, and collect what came of it."""
     with ids.repeatable(seeded(seed, "ids")):
-        return await _night(depots, make_host, clock, seed=seed, faults=faults, crash=crash)
+        return await _night(
+            depots, make_host, clock, seed=seed, faults=faults, crash=crash, aboard=aboard
+        )
 
 
 async def _night(
@@ -106,6 +109,7 @@ async def _night(
     seed: int,
     faults: str,
     crash: Crash | None,
+    aboard: Aboard | None,
 ) -> NightResult:
     watch = _Watch()
     asyncio.get_running_loop().set_exception_handler(watch.note)
@@ -119,7 +123,7 @@ async def _night(
     chargers = make_chargers(depots, link, clock, seed=seed, faults=planned)
     counted = _count_transactions(chargers)
     lives = [asyncio.create_task(charger.run()) for charger in chargers.values()]
-    driver = FleetDriver(depots, chargers, clock)
+    driver = FleetDriver(depots, chargers, clock, aboard=aboard)
     drive = asyncio.create_task(driver.run())
     if crash is not None:
         host = await _crash(crash, host, make_host, link, clock)

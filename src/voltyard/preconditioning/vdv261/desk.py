@@ -47,7 +47,8 @@ SIGNS = "_-+#*!()?"
 FREE_ATTEMPTS = 10
 A_MINUTE_MAX = 60
 """Messages of one vehicle; it sends one every ten seconds."""
-KEEP_AGAIN = timedelta(minutes=5)
+KEEP_CHANGED = timedelta(minutes=1)
+KEEP_AGAIN = timedelta(minutes=10)
 _CLASHES = {
     "vdv261_vehicles_vin": ("vin", "Another vehicle shows this VIN."),
 }
@@ -156,7 +157,7 @@ class Vdv261Desk:
         answer = codec.answer(message, version, told, coding, now, zone)
         heard = replace(heard, answer=answer)
         self._heard[known.vehicle_id] = heard
-        if before is None or dict(before.fields) != dict(heard.fields) or self._due(known, now):
+        if before is None or self._due(known, dict(before.fields) != dict(heard.fields), now):
             await self._keep(heard, now)
         return codec.written(answer)
 
@@ -206,9 +207,9 @@ class Vdv261Desk:
         if not (recent and before.fault == fault):
             await self._keep(heard, now)
 
-    def _due(self, known: Credential, now: datetime) -> bool:
+    def _due(self, known: Credential, changed: bool, now: datetime) -> bool:
         kept_at = self._kept_at.get(known.vehicle_id)
-        return kept_at is None or now - kept_at >= KEEP_AGAIN
+        return kept_at is None or now - kept_at >= (KEEP_CHANGED if changed else KEEP_AGAIN)
 
     async def _keep(self, heard: Heard, now: datetime) -> None:
         self._kept_at[heard.vehicle_id] = now
