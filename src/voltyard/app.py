@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from voltyard.access.service import AccessService
+from voltyard.alerts.departures import DepartureDesk
+from voltyard.alerts.happenings import Happenings, Places
 from voltyard.alerts.service import AlertService
 from voltyard.billing.service import BillingService
+from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
 from voltyard.bus import Bus
 from voltyard.chargers.passwords import Passwords
@@ -42,6 +45,10 @@ from voltyard.fleets.service import FleetService
 from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
+from voltyard.notifications.channels.built import ChannelSettings, senders
+from voltyard.notifications.service import NotificationService, Setup
+from voltyard.notifications.service import Places as Readers
+from voltyard.notifications.wording import Wording
 from voltyard.ocpp.memory import MemoryServer
 from voltyard.ocpp.sampling import Sampling
 from voltyard.ocpp.speech import OcppSpeech
@@ -78,6 +85,11 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.timetable.service import DutyFilter, TimetableService
+from voltyard.timetable.vdv463.desk import RequestDesk
+from voltyard.timetable.vdv463.looking import Looker
+from voltyard.timetable.vdv463.plans import SitePlans
+from voltyard.timetable.vdv463.service import PresystemService
+from voltyard.web.console import alert_words
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -90,6 +102,29 @@ class Inputs:
     meters: SiteMeterService
     prices: PriceService
     collector: Collector
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who is told of what: alerts that look around by themselves, and notifications."""
+
+    alerts: AlertService
+    departures: DepartureDesk
+    happenings: Happenings
+    notifications: NotificationService
+
+    async def load(self) -> None:
+        await self.departures.load()
+        await self.notifications.load()
+
+    def periodic(self) -> Sequence[Periodic]:
+        return (
+            Periodic("alerts", 15.0, self.alerts.tick),
+            Periodic("departure reminders", 15.0, self.departures.tick),
+            Periodic("reservations in danger", 30.0, self.happenings.tick),
+            Periodic("notifications", 2.0, self.notifications.deliver),
+            Periodic("old notifications", 24 * 3600.0, self.notifications.tidy),
+        )
 
 
 @dataclass(slots=True)
@@ -118,6 +153,7 @@ class Core:
     diagnostics: DiagnosticsService
     pki: PkiService
     reservations: ReservationService
+    bookings: BookingService
     local_lists: LocalListService
     configuration: ConfigurationService
     monitoring: MonitoringService
@@ -130,7 +166,9 @@ class Core:
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     controlled: set[UUID] = field(default_factory=set)
     studies: StudyService = field(init=False)
+    presystems: PresystemService = field(init=False)
     preconditioning: PreconditioningService = field(init=False)
+    telling: Telling = field(init=False)
 
     async def start(self) -> None:
         """Load what is stored, then begin to write, plan and control."""
@@ -140,12 +178,15 @@ class Core:
         await self.configuration.load()
         await self.bulk.load()
         await self.studies.load()
+        await self.presystems.load()
         await self.preconditioning.load()
         await self.sessions.load()
+        await self.telling.load()
         await self.alerts.load()
         await self.firmware.load()
         await self.pki.load()
         await self.reservations.load()
+        await self.bookings.load()
         await self.local_lists.load()
         await self.inputs.meters.load()
         await self.inputs.prices.load()
@@ -153,7 +194,7 @@ class Core:
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
-        for task in self._periodic():
+        for task in (*self._periodic(), *self.telling.periodic()):
             paced = replace(task, every_s=task.every_s * self.pace)
             self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
         self.spawn(self.jobs.run(), "jobs")
@@ -180,12 +221,15 @@ class Core:
         await self.pki.close()
         await self.bulk.close()
         await self.studies.close()
+        await self.presystems.close()
         await self.reservations.close()
+        await self.bookings.close()
         await self.contracts.close()
         await self.chargers.close()
         await self.sessions.close()
         await self.commits.close()
         await _cancelled(self.tasks)
+        await self.telling.notifications.close()
         await self.database.close()
 
     def reached_at(self, base_url: str) -> None:
@@ -220,6 +264,9 @@ class Core:
             Periodic("old logs", 6 * 3600.0, self.diagnostics.expire),
             Periodic("certificates", 60.0, self.pki.sweep),
             Periodic("reservations", 5.0, self.reservations.tick),
+            Periodic("bookings", 10.0, self.bookings.tick),
+            Periodic("bookings ahead", 3600.0, self.bookings.look_ahead),
+            Periodic("old decisions", 24 * 3600.0, self.bookings.drop_old),
             Periodic("preconditioning", 5.0, self.preconditioning.tick),
             Periodic("old preconditioning", 24 * 3600.0, self.preconditioning.drop_old),
             Periodic("local lists", 60.0, self.local_lists.tick),
@@ -321,16 +368,24 @@ def build_core(
     monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
     tokens = _tokens(database, commits, bus, clock, sites, fleets, chargers, sessions)
+    bookings = BookingService(
+        database, commits, bus, clock, stations=chargers, places=sites, vehicles=fleets,
+        sessions=sessions, duties=timetable, alerts=alerts,
+    )  # fmt: skip
+    bookings.listen()
+    sessions.booked_by(bookings.gate)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, inputs, sampling,
-        *upkeep, pki, *tokens, configuration, monitoring,
+        *upkeep, pki, tokens[0], bookings, tokens[1], configuration, monitoring,
         BulkService(database, bus, clock, chargers), _contracts(settings, chargers, pki),
         _billing(database, bus, clock, sites, fleets, chargers, sessions),
         OperatorService(database, bus, clock, tenancy), access, pace,
     )  # fmt: skip
     core.studies = _studies(core)
+    core.presystems = _presystems(core, inline=inline)
     core.preconditioning = _preconditioning(core, book)
+    core.telling = _telling(core, holder, inline=inline)
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
 
@@ -554,6 +609,53 @@ def _preconditioning(core: Core, book: passwords.PasswordBook) -> Preconditionin
     made.listen()
     core.energy.asks_of_firm_loads(made)
     return made
+
+
+def _presystems(core: Core, *, inline: bool) -> PresystemService:
+    """Depot and traffic systems that connect by VDV 463."""
+    plans = SitePlans(core.energy)
+    desk = RequestDesk(
+        core.database, core.clock, duties=core.timetable, sessions=core.sessions,
+        chargers=core.chargers, plans=plans,
+    )  # fmt: skip
+    looker = Looker(
+        core.clock, desk, places=core.sites, vehicles=core.fleets, chargers=core.chargers,
+        board=core.sessions.live, sessions=core.sessions, plans=plans,
+    )  # fmt: skip
+    presystems = PresystemService(
+        core.database, core.bus, core.clock, desk=desk, looker=looker,
+        passwords=Passwords(station_in_place if inline else station_in_thread),
+    )  # fmt: skip
+    presystems.listen()
+    return presystems
+
+
+def _telling(core: Core, holder: str, *, inline: bool) -> Telling:
+    """Reminders, and the ways to people; the key that seals secrets lies in the data folder."""
+    settings, database, clock = core.settings, core.database, core.clock
+    run_blocking = _inline if inline else asyncio.to_thread
+    named = {name: getattr(settings, name) for name in ChannelSettings.__dataclass_fields__}
+    notifications = NotificationService(
+        database,
+        core.bus,
+        clock,
+        core.alerts,
+        Readers(core.sites, core.tenancy),
+        Setup(
+            Wording(alert_words.told, settings.public_url),
+            Sealer(settings.data_dir / "notifications.key"),
+            senders(ChannelSettings(**named), clock, run_blocking),
+            frozenset(alert_words.TITLES),
+            holder,
+            settings.keep_notifications_days,
+        ),
+    )
+    notifications.listen()
+    places = Places(core.reservations, core.chargers, core.sessions)
+    happenings = Happenings(core.alerts, clock, core.sites, places)
+    happenings.listen(core.bus)
+    departures = DepartureDesk(database, clock, core.alerts, core.timetable)
+    return Telling(core.alerts, departures, happenings, notifications)
 
 
 def _studies(core: Core) -> StudyService:

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from voltyard.api import (
     alerts,
     asking,
+    bookings,
     commanding,
     configuring,
     diagnostics,
@@ -36,6 +37,7 @@ from voltyard.api import (
     stations,
     studies,
     tariffs,
+    vdv463,
     why,
 )
 from voltyard.api.caller import caller
@@ -66,10 +68,12 @@ ROUTERS: tuple[Router, ...] = (
     diagnostics.ROUTER,
     pki.ROUTER,
     reservations.ROUTER,
+    bookings.ROUTER,
     security.ROUTER,
     tariffs.ROUTER,
     payments.ROUTER,
     studies.ROUTER,
+    vdv463.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024
 

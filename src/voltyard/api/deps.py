@@ -9,6 +9,7 @@ from litestar import Request
 from voltyard.access.service import AccessService
 from voltyard.alerts.service import AlertService
 from voltyard.billing.service import BillingService
+from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.clock import Clock
@@ -31,6 +32,7 @@ from voltyard.study.service import StudyService
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import TenancyService
 from voltyard.timetable.service import TimetableService
+from voltyard.timetable.vdv463.service import PresystemService
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -95,10 +97,12 @@ class ApiDeps:
     monitoring: MonitoringService
     bulk: BulkService
     reservations: ReservationService
+    bookings: BookingService
     local_lists: LocalListService
     billing: BillingService
     operators: OperatorService
     access: AccessService
+    presystems: PresystemService
     site_meters: SiteMeterService
     prices: PriceService
     why: ExplainDesk

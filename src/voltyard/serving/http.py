@@ -15,6 +15,7 @@ from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
 from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
+from voltyard.api.vdv463_door import make_door
 from voltyard.app import Core
 from voltyard.config import Settings
 from voltyard.energy.enquiring import ExplainDesk
@@ -29,7 +30,7 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.web.app_routes import make_router
 from voltyard.web.auth import FormGuard, SetupForm
-from voltyard.web.console.rooms import AccessRooms, InputRooms, TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, BookingRooms, InputRooms, TechnicianRooms
 from voltyard.web.console.source import ServiceData, Services
 from voltyard.web.ui import Deps
 
@@ -65,6 +66,9 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         pki=core.pki,
         billing=core.billing,
         studies=core.studies,
+        bookings=BookingRooms(
+            core.bookings, core.chargers, core.fleets, core.sessions, core.sites
+        ),
         why=why,
     )
     api = ApiDeps(
@@ -81,10 +85,12 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         diagnostics=core.diagnostics,
         pki=core.pki,
         reservations=core.reservations,
+        bookings=core.bookings,
         local_lists=core.local_lists,
         billing=core.billing,
         operators=core.operators,
         access=core.access,
+        presystems=core.presystems,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,
@@ -102,6 +108,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
             *make_router(console),
             *make_api(api),
             make_files(core.firmware, core.diagnostics),
+            make_door(core.presystems),
         ],
         openapi_config=None,
         exception_handlers={HTTPException: unrouted},

@@ -45,6 +45,7 @@ TABLE_ORDER = (
     "ocpp_frames",
     "event_log",
     "refusals",
+    "booking_decisions",
 )
 
 

@@ -32,7 +32,7 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
-from voltyard.web.console.rooms import AccessRooms, InputRooms, TechnicianRooms
+from voltyard.web.console.rooms import AccessRooms, BookingRooms, InputRooms, TechnicianRooms
 from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
@@ -135,6 +135,7 @@ class Deps:
     inputs: InputRooms | None = None
     billing: BillingService | None = None
     studies: StudyService | None = None
+    bookings: BookingRooms | None = None
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
 from voltyard.billing.commands import NewAccount, NewAssignment
 from voltyard.billing.model import Target, Terms
+from voltyard.bookings.commands import NewBooking, Whom
 from voltyard.energy.enquiring import ExplainDesk
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.reservations.commands import NewReservation
@@ -118,6 +119,15 @@ class World:
             station.id, "04A2B1C9", tomorrow + timedelta(hours=1), evse.id, from_at=tomorrow
         )
         reservation = await core.reservations.reserve(who, wanted)
+        booking = await core.bookings.book(
+            who,
+            NewBooking(
+                site.id,
+                Whom(bay.id, vehicle_id=vehicle.id),
+                tomorrow,
+                tomorrow + timedelta(hours=1),
+            ),
+        )
         tariff = await core.billing.create(who, "Day", Terms("EUR", ()))
         assigned = await core.billing.assign(who, NewAssignment(tariff.id, Target.GROUP, "G"))
         account = await core.billing.prepaid.open(who, NewAccount("A", "EUR", ("P1",)))
@@ -140,6 +150,7 @@ class World:
             "duty": UUID(duty["id"]),
             "meter": UUID(meter["id"]),
             "reservation": reservation.id,
+            "booking": booking.id,
             "tariff": tariff.id,
             "assignment": assigned.id,
             "account": account.id,
@@ -161,10 +172,12 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         diagnostics=core.diagnostics,
         pki=core.pki,
         reservations=core.reservations,
+        bookings=core.bookings,
         local_lists=core.local_lists,
         billing=core.billing,
         operators=core.operators,
         access=core.access,
+        presystems=core.presystems,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

@@ -1,6 +1,6 @@
 """What an alert says to a person: a title, and one sentence with its facts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,8 +32,23 @@ TITLES: Mapping[str, str] = {
     "firmware_failed": N_("Firmware update failed"),
     "campaign_stopped": N_("Firmware campaign stopped"),
     "site_meter_silent": N_("Site meter silent"),
+    "departure_reminder": N_("Not ready to depart"),
+    "evse_error": N_("Outlet reports an error"),
+    "evse_unavailable": N_("Outlet out of service"),
+    "limit_changed": N_("Limit changed"),
+    "reservation_conflict": N_("Reservation in danger"),
+    "notification_failed": N_("Notifications do not arrive"),
+    "booking_blocked": N_("Booked place is taken"),
+    "booking_overstayed": N_("Stays beyond its booking"),
+    "booking_clash": N_("Booking finds its place taken"),
 }
 DETAILS: Mapping[str, str] = {
+    "departure_reminder": N_("%(duty)s departs at %(departure)s."),
+    "evse_error": N_("%(evse)s goes on working, but reports: %(error)s."),
+    "evse_unavailable": N_("%(evse)s says that nobody can charge at it."),
+    "limit_changed": N_("%(node)s has other limits than before."),
+    "reservation_conflict": N_("A reservation at %(station)s cannot be kept: %(because)s."),
+    "notification_failed": N_("What is sent to %(target)s does not arrive."),
     "site_meter_silent": N_("%(meter)s is not heard; its fallback counts as load."),
     "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
     "evse_faulted": N_("%(evse)s reports a fault: %(error)s."),
@@ -56,6 +71,27 @@ DETAILS: Mapping[str, str] = {
     "certificate_ends": N_("The certificate of %(station)s ends on %(ends)s."),
     "firmware_failed": N_("%(station)s does not run %(version)s: %(told)s."),
     "campaign_stopped": N_("%(campaign)s (%(version)s) updates no further charger."),
+    "booking_blocked": N_("%(vehicle)s charges at %(evse)s, booked for %(due)s from %(from_at)s."),
+    "booking_overstayed": N_("%(vehicle)s charges at %(evse)s beyond its booking to %(until_at)s."),
+    "booking_clash": N_("No place for %(who)s from %(from_at)s to %(until_at)s: it is booked."),
+}
+
+
+REMINDERS: Mapping[str, str] = {
+    "not_plugged_in": N_("%(duty)s departs at %(departure)s and is not plugged in."),
+    "not_ready": N_("%(duty)s departs at %(departure)s and has %(has)s of %(needs)s."),
+    "still_charging": N_("%(duty)s should have left at %(departure)s and is still charging."),
+}
+MINUTES = (
+    N_("Departure in %(minutes)s min"),
+    N_("Departure is now"),
+    N_("Departure was %(minutes)s min ago"),
+)
+HINDRANCES: Mapping[str, str] = {
+    "refused": N_("the charger refused it"),
+    "offline": N_("the charger is offline"),
+    "out_of_order": N_("the outlet is out of order"),
+    "occupied": N_("somebody else charges there"),
 }
 
 
@@ -70,7 +106,24 @@ def told(alert: Alert, locale: str, zone: ZoneInfo) -> tuple[str, str]:
     if "failure" in alert.params:
         failure = str(alert.params["failure"])
         facts["told"] = say(FAILURE_WORDS.get(failure, failure))
+    if alert.kind == "departure_reminder":
+        return _reminder(alert, say, facts)
+    if "why" in alert.params:
+        why = str(alert.params["why"])
+        facts["because"] = say(HINDRANCES.get(why, why))
     return say(title), detail % facts
+
+
+def _reminder(alert: Alert, say: Callable[[str], str], facts: "_Facts") -> tuple[str, str]:
+    """How long before or after the departure it was told, and what is wrong."""
+    params = alert.params
+    offset_min = int(params.get("offset_min", 0))
+    title = say(MINUTES[(offset_min > 0) - (offset_min < 0) + 1])
+    for name, key in (("has", "soc_pct"), ("needs", "target_soc_pct")):
+        if params.get(key) is not None:
+            facts[name] = f"{float(params[key]):.0f}\u202f%"
+    told = REMINDERS.get(str(params.get("condition")), DETAILS[alert.kind])
+    return title % {"minutes": abs(offset_min)}, say(told) % facts
 
 
 class _Facts(dict[str, str]):
@@ -85,6 +138,10 @@ class _Facts(dict[str, str]):
         if "ends_at" in params:
             ends_at = datetime.fromisoformat(params["ends_at"])
             self["ends"] = f"{ends_at.astimezone(zone):%Y-%m-%d}"
+        for key in ("from_at", "until_at"):
+            if key in params:
+                at = datetime.fromisoformat(params[key])
+                self[key] = f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
         if "departure_at" in params:
             departure_at = datetime.fromisoformat(params["departure_at"])
             self["departure"] = f"{departure_at.astimezone(zone):%H:%M}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
@@ -39,4 +40,13 @@ class AccessRooms:
 class InputRooms:
     meters: SiteMeterService
     prices: PriceService
+    sites: SiteService
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRooms:
+    bookings: BookingService
+    chargers: ChargerService
+    fleets: FleetService
+    sessions: SessionService
     sites: SiteService
