@@ -60,6 +60,8 @@ class Settings:
     contract_pool_party: str = ""
     contract_timeout_s: float = 5.0
     entsoe_key: str = ""
+    vdv261_v1_path: str = "/v1/vehicleMessage"
+    vdv261_v2_path: str = "/v2/vehicleMessage"
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -71,6 +73,11 @@ class Settings:
     def charger_tls(self) -> bool:
         """Whether chargers can reach us by TLS."""
         return bool(self.tls_cert or self.tls_names)
+
+    @property
+    def vdv261_paths(self) -> dict[int, str]:
+        """Where vehicles post, by version of VDV 261."""
+        return {1: self.vdv261_v1_path, 2: self.vdv261_v2_path}
 
     def shown(self) -> dict[str, str]:
         """For ``voltyard config``: no secret leaves."""
@@ -171,10 +178,22 @@ def _problems(settings: Settings) -> Mapping[str, str]:
             wrong[key] = f"{certificate} and {key} belong together"
     wrong |= _pki_problems(settings)
     wrong |= _contract_problems(settings)
+    wrong |= _vehicle_problems(settings)
     if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["auto_approve"] = "approving every station unseen is allowed on loopback only"
+    return wrong
+
+
+def _vehicle_problems(settings: Settings) -> Mapping[str, str]:
+    wrong: dict[str, str] = {}
+    for version, path in settings.vdv261_paths.items():
+        name = f"vdv261_v{version}_path"
+        if not re.fullmatch(r"(?:/[A-Za-z0-9_.~-]+)+", path) or path.startswith("/api/"):
+            wrong[name] = "begins with / and is not below /api"
+    if settings.vdv261_v1_path == settings.vdv261_v2_path:
+        wrong["vdv261_v2_path"] = "differs from that of version 1"
     return wrong
 
 

@@ -23,6 +23,7 @@ from voltyard.fleets.service import FleetService
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
 from voltyard.pki.service import PkiService
+from voltyard.preconditioning.service import PreconditioningService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
@@ -99,6 +100,7 @@ class ApiDeps:
     reservations: ReservationService
     bookings: BookingService
     local_lists: LocalListService
+    preconditioning: PreconditioningService
     billing: BillingService
     operators: OperatorService
     access: AccessService

@@ -30,6 +30,7 @@ TAGS = {
     "Sessions": "Charging sessions and their curves.",
     "Fleet": "Vehicles and the tokens that name them.",
     "Timetable": "Duties: who must leave when, with how much.",
+    "Preconditioning": "Rules, what runs before departures, vehicles that tell by VDV 261.",
     "Energy": "Power now, planned, forecast and past.",
     "Studies": "A period against what-ifs, the smallest site, room to grow.",
     "Alerts": "What a person must know.",

@@ -15,6 +15,7 @@ from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
 from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
+from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard.api.vdv463_door import make_door
 from voltyard.app import Core
 from voltyard.config import Settings
@@ -87,6 +88,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         reservations=core.reservations,
         bookings=core.bookings,
         local_lists=core.local_lists,
+        preconditioning=core.preconditioning,
         billing=core.billing,
         operators=core.operators,
         access=core.access,
@@ -108,6 +110,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
             *make_router(console),
             *make_api(api),
             make_files(core.firmware, core.diagnostics),
+            make_vehicle_door(core.preconditioning.vdv261, settings.vdv261_paths),
             make_door(core.presystems),
         ],
         openapi_config=None,

@@ -174,6 +174,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         reservations=core.reservations,
         bookings=core.bookings,
         local_lists=core.local_lists,
+        preconditioning=core.preconditioning,
         billing=core.billing,
         operators=core.operators,
         access=core.access,

@@ -66,6 +66,11 @@ DUTY = {
 def body_of(path: str, method: str) -> object:
     if path.endswith("/duties/import"):
         return {"duties": [{**DUTY, "external_id": "D1"}]}
+    if path.endswith(("/vdv261", "/preconditioning")):
+        return {}
+    if path.startswith("/preconditioning/rules/"):
+        when = {"start_before_s": 1800, "end_before_s": 0}
+        return {"name": "X", "kind": "heating", "power_w": 5000, **when}
     if "/duties" in path:
         return DUTY
     if path.startswith("/vehicles"):

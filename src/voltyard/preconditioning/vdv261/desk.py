@@ -317,6 +317,10 @@ class Vdv261Desk:
     def coding(self, org_id: UUID) -> Coding:
         return self._codings.get(org_id, DEFAULT)
 
+    def coding_seen(self, who: Principal) -> Coding:
+        require(who, Permission.VIEW)
+        return self.coding(who.org_id)
+
     async def save_coding(
         self, who: Principal, content: Mapping[str, Any], *, remote: str = ""
     ) -> Coding:
