@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,6 +63,17 @@ class Settings:
     entsoe_key: str = ""
     vdv261_v1_path: str = "/v1/vehicleMessage"
     vdv261_v2_path: str = "/v2/vehicleMessage"
+    smtp_url: str = ""
+    mail_from: str = ""
+    sms_provider: str = "twilio"
+    sms_url: str = ""
+    sms_user: str = ""
+    sms_secret: str = ""
+    sms_from: str = ""
+    notify_networks: str = ""
+    notify_hosts: str = ""
+    notify_timeout_s: float = 15.0
+    keep_notifications_days: int = 400
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -85,7 +97,7 @@ class Settings:
         if values["database_url"]:
             parts = urlsplit(values["database_url"])
             values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
-        for secret in ("pki_key", "contract_pool_key", "entsoe_key"):
+        for secret in ("pki_key", "contract_pool_key", "entsoe_key", "smtp_url", "sms_secret"):
             if values[secret]:
                 values[secret] = "(hidden)"
         return values
@@ -179,6 +191,7 @@ def _problems(settings: Settings) -> Mapping[str, str]:
     wrong |= _pki_problems(settings)
     wrong |= _contract_problems(settings)
     wrong |= _vehicle_problems(settings)
+    wrong |= _notification_problems(settings)
     if settings.allow_no_password and settings.ocpp_host not in LOCAL_HOSTS:
         wrong["allow_no_password"] = "chargers without a password are allowed on loopback only"
     if settings.auto_approve and settings.ocpp_host not in LOCAL_HOSTS:
@@ -242,6 +255,27 @@ def _contract_problems(settings: Settings) -> Mapping[str, str]:
     return wrong
 
 
+def _notification_problems(settings: Settings) -> Mapping[str, str]:
+    wrong: dict[str, str] = {}
+    smtp = settings.smtp_url
+    if smtp and not smtp.startswith(("smtps://", "smtp://", "smtp+plain://")):
+        wrong["smtp_url"] = "begins with smtps://, smtp:// or smtp+plain:// and a host"
+    if smtp and "@" not in settings.mail_from:
+        wrong["mail_from"] = "the address that e-mail comes from belongs to smtp_url"
+    if settings.sms_provider not in ("twilio", "vonage"):
+        wrong["sms_provider"] = "twilio or vonage"
+    if settings.sms_url and not _is_plain_address(settings.sms_url):
+        wrong["sms_url"] = "begins with http:// or https:// and a host, and names no user"
+    if settings.sms_url and not (settings.sms_user and settings.sms_secret and settings.sms_from):
+        wrong["sms_url"] = "needs sms_user, sms_secret and sms_from"
+    try:
+        for word in settings.notify_networks.replace(",", " ").split():
+            ip_network(word)
+    except ValueError as error:
+        wrong["notify_networks"] = str(error)
+    return wrong
+
+
 def _is_plain_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
@@ -263,4 +297,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("keep_power_samples_days", 1, 3_650),
     ("keep_logs_days", 1, 3_650),
     ("contract_timeout_s", 0.5, 60),
+    ("notify_timeout_s", 1, 60),
+    ("keep_notifications_days", 1, 3_650),
 )

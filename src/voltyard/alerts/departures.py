@@ -59,7 +59,7 @@ class DepartureDesk:
 
     async def save(self, who: Principal, rule: DepartureRule, *, remote: str = "") -> DepartureRule:
         """Of a site, or of the organisation. Raises Invalid, NotFound for a site not theirs."""
-        require(who, Permission.SITES_WRITE)
+        require(who, Permission.NOTIFICATIONS_WRITE)
         rule = replace(rule, org_id=who.org_id)
         wrong = problems(rule)
         if wrong:
@@ -81,7 +81,7 @@ class DepartureDesk:
 
     async def forget(self, who: Principal, site_id: UUID, *, remote: str = "") -> None:
         """The site follows the organisation's rule again. Raises NotFound when it had none."""
-        require(who, Permission.SITES_WRITE)
+        require(who, Permission.NOTIFICATIONS_WRITE)
         if (who.org_id, site_id) not in self._rules.of:
             raise NotFound("This site has no rule of its own.")
         now = self._clock.now()

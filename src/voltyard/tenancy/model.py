@@ -62,6 +62,7 @@ OPERATOR_PERMISSIONS = frozenset(
         Permission.DUTIES_WRITE,
         Permission.FLEET_WRITE,
         Permission.ALERTS_WRITE,
+        Permission.NOTIFICATIONS_WRITE,
         Permission.PEOPLE_WRITE,
         Permission.AUDIT_VIEW,
     }

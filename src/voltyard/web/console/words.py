@@ -93,6 +93,7 @@ OTHER_WORDS: dict[str, str] = {
     "security:write": N_("Change certificates and what is trusted"),
     "tariffs:write": N_("Change tariffs and prepaid accounts"),
     "payments:write": N_("Tell of payments, as kiosks do"),
+    "notifications:write": N_("Set up who is told of alerts"),
     "people:write": N_("Manage people and keys"),
     "audit:view": N_("Read the audit log"),
 }
