@@ -42,6 +42,7 @@ CATCHES_ALL = {
     "jobs.py": "one failing job or task stops no other",
     "ocpp/connection.py": "one bad message harms one message",
     "ocpp/gateway.py": "one bad connection harms one connection",
+    "timetable/vdv463/link.py": "one bad message harms one message",
     "web/live.py": "one topic's failure leaves the others live",
 }
 NAMES_THE_WEBSOCKET_LIBRARY = {

@@ -34,6 +34,9 @@ from voltyard.storage.engine import PostgresDatabase
 from voltyard.storage.migrate import migrate
 from voltyard.tenancy.login import LoginSettings
 
+SOCKET_MAX_BYTES = 4 * 1024 * 1024
+"""A longer message to the HTTP port ends its WebSocket with close code 1009."""
+
 
 @dataclass(slots=True)
 class Server:
@@ -179,6 +182,7 @@ def _http_config(app: Litestar, tls: SSLContext | None) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         server_header=False,
+        ws_max_size=SOCKET_MAX_BYTES,
         ssl_context_factory=None if tls is None else lambda config, default: tls,
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from voltyard.energy.model import Plan, Stay
 
 POINTS_MAX = 48
+CLOSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ def predicted(
     min_pct: float,
     max_pct: float,
 ) -> Prediction:
-    """Empty where the plan knows nothing of the stay, or not what is in the battery."""
+    """Empty where the plan knows nothing of the stay, or was made for another departure."""
     plan, stay = outlook.plan, (outlook.stays or {}).get(stay_id)
     if plan is None or stay is None or stay_id not in plan.power_w:
+        return Prediction()
+    if _is_stale(stay, departure_at, now):
         return Prediction()
     start_at = _start(plan, stay_id, now)
     forecast = plan.forecasts.get(stay_id)
@@ -67,6 +70,12 @@ def predicted(
         finished=_at(course, now) >= max_pct - 0.5,
         progress=_thinned([point for point in course if point[0] > now]),
     )
+
+
+def _is_stale(stay: Stay, departure_at: datetime, now: datetime) -> bool:
+    """Close before a departure the plan itself lets stays last a little longer."""
+    moved_s = abs((stay.departure_at - departure_at).total_seconds())
+    return moved_s > 1.0 and max(stay.departure_at, departure_at) > now + CLOSE
 
 
 def _start(plan: Plan, stay_id: UUID, now: datetime) -> datetime | None:
