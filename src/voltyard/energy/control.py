@@ -149,6 +149,8 @@ class SiteController:
         """The tick's time, or sooner when a charger booted or an answer made room."""
         loop = asyncio.get_running_loop()
         pause_s = self.settings.tick_s if self._first_until is None else FIRST_S
+        if self.planning.hurried:
+            pause_s = min(pause_s, self.planning.settings.hurry_s)
         pause = loop.create_task(self._clock.sleep(pause_s))
         look = loop.create_task(self._look.wait())
         try:
@@ -176,6 +178,12 @@ class SiteController:
         """Something happened that the plan depends on."""
         self._dirty = True
         self.planning.mark()
+
+    def hurry(self) -> None:
+        """The same, and somebody waits for the plan: look at once."""
+        self._dirty = True
+        self.planning.hurry()
+        self._look.set()
 
     def mark_setup(self) -> None:
         """The site, its tree or its chargers changed."""

@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PlanningSettings:
-    """``plan_s``: longest age of a plan; ``settle_s``: least time between two.
+    """``plan_s``: longest age of a plan; ``settle_s``: least time between two, ``hurry_s`` if
+    somebody waits for the next.
 
     ``free_share`` of the grid connection's limit may be used before a lower peak counts: a
     vehicle that is done early survives what goes wrong later. 0 flattens as far as it goes.
@@ -46,6 +47,7 @@ class PlanningSettings:
 
     plan_s: float = 300.0
     settle_s: float = 15.0
+    hurry_s: float = 1.0
     horizon_s: float = 36 * 3600.0
     slot_s: int = 900
     free_share: float = 0.6
@@ -85,6 +87,7 @@ class Planning:
         self._earlier_wh: dict[UUID, float] = {}
         self._duty_of_session: dict[UUID, UUID] = {}
         self._wanted = True
+        self.hurried = False
         self._begun_at: datetime | None = None
         self._under_way = False
 
@@ -97,6 +100,10 @@ class Planning:
     def mark(self) -> None:
         """What the plan rests on has changed."""
         self._wanted = True
+
+    def hurry(self) -> None:
+        """It has changed, and somebody waits for the next plan."""
+        self._wanted = self.hurried = True
 
     def delivered(self, duty_id: UUID | None, energy_wh: float) -> None:
         """A session of a duty ended; a next one goes on from there."""
@@ -113,10 +120,12 @@ class Planning:
         if self._begun_at is None:
             return True
         age_s = (now - self._begun_at).total_seconds()
-        return age_s >= self.settings.plan_s or (self._wanted and age_s >= self.settings.settle_s)
+        settle_s = self.settings.hurry_s if self.hurried else self.settings.settle_s
+        return age_s >= self.settings.plan_s or (self._wanted and age_s >= settle_s)
 
     def begin(self, now: datetime) -> None:
         self._under_way, self._wanted, self._begun_at = True, False, now
+        self.hurried = False
 
     async def make(self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]) -> None:
         """A new plan, stored with its forecasts. A failure leaves the old one in force."""

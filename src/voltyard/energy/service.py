@@ -238,6 +238,12 @@ class EnergyService:
         if controller is not None:
             controller.mark_plan()
 
+    def hurry(self, site_id: UUID) -> None:
+        """Plan a site again within a second or two: somebody waits for it."""
+        controller = self._known(site_id)
+        if controller is not None:
+            controller.hurry()
+
     async def _on_setup(self, event: Any) -> None:
         controller = self._known(event.site_id)
         if controller is not None:
