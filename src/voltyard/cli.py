@@ -94,6 +94,12 @@ def _add_nights(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     nights.add_argument("--vehicles", type=int, default=24)
     nights.add_argument("--workers", type=int, default=2)
     nights.add_argument("--keep", type=Path, help="with one seed: a new folder for its database")
+    nights.add_argument(
+        "--random-depots",
+        action="store_true",
+        help="depots drawn at random, one a seed, against promise 1 (exit status 1 on a breach)",
+    )
+    nights.add_argument("--resume", type=Path, help="with --random-depots: keep seeds done there")
     nights.set_defaults(run=_nights)
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from voltyard.errors import Invalid
-from voltyard.simulator import promises, runner
+from voltyard.simulator import nights_random, promises, runner
 from voltyard.simulator.demo import demo_depot
 from voltyard.simulator.night import fault_plans
 
@@ -54,8 +54,12 @@ def seeds_of(text: str) -> range:
 
 
 def main(arguments: argparse.Namespace, factory: str) -> int:
-    """Print each seed as it ends; exit status 3 if any promise was broken."""
+    """Print each seed as it ends; exit status 3 if any promise was broken (1 of random depots)."""
     seeds = seeds_of(arguments.seeds)
+    if arguments.random_depots:
+        return nights_random.main(arguments, seeds)
+    if arguments.resume is not None:
+        raise Invalid("--resume goes with --random-depots")
     if arguments.workers < 1:
         raise Invalid("--workers is 1 or more")
     if arguments.keep is not None and len(seeds) > 1:
