@@ -11,9 +11,11 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+import voltyard.study
 import voltyard.web
 
 WEB = Path(voltyard.web.__file__).parent
+STUDY = Path(voltyard.study.__file__).parent
 PO = WEB / "locale" / "de" / "LC_MESSAGES" / "voltyard.po"
 ERRORS = ("NotFound", "Invalid", "Forbidden", "Conflict", "Unauthenticated", "TooMany")
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
@@ -31,11 +33,12 @@ def source() -> Catalog:
     found = Catalog(locale="de", project="voltyard", charset="utf-8")
     method_map = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
     options = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
-    for file_name, _line, message, _comments, _context in extract_from_dir(
-        WEB, method_map, options, KEYWORDS
-    ):
-        if message and message != "":
-            found.add(message, locations=[(file_name, 1)])
+    for folder, keywords in ((WEB, KEYWORDS), (STUDY, {**KEYWORDS, "say": None})):
+        for file_name, _line, message, _comments, _context in extract_from_dir(
+            folder, method_map, options, keywords
+        ):
+            if message and message != "":
+                found.add(message, locations=[(file_name, 1)])
     return found
 
 
