@@ -13,12 +13,15 @@ from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, out, page
 from voltyard.preconditioning.commands import Request, RuleDraft
-from voltyard.preconditioning.model import Kind, RunState, Source
+from voltyard.preconditioning.model import Kind, Rule, RunState, Source
 from voltyard.preconditioning.vdv261.model import Credential
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True, examples=["2026-01-15T04:30:00+01:00"])]
 Watts = Annotated[float, msgspec.Meta(gt=0, le=200_000, examples=[12_000])]
 Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
+LocalTime = Annotated[
+    str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d(:00)?$", examples=["04:30"])
+]
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -35,11 +38,11 @@ class RuleIn(In):
     duty_key: Text = ""
     start_before_s: int | None = None
     """Seconds before the departure; give this or ``start_time``."""
-    start_time: time | None = None
+    start_time: LocalTime | None = None
     """On the site's clock."""
     end_before_s: int | None = None
-    end_time: time | None = None
-    weekdays: list[Annotated[int, msgspec.Meta(ge=0, le=6)]] = []
+    end_time: LocalTime | None = None
+    weekdays: list[Annotated[int, msgspec.Meta(ge=0, le=6)]] = msgspec.field(default_factory=list)
     """Of the departure; 0 is Monday. Empty: all."""
     from_day: date | None = None
     until_day: date | None = None
@@ -56,9 +59,9 @@ class RuleOut(Out):
     vehicle_class: str
     duty_key: str
     start_before_s: int | None
-    start_time: time | None
+    start_time: str | None
     end_before_s: int | None
-    end_time: time | None
+    end_time: str | None
     weekdays: list[int]
     from_day: date | None
     until_day: date | None
@@ -141,8 +144,8 @@ class AccessOut(Out):
     version: int | None = None
     seq: int | None = None
     heard_at: datetime | None = None
-    told: dict[str, Any] = {}
-    answered: dict[str, Any] = {}
+    told: dict[str, Any] = msgspec.field(default_factory=dict)
+    answered: dict[str, Any] = msgspec.field(default_factory=dict)
     fault: str = ""
     fault_at: datetime | None = None
 
@@ -262,13 +265,24 @@ def _builtins(thing: object) -> dict[str, Any]:
     return found
 
 
-def _rule(found: object) -> RuleOut:
-    return msgspec.convert(msgspec.to_builtins(found), RuleOut)
+def _rule(found: Rule) -> RuleOut:
+    return out(
+        RuleOut,
+        found,
+        weekdays=list(found.weekdays),
+        start_time=None if found.start_time is None else f"{found.start_time:%H:%M}",
+        end_time=None if found.end_time is None else f"{found.end_time:%H:%M}",
+    )
 
 
 def _draft(data: RuleIn) -> RuleDraft:
     given: Mapping[str, Any] = msgspec.structs.asdict(data)
-    return RuleDraft(**{**given, "weekdays": tuple(data.weekdays)})
+    start, end = data.start_time, data.end_time
+    times = {
+        "start_time": None if start is None else time.fromisoformat(start),
+        "end_time": None if end is None else time.fromisoformat(end),
+    }
+    return RuleDraft(**{**given, **times, "weekdays": tuple(data.weekdays)})
 
 
 def _access(deps: Deps, who: Who, found: Credential, password: str = "") -> AccessOut:
