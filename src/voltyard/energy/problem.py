@@ -169,18 +169,24 @@ def step_values(
     if not value:
         return np.zeros(slots)
     steps = sorted(value, key=lambda step: step.start_at)
+    starts = np.array([step.start_at.timestamp() for step in steps])
+    ends = np.array([step.end_at.timestamp() for step in steps])
+    values = np.array([step.value for step in steps])
+    borders = np.array([bound.timestamp() for bound in bounds])
+    ordered = bool((ends[1:] >= ends[:-1]).all())
     result = np.zeros(slots)
-    for slot, (start_at, end_at) in enumerate(pairwise(bounds)):
-        inside = [s for s in steps if s.start_at < end_at and s.end_at > start_at]
-        if not inside:
-            earlier = [s for s in steps if s.end_at <= start_at]
-            result[slot] = (earlier[-1] if earlier else steps[0]).value
+    for slot, (start_s, end_s) in enumerate(pairwise(borders.tolist())):
+        first = int(ends.searchsorted(start_s, "right")) if ordered else 0
+        here = slice(first, int(starts.searchsorted(end_s, "left")))
+        covered_s = np.minimum(ends[here], end_s) - np.maximum(starts[here], start_s)
+        inside = covered_s > 0.0
+        if not inside.any():
+            earlier = np.flatnonzero(ends <= start_s)
+            result[slot] = values[earlier[-1] if len(earlier) else 0]
         elif highest:
-            result[slot] = max(s.value for s in inside)
+            result[slot] = values[here][inside].max()
         else:
-            spans = [(min(s.end_at, end_at) - max(s.start_at, start_at)) for s in inside]
-            weights = [span.total_seconds() for span in spans]
-            result[slot] = float(np.average([s.value for s in inside], weights=weights))
+            result[slot] = np.average(values[here][inside], weights=covered_s[inside])
     return result
 
 

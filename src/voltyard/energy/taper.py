@@ -60,9 +60,17 @@ def power_at(table_w: Floats, soc_pct: float) -> float:
 @compiled
 def charge(table_w: Floats, soc_pct: float, pct_per_wh: float, seconds: float) -> float:
     """Energy taken as fast as the table allows, in Wh."""
+    return float(_charge(table_w, soc_pct, pct_per_wh, seconds, np.inf))
+
+
+@compiled
+def _charge(
+    table_w: Floats, soc_pct: float, pct_per_wh: float, seconds: float, enough_wh: float
+) -> float:
+    """The same, no further than until there is enough."""
     total_wh = 0.0
     left_s = seconds
-    while left_s > 0.0:
+    while left_s > 0.0 and total_wh < enough_wh:
         step_s = min(left_s, _SUBSTEP_S)
         start_w = power_at(table_w, soc_pct + total_wh * pct_per_wh)
         half_wh = start_w * step_s / 7200.0
@@ -90,10 +98,16 @@ def bounded_energy(cars: Vehicles, present_s: Floats, need_wh: Floats) -> Floats
         for point in range(TABLE_POINTS - 2, -1, -1):
             envelope_w[point] = max(envelope_w[point], envelope_w[point + 1])
         now_pct, per_wh = cars.soc_pct[stay], cars.pct_per_wh[stay]
-        reachable_wh = charge(cars.table_w[stay], now_pct, per_wh, present_s[stay].sum())
+        reachable_wh = _charge(
+            cars.table_w[stay], now_pct, per_wh, present_s[stay].sum(), need_wh[stay]
+        )
         back_pct = now_pct + min(need_wh[stay], reachable_wh) * per_wh
         for slot in range(slots - 1, -1, -1):
             left_s = present_s[stay, slot]
+            if power_at(envelope_w, max(back_pct, now_pct)) >= envelope_w[0]:
+                # Before this there is no taper any more.
+                most_wh[stay, slot] = max(envelope_w[0], _LEAST_W) * left_s / 3600.0
+                continue
             while left_s > 0.0:
                 step_s = min(left_s, _SUBSTEP_S)
                 power_w = max(power_at(envelope_w, max(back_pct, now_pct)), _LEAST_W)
