@@ -119,7 +119,8 @@ class Commander:
         over: Set[UUID],
     ) -> list[Claim]:
         last, short = len(turn), self.timing.while_over()
-        outlets = sorted(board, key=lambda o: (turn.get(o.evse.id, last), o.evse.id))
+        # The board is in the order of ids, which decides between equals.
+        outlets = sorted(board, key=lambda o: turn.get(o.evse.id, last))
         return [
             Claim(
                 outlet.evse.id,

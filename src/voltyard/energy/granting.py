@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil, inf
+from typing import NamedTuple
 from uuid import UUID
 
 from voltyard.chargers.model import CurrentType
@@ -11,6 +12,7 @@ from voltyard.energy.allocator import Allocation, AllocationInput, Candidate, Re
 from voltyard.energy.board import Board
 from voltyard.energy.confirm import WATT
 from voltyard.energy.failsafe import FailsafeEvse, FailsafeLevel, failsafe_levels
+from voltyard.energy.headroom import Wiring
 from voltyard.energy.inputs import Present
 from voltyard.energy.model import Plan
 from voltyard.energy.outlet import Outlet
@@ -57,21 +59,21 @@ def targets(board: Board, given: GrantInput) -> Allocation:
     An EVSE counts at least at its fail-safe level, so one that is paused (or granted less) is
     put back as a reservation and the rest is shared again.
     """
+    floors_w = {outlet.evse.id: floor_of(outlet, given) for outlet in board}
     reserved: dict[UUID, float] = {}
     candidates: dict[UUID, Candidate] = {}
     for outlet in board:
-        floor_w = floor_of(outlet, given)
         candidate = _candidate(outlet, given, board)
         if candidate is None or candidate.want_w <= 0.0:
-            reserved[outlet.evse.id] = floor_w
+            reserved[outlet.evse.id] = floors_w[outlet.evse.id]
         else:
             candidates[outlet.evse.id] = candidate
     allocation = _share(board, given, candidates, reserved)
     for _ in range(MAX_ROUNDS):
         below = {
-            evse_id: floor_of(board.outlets[evse_id], given)
+            evse_id: floors_w[evse_id]
             for evse_id in candidates
-            if allocation.power_w(evse_id) + WATT < floor_of(board.outlets[evse_id], given)
+            if allocation.power_w(evse_id) + WATT < floors_w[evse_id]
         }
         if not below:
             break
@@ -137,40 +139,42 @@ def _candidate(outlet: Outlet, given: GrantInput, board: Board) -> Candidate | N
     if outlet.is_steered:
         return None
     done = present.stay is not None and present.stay.energy_needed_wh <= 0.0
-    whole_amps = in_amps(outlet.evse, outlet.station.quirks)
-    made = Candidate(
+    wiring, whole_amps = board.wirings[evse_id], in_amps(outlet.evse, outlet.station.quirks)
+    standing = _standing(present, given, outlet.granted_w)
+    ahead_s = AHEAD_S if given.overload and standing.laxity_s > HURRY_S else 0.0
+    want_w = 0.0 if done else outlet.settable_w(_takes_w(present, outlet, ahead_s))
+    least_w, firm_w = max(present.min_power_w, least_power_w(outlet)), 0.0
+    if present.firm_w > 0.0:
+        at_least_w = max(present.firm_w, least_w, floor_of(outlet, given))
+        firm_w = _firm_w(outlet, at_least_w, wiring if whole_amps else None)
+        more_w = min(outlet.evse.max_power_w, want_w + present.firm_w)
+        want_w = max(firm_w, outlet.settable_w(more_w))
+    if outlet.evse.current_type is not CurrentType.AC:
+        least_w = min(least_w, want_w)
+    return Candidate(
         evse_id=evse_id,
-        want_w=0.0 if done else outlet.settable_w(present.takes_w()),
+        want_w=want_w,
+        plan_w=standing.plan_w,
+        stay_id=standing.stay_id,
+        laxity_s=standing.laxity_s,
         priority=present.priority,
+        min_power_w=least_w,
         current_w=outlet.granted_w,
         since_at=outlet.charging_since if outlet.granted_w > 0.0 else outlet.paused_since,
-        wiring=board.wirings[evse_id],
+        wiring=wiring,
         whole_amps=whole_amps,
+        late=standing.late,
+        firm_w=firm_w,
     )
-    made = as_planned(made, present, given)
-    if not done:
-        ahead_s = AHEAD_S if given.overload and made.laxity_s > HURRY_S else 0.0
-        made = replace(made, want_w=outlet.settable_w(_takes_w(present, outlet, ahead_s)))
-    least_w = max(present.min_power_w, least_power_w(outlet))
-    if present.firm_w > 0.0:
-        made = _with_firm(made, present.firm_w, least_w, outlet, given)
-    if outlet.evse.current_type is not CurrentType.AC:
-        least_w = min(least_w, made.want_w)
-    return replace(made, min_power_w=least_w)
 
 
-def _with_firm(
-    candidate: Candidate, firm_w: float, least_w: float, outlet: Outlet, given: GrantInput
-) -> Candidate:
-    """With what must run, at least what the outlet can be set to or counts at anyway."""
+def _firm_w(outlet: Outlet, at_least_w: float, wiring: Wiring | None) -> float:
+    """What must run, at least what the outlet can be set to; in whole amps of a wiring."""
     most_w = outlet.evse.max_power_w
-    held_w = min(most_w, max(firm_w, least_w, floor_of(outlet, given)))
-    if candidate.whole_amps:
-        amps = ceil(candidate.wiring.amps(held_w) - 1e-6)
-        held_w = candidate.wiring.watts(amps)
-    held_w = outlet.settable_w(min(most_w, held_w))
-    want_w = outlet.settable_w(min(most_w, candidate.want_w + firm_w))
-    return replace(candidate, firm_w=held_w, want_w=max(held_w, want_w))
+    held_w = min(most_w, at_least_w)
+    if wiring is not None:
+        held_w = wiring.watts(ceil(wiring.amps(held_w) - 1e-6))
+    return outlet.settable_w(min(most_w, held_w))
 
 
 def _takes_w(present: Present, outlet: Outlet, ahead_s: float) -> float:
@@ -187,14 +191,30 @@ def _takes_w(present: Present, outlet: Outlet, ahead_s: float) -> float:
     return held_w if close else takes_w
 
 
+class Standing(NamedTuple):
+    """What the plan says of a vehicle: its power, the time it has to spare, whether it is late."""
+
+    stay_id: UUID | None = None
+    plan_w: float | None = None
+    laxity_s: float = inf
+    late: bool = False
+
+
+_UNPLANNED = Standing()
+
+
 def as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Candidate:
-    """With what the plan says of it: its power, the time it has to spare, whether it is late."""
+    """With what the plan says of it."""
+    return replace(candidate, **_standing(present, given, candidate.current_w)._asdict())
+
+
+def _standing(present: Present, given: GrantInput, current_w: float) -> Standing:
     stay, plan = present.stay, given.plan
     if stay is None or plan is None or stay.id not in plan.power_w:
-        return candidate
+        return _UNPLANNED
     left_s = (stay.departure_at - given.now).total_seconds()
     allotted_wh = max(0.0, stay.energy_needed_wh - plan.withheld_wh.get(stay.id, 0.0))
-    gained_wh = present.gained_wh(candidate.current_w if candidate.current_w > 0.0 else inf)
+    gained_wh = present.gained_wh(current_w if current_w > 0.0 else inf)
     is_over = allotted_wh <= gained_wh + READ_SHARE * stay.tolerance_wh
     needs_s = allotted_wh * 3600.0 / stay.max_power_w if stay.max_power_w > 0.0 else inf
     if stay.curve is not None and stay.soc_pct is not None and stay.battery_wh:
@@ -202,8 +222,7 @@ def as_planned(candidate: Candidate, present: Present, given: GrantInput) -> Can
         needs_s = stay.curve.time_s(
             stay.soc_pct, min(100.0, reached), stay.battery_wh, stay.max_power_w, stay.efficiency
         )
-    return replace(
-        candidate,
+    return Standing(
         stay_id=stay.id,
         plan_w=plan.power_at(stay.id, given.now),
         laxity_s=inf if is_over else left_s - needs_s,

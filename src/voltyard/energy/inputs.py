@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from math import inf
 from uuid import UUID
 
@@ -25,6 +26,7 @@ LATE_ARRIVAL_S = 900.0
 LEAST_STAY_S = 60.0
 FIRM_LEAD = timedelta(seconds=60)
 """Power that must run is there so long before: those who give way need a moment."""
+NOBODY = UUID(int=0)
 READING_AGE_S = 120.0
 """What a reading says about power is carried on for at most this long."""
 
@@ -103,12 +105,13 @@ def outlook(situation: Situation) -> Outlook:
     """Who is here and who is expected, each with what is still needed."""
     evses = {evse.id: evse for evse in situation.setup.evses}
     matched = match_duties(situation.sessions, situation.duties, situation.now)
+    firm = _by_owner(situation.firm)
     present: dict[UUID, Present] = {}
     for session in sorted(situation.sessions, key=lambda session: session.session_id):
         evse = evses.get(session.evse_id)
         if evse is not None:
             duty = matched.get(session.session_id)
-            present[evse.id] = _present(situation, session, evse, duty)
+            present[evse.id] = _present(situation, session, evse, duty, firm)
     stays = {p.stay.id: p.stay for p in present.values() if p.stay is not None}
     taken = {duty.id for duty in matched.values()}
     by_bay: dict[UUID | None, Evse] = {
@@ -128,20 +131,32 @@ def _must_run(
 ) -> Iterator[MustRun]:
     """Firm loads at the outlet of their vehicle; where that is not known, at the root."""
     tree = situation.setup.tree
+    here: dict[UUID, UUID] = {}
+    for evse_id, one in present.items() if situation.firm else ():
+        for owner in (one.duty, one.vehicle):
+            if owner is not None:
+                here.setdefault(owner.id, evse_id)
     for load in situation.firm:
         if load.end_at <= situation.now:
             continue
         stay = None if load.duty_id is None else stays.get(load.duty_id)
-        here = (evse_id for evse_id, one in present.items() if load.serves(*_who(one)))
-        evse_id = next(here, None if stay is None else stay.evse_id)
-        leaf = None if evse_id is None else tree.leaf_of_evse.get(evse_id)
+        planned = None if stay is None else stay.evse_id
+        place = here.get(_owner(load), planned)
+        leaf = None if place is None else tree.leaf_of_evse.get(place)
         node = tree.root if leaf is None else leaf
         yield MustRun(node.id, load.start_at - FIRM_LEAD, load.end_at, load.power_w)
 
 
-def _who(present: Present) -> tuple[UUID | None, UUID | None]:
-    duty, vehicle = present.duty, present.vehicle
-    return None if duty is None else duty.id, None if vehicle is None else vehicle.id
+def _by_owner(firm: Sequence[FirmLoad]) -> Mapping[UUID, Sequence[FirmLoad]]:
+    found: dict[UUID, list[FirmLoad]] = {}
+    for load in firm:
+        found.setdefault(_owner(load), []).append(load)
+    return found
+
+
+def _owner(load: FirmLoad) -> UUID:
+    """Its duty, else its vehicle; a load of neither is nobody's."""
+    return load.duty_id or load.vehicle_id or NOBODY
 
 
 def match_duties(
@@ -149,24 +164,35 @@ def match_duties(
 ) -> dict[UUID, Duty]:
     """By session: the duty it names, else the next departure of its vehicle. A duty goes once."""
     by_id = {duty.id: duty for duty in duties}
+    of_vehicle: dict[UUID, list[Duty]] = {}
+    for duty in duties:
+        if duty.vehicle_id is not None:
+            of_vehicle.setdefault(duty.vehicle_id, []).append(duty)
     found: dict[UUID, Duty] = {}
+    taken: set[UUID] = set()
     for session in sorted(sessions, key=lambda session: (session.started_at, session.session_id)):
-        duty = by_id.get(session.duty_id) if session.duty_id is not None else None
-        if duty is None and session.vehicle_id is not None:
+        named = by_id.get(session.duty_id) if session.duty_id is not None else None
+        if named is None and session.vehicle_id is not None:
             fitting = [
                 duty
-                for duty in duties
-                if duty.vehicle_id == session.vehicle_id
-                and duty.departure_at > now
+                for duty in of_vehicle.get(session.vehicle_id, ())
+                if duty.departure_at > now
                 and duty.arrival_at <= now + timedelta(seconds=EARLY_ARRIVAL_S)
             ]
-            duty = min(fitting, key=lambda duty: (duty.departure_at, duty.id), default=None)
-        if duty is not None and duty.id not in {other.id for other in found.values()}:
-            found[session.session_id] = duty
+            named = min(fitting, key=lambda duty: (duty.departure_at, duty.id), default=None)
+        if named is not None and named.id not in taken:
+            taken.add(named.id)
+            found[session.session_id] = named
     return found
 
 
-def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty | None) -> Present:
+def _present(
+    situation: Situation,
+    session: LiveSession,
+    evse: Evse,
+    duty: Duty | None,
+    firm_of: Mapping[UUID, Sequence[FirmLoad]],
+) -> Present:
     site = situation.setup.site
     vehicle_id = session.vehicle_id or (None if duty is None else duty.vehicle_id)
     vehicle = None if vehicle_id is None else situation.vehicles.get(vehicle_id)
@@ -178,17 +204,20 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
     max_power_w = needs.most_w(session.needs, max_power_w, evse.min_power_w)
     min_power_w = max(evse.min_power_w, 0.0 if vehicle is None else vehicle.min_power_w)
     min_power_w = needs.least_w(session.needs, min_power_w)
-    firm = [f for f in situation.firm if f.serves(None if duty is None else duty.id, vehicle_id)]
+    owners = (None if duty is None else duty.id, vehicle_id)
+    firm = [load for owner in owners if owner is not None for load in firm_of.get(owner, ())]
     spent_wh = sum(load.spent_wh(session.started_at, situation.now) for load in firm)
     spent_wh = min(spent_wh, max(0.0, session.energy_wh))
-    charged = replace(session, energy_wh=session.energy_wh - spent_wh)
+    charged = session
+    if spent_wh > 0.0:
+        charged = replace(session, energy_wh=session.energy_wh - spent_wh)
     soc_pct = present_soc_pct(charged, vehicle, duty, _earlier(situation, duty))
-    made = Present(
+    made = partial(
+        Present,
         session=session,
         evse=evse,
         vehicle=vehicle,
         duty=duty,
-        stay=None,
         priority=needs.priority(
             session.needs, site.unknown_vehicle_priority, None if duty is None else duty.priority
         ),
@@ -204,7 +233,7 @@ def _present(situation: Situation, session: LiveSession, evse: Evse, duty: Duty 
         ),
         spent_wh=spent_wh,
     )
-    return replace(made, stay=_present_stay(situation, made))
+    return made(stay=_present_stay(situation, made(stay=None)))
 
 
 def _earlier(situation: Situation, duty: Duty | None) -> float:
@@ -348,10 +377,13 @@ def _stay(
 
 def curve_of(vehicle: Vehicle | None) -> ChargeCurve | None:
     """None where there is no curve, or one that makes no sense."""
-    if vehicle is None or not vehicle.charge_curve:
-        return None
+    return None if vehicle is None or not vehicle.charge_curve else _curve(vehicle.charge_curve)
+
+
+@lru_cache(maxsize=4096)
+def _curve(points: tuple[tuple[float, float], ...]) -> ChargeCurve | None:
     try:
-        return ChargeCurve(vehicle.charge_curve)
+        return ChargeCurve(points)
     except Invalid:
         return None
 

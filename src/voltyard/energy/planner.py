@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from voltyard.energy import dispatch, flow, triage
+from voltyard.energy import allocator, dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
@@ -508,3 +508,4 @@ def warm_up() -> None:
     given = PlanInput(root.id, start_at, start_at + timedelta(hours=3), tree, (stay,))
     plan(given)
     plan(replace(given, stays=(replace(stay, energy_needed_wh=1000.0),)))
+    allocator.warm_up()

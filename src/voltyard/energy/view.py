@@ -1,6 +1,6 @@
 """The power of a site now, node by node: measured, granted, reserved, planned, allowed. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -10,7 +10,6 @@ from voltyard.energy.board import Board
 from voltyard.energy.model import Plan
 from voltyard.energy.ports import SiteSetup
 from voltyard.energy.watch import Step
-from voltyard.sites.limits import limit_w
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,9 @@ class SiteView:
         return self.nodes[0]
 
 
+_UNTOLD: tuple[str, UUID | None] = ("", None)
+
+
 def site_view(
     board: Board,
     setup: SiteSetup,
@@ -67,6 +69,7 @@ def site_view(
     other_w: Mapping[UUID, float] | None = None,
 ) -> SiteView:
     """Sums over the tree. Without any reading below a node its measured power is None."""
+    told = reasons or {}
     evses = {
         outlet.evse.id: EvsePower(
             evse_id=outlet.evse.id,
@@ -78,37 +81,53 @@ def site_view(
             fallback_w=outlet.held.fallback_w,
             fallback_state=outlet.held.fallback_state.value,
             fenced=outlet.obedience.step >= Step.FENCED,
-            reason=(reasons or {}).get(outlet.evse.id, ("", None))[0],
-            reason_node_id=(reasons or {}).get(outlet.evse.id, ("", None))[1],
+            reason=told.get(outlet.evse.id, _UNTOLD)[0],
+            reason_node_id=told.get(outlet.evse.id, _UNTOLD)[1],
         )
         for outlet in board
     }
-    below: dict[UUID, list[EvsePower]] = {node.id: [] for node in setup.tree.nodes}
+    return SiteView(
+        setup.site.id, now, tuple(_nodes(board, setup, plan, now, evses, other_w or {})), evses
+    )
+
+
+def _nodes(
+    board: Board,
+    setup: SiteSetup,
+    plan: Plan | None,
+    now: datetime,
+    evses: Mapping[UUID, EvsePower],
+    other_w: Mapping[UUID, float],
+) -> Iterator[NodePower]:
+    circuit = board.circuits.of(setup.tree)
+    granted_w, counted_w = [0.0] * len(circuit.ids), [0.0] * len(circuit.ids)
+    measured_w: list[float | None] = [None] * len(circuit.ids)
     for evse_id, power in evses.items():
-        if evse_id in setup.tree.leaf_of_evse:
-            for node in setup.tree.path_of_evse(evse_id):
-                below[node.id].append(power)
-    nodes: list[NodePower] = []
-    for node in setup.tree.nodes:
-        powers = below[node.id]
-        readings = [p.measured_w for p in powers if p.measured_w is not None]
-        granted_w = sum(min(p.granted_w, p.counted_w) for p in powers)
-        allowed_w = limit_w(node, now, setup.tree.zone)
-        nodes.append(
-            NodePower(
-                node_id=node.id,
-                name=node.name,
-                kind=node.kind.value,
-                parent_id=node.parent_id,
-                measured_w=sum(readings) if readings else None,
-                granted_w=granted_w,
-                reserved_w=sum(p.counted_w for p in powers) - granted_w,
-                plan_w=None if plan is None else plan.node_power_at(node.id, now),
-                limit_w=allowed_w if isfinite(allowed_w) else None,
-                other_w=(other_w or {}).get(node.id),
-            )
+        if evse_id not in circuit.leaf:
+            continue
+        own_w = min(power.granted_w, power.counted_w)
+        for number in circuit.way(evse_id).nodes:
+            granted_w[number] += own_w
+            counted_w[number] += power.counted_w
+            if power.measured_w is not None:
+                measured_w[number] = (measured_w[number] or 0.0) + power.measured_w
+    slot = None if plan is None else plan.slot_at(now)
+    limits_w = circuit.during(now, 0.0)[0].tolist()
+    for number, node in enumerate(setup.tree.nodes):
+        planned = None if plan is None else plan.node_power_w.get(node.id)
+        plan_w = 0.0 if planned is None or slot is None else planned[slot]
+        yield NodePower(
+            node_id=node.id,
+            name=node.name,
+            kind=node.kind.value,
+            parent_id=node.parent_id,
+            measured_w=measured_w[number],
+            granted_w=granted_w[number],
+            reserved_w=counted_w[number] - granted_w[number],
+            plan_w=None if plan is None else plan_w,
+            limit_w=limits_w[number] if isfinite(limits_w[number]) else None,
+            other_w=other_w.get(node.id),
         )
-    return SiteView(setup.site.id, now, tuple(nodes), evses)
 
 
 def _measured(board: Board, evse_id: UUID, now: datetime) -> float | None:

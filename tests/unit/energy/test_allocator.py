@@ -101,8 +101,12 @@ def test_the_engine_grants_what_the_plain_rules_do_for_the_same_reasons(seed: in
         else c
         for c in asked.candidates
     )
+    firm = tuple(
+        replace(c, firm_w=chance.uniform(0.0, c.want_w)) if chance.random() < 0.2 else c
+        for c in calm
+    )
     asked = replace(
-        asked, node_budget_w=tight, candidates=calm, critical_s=chance.choice([60, 200])
+        asked, node_budget_w=tight, candidates=firm, critical_s=chance.choice([60, 200])
     )
     made, meant = allocate(asked), by_list(asked)
     assert list(made.grants) == list(meant.grants)

@@ -318,6 +318,7 @@ class NoPlan:
     """A planning room that never plans: every vehicle gets what the others leave."""
 
     plan = None
+    hurried = False
     forecasts: dict = {}  # noqa: RUF012
 
     async def start(self, setup: SiteSetup) -> None: ...
