@@ -15,7 +15,7 @@ from uuid import UUID
 from voltyard.bus import Bus
 from voltyard.chargers.commands import Trigger, UpdateLimit
 from voltyard.chargers.model import EvseStatus
-from voltyard.clock import Clock
+from voltyard.clock import Clock, let_go
 from voltyard.energy.allocator import Allocation
 from voltyard.energy.beside import Beside
 from voltyard.energy.board import Board
@@ -173,6 +173,10 @@ class SiteController:
         self._dirty = True
         if at_once:
             self._look.set()
+
+    def mark_at_once(self) -> None:
+        """The same, and it cannot wait for the next tick: a limit fell."""
+        self._news(True)
 
     def mark_plan(self) -> None:
         """Something happened that the plan depends on."""
@@ -372,6 +376,8 @@ class SiteController:
         self.mark()
 
     async def _pass(self, now: datetime, setup: SiteSetup) -> None:
+        """Everything once. Chargers are answered in between; what they say meanwhile counts from
+        the next pass on, but for what they may draw: that is looked up when limits are sent."""
         beyond = now + timedelta(seconds=self.settings.lead_s)
         end_by = self._drops.after(setup.tree, beyond)
         next_drop = self._drops.after(setup.tree, now)
@@ -380,6 +386,7 @@ class SiteController:
         self._beside.decide()
         room = self._beside.room(setup.tree)
         found = outlook(self.planning.situation(now, setup, sessions))
+        await let_go()
         self.discharging.decide(
             self.board, found.present, self.planning.plan, now, self._commander.timing
         )
@@ -398,9 +405,11 @@ class SiteController:
             ),
         )
         turn = {evse_id: place for place, evse_id in enumerate(self.allocation.grants)}
+        await let_go()
         await self._commander.act(self.board, room, turn, now, lead_s=self.settings.lead_s)
         self._commander.verify(self.board, now)
         self._commander.insist(self.board, now)
+        await let_go()
         view = self._view(now, setup)
         self.watching.sample(view, now)
         await self.watching.alert(view, self.board, found, self.planning, now)

@@ -420,4 +420,4 @@ class EnergyService:
                 remote=remote,
             )
         controller.overrides.put(override)
-        controller.mark()
+        controller.mark_at_once()
