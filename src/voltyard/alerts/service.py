@@ -243,13 +243,13 @@ class AlertService:
         _require(who)
         now = self._clock.now()
         least, most = (now + timedelta(seconds=s) for s in (SNOOZE_MIN_S, SNOOZE_MAX_S))
-        if until_at.tzinfo is None or not least <= until_at <= most:
-            raise Invalid(
-                "An alert sleeps for a minute to a week.",
-                fields={"until_at": "a minute to a week from now"},
-            )
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             alert = await _alert(tx, alert_id)
+            if until_at.tzinfo is None or not least <= until_at <= most:
+                raise Invalid(
+                    "An alert sleeps for a minute to a week.",
+                    fields={"until_at": "a minute to a week from now"},
+                )
             if alert.resolved_at is not None:
                 raise Conflict("The alert is resolved.", code="alert_resolved")
             alert = replace(alert, snoozed_until=until_at, snoozed_by=who.name, updated_at=now)

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Router, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.alerts.model import Alert, Severity
 from voltyard.alerts.service import AlertFilter
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
-from voltyard.api.wire import Out, out
+from voltyard.api.wire import In, Out, out
 from voltyard.errors import Invalid
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission
@@ -33,6 +33,13 @@ class AlertOut(Out):
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     resolved_at: datetime | None
+    stage: int
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+
+
+class SnoozeIn(In):
+    until_at: datetime
 
 
 class AlertPage(Out):
@@ -97,8 +104,16 @@ async def acknowledge(
     return _alert(await deps.alerts.acknowledge(who, alert_id, remote=remote_of(request)))
 
 
+@post("/alerts/{alert_id:uuid}/snooze", summary="Tell nobody of it for a while", status_code=200)
+async def snooze(
+    deps: Deps, who: Who, request: AnyRequest, alert_id: FromPath[UUID], data: JSONBody[SnoozeIn]
+) -> AlertOut:
+    """A minute to a week. If it is open still then, it is told again."""
+    return _alert(await deps.alerts.snooze(who, alert_id, data.until_at, remote=remote_of(request)))
+
+
 def _alert(alert: Alert) -> AlertOut:
     return out(AlertOut, alert, params=dict(alert.params))
 
 
-ROUTER = Router(path="/", tags=["Alerts"], route_handlers=[alerts, alert, acknowledge])
+ROUTER = Router(path="/", tags=["Alerts"], route_handlers=[alerts, alert, acknowledge, snooze])

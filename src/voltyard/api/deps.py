@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from litestar import Request
 
 from voltyard.access.service import AccessService
+from voltyard.alerts.departures import DepartureDesk
 from voltyard.alerts.service import AlertService
 from voltyard.billing.service import BillingService
 from voltyard.bookings.service import BookingService
@@ -22,6 +23,7 @@ from voltyard.firmware.service import FirmwareService
 from voltyard.fleets.service import FleetService
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
+from voltyard.notifications.service import NotificationService
 from voltyard.pki.service import PkiService
 from voltyard.preconditioning.service import PreconditioningService
 from voltyard.reservations.service import ReservationService
@@ -91,6 +93,8 @@ class ApiDeps:
     live: LiveBoard
     energy: EnergyService
     alerts: AlertService
+    notifications: NotificationService
+    departures: DepartureDesk
     firmware: FirmwareService
     diagnostics: DiagnosticsService
     pki: PkiService

@@ -82,6 +82,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         live=core.sessions.live,
         energy=core.energy,
         alerts=core.alerts,
+        notifications=core.telling.notifications,
+        departures=core.telling.departures,
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         pki=core.pki,

@@ -168,6 +168,8 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         live=core.sessions.live,
         energy=core.energy,
         alerts=core.alerts,
+        notifications=core.telling.notifications,
+        departures=core.telling.departures,
         firmware=core.firmware,
         diagnostics=core.diagnostics,
         pki=core.pki,

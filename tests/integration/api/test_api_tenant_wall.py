@@ -53,6 +53,10 @@ BODIES: dict[str, object] = {
     "/monitors/base": {"base": "all"},
     "/monitors/level": {"severity": 5},
     "/makes": {"vendor": "X", "quirks": {}},
+    "/snooze": {"until_at": "2030-01-01T00:00:00Z"},
+    "/notification-targets": {"name": "X", "channel": "email", "address": "x@example.org"},
+    "/notification-routes": {"name": "X", "user_ids": [str(uuid4())]},
+    "/departure-reminders": {},
     "/templates": {"name": "X", "vendor": "X", "wanted": [{"key": "A", "value": "1"}]},
 }
 DUTY = {
