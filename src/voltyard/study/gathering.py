@@ -75,7 +75,7 @@ class Gathering:
         if not stays:
             raise Invalid(
                 "No session of this period can be studied: none took energy at an outlet of the"
-                " electrical tree for five minutes or more.",
+                " electrical tree for ten minutes or more.",
                 code="no_stays",
             )
         window = _window(stays, from_at, until_at)

@@ -153,12 +153,21 @@ def _form(ui: Ui, values: Mapping[str, str], error: VoltyardError | None) -> Res
         "study_new.html",
         status=422 if error else 200,
         values=values,
-        faults={} if error is None else error.fields,
-        error="" if error is None else error.message,
+        faults={} if error is None else _told(ui, error.fields),
+        error="" if error is None else _safe(ui, error.message),
         source_words=study_form.SOURCE_WORDS,
         mode_words=study_form.MODE_WORDS,
         site_choices=tuple(Choice(str(site.id), site.name) for site in ui.sites),
     )
+
+
+def _told(ui: Ui, fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: _safe(ui, reason) for name, reason in fields.items()}
+
+
+def _safe(ui: Ui, text: str) -> str:
+    """Translated; a percent sign of its own survives the template's formatting."""
+    return ui.gettext(text).replace("%", "%%")
 
 
 @get("/studies/{study_id:uuid}")
@@ -180,6 +189,8 @@ async def _page(ui: Ui, study_id: UUID, error: str) -> Response[str]:
         study=study,
         view=view,
         notes=words.notes(study.remarks),
+        message=ui.gettext(study.message) if study.message else "",
+        faults={name: ui.gettext(reason) for name, reason in study.faults.items()},
         run=_run_under_way(ui, study, words),
         state_words=STATE_WORDS,
         state_texts=STATE_TEXTS,
