@@ -71,6 +71,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
             core.bookings, core.chargers, core.fleets, core.sessions, core.sites
         ),
         why=why,
+        presystems=core.presystems,
     )
     api = ApiDeps(
         tenancy=core.tenancy,

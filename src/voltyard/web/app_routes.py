@@ -47,6 +47,7 @@ from voltyard.web.console import (
     technician,
     timetable,
     tokens,
+    vdv463,
     why,
 )
 from voltyard.web.console.topics import TopicReader
@@ -71,6 +72,7 @@ STAFF_ROUTES = [
     *reservations.ROUTES,
     *bookings.ROUTES,
     *alerts.ROUTES,
+    *vdv463.ROUTES,
     *sites.ROUTES,
     *siteinputs.ROUTES,
     *firmware.ROUTES,

@@ -22,6 +22,7 @@ from voltyard.firmware.service import FirmwareService
 from voltyard.pki.service import PkiService
 from voltyard.study.service import StudyService
 from voltyard.tenancy.model import Permission, Principal
+from voltyard.timetable.vdv463.service import PresystemService
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
     SESSION_COOKIE,
@@ -136,6 +137,7 @@ class Deps:
     billing: BillingService | None = None
     studies: StudyService | None = None
     bookings: BookingRooms | None = None
+    presystems: PresystemService | None = None
 
 
 @dataclass(slots=True)
