@@ -70,6 +70,12 @@ class Stay:
     discharge_w: float = 0.0
     """What it may give back (V2G), never below ``least_soc_pct``; 0 for who only takes."""
     least_soc_pct: float = 50.0
+    least_wh: float = 0.0
+    """Of its need, what comes before what anybody needs beyond that (its minimum)."""
+    ceiling: tuple["Step", ...] = ()
+    """It may not take more than this on average (policies); outside of them nothing is said."""
+    demanded: bool = True
+    """False: nobody is told if it is short."""
 
     @property
     def tolerance_wh(self) -> float:

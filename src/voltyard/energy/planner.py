@@ -16,6 +16,7 @@ from voltyard.energy import allocator, dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
+from voltyard.energy.policies import minimum
 from voltyard.energy.problem import (
     CARES,
     Care,
@@ -184,8 +185,8 @@ def _served(problem: Problem, given_up: Set[UUID], care: Care) -> Readiness:
     wanted = np.minimum(problem.ready, problem.need)
     possible = problem.need >= problem.ready
     before = possible & np.array([stay.id in given_up for stay in problem.stays], dtype=np.bool_)
-    proven = True
-    for priority in sorted({stay.priority for stay in problem.stays}):
+    proven = not minimum.serve(problem, np.where(possible, wanted, 0))
+    for priority in sorted({stay.priority for stay in problem.stays}) if proven else ():
         members = np.array(
             [i for i, stay in enumerate(problem.stays) if stay.priority == priority],
             dtype=np.int64,

@@ -66,7 +66,7 @@ def compile_problem(given: PlanInput) -> Problem:
     own_w = np.array(
         [limits_w[p.id] if p.id in folded else np.full(len(hours), np.inf) for p in places]
     ).reshape(len(stays), len(hours))
-    own_w = np.minimum(own_w, 1e12)
+    own_w = _below_ceilings(stays, bounds, np.minimum(own_w, 1e12))
     present_s = _present(stays, bounds, 0)
     full_cap = _stay_cap(cars, present_s, asked_wh, own_w)
     gentle_cap = _gentle(stays, bounds, given.ready_before_s, cars, asked_wh, own_w, full_cap)
@@ -293,6 +293,22 @@ def departure_s_of(stay: Stay, now: datetime, bounds: Sequence[datetime]) -> flo
     if stay.plugged and stay.departure_at <= now:
         return min(_OVERDUE_S, (bounds[-1] - now).total_seconds())
     return (stay.departure_at - now).total_seconds()
+
+
+def _below_ceilings(stays: Sequence[Stay], bounds: Sequence[datetime], own_w: Floats) -> Floats:
+    """With what policies leave to each stay, as a mean over the slot."""
+    borders = np.array([bound.timestamp() for bound in bounds])
+    for row, stay in enumerate(stays):
+        if stay.ceiling:
+            starts = np.array([step.start_at.timestamp() for step in stay.ceiling])
+            ends = np.array([step.end_at.timestamp() for step in stay.ceiling])
+            less_w = np.array([max(0.0, stay.max_power_w - step.value) for step in stay.ceiling])
+            until = np.minimum.outer(ends, borders[1:])
+            since = np.maximum.outer(starts, borders[:-1])
+            share = np.maximum(0.0, until - since) / (borders[1:] - borders[:-1])
+            most_w = np.maximum(0.0, stay.max_power_w - less_w @ share)
+            own_w[row] = np.minimum(own_w[row], most_w)
+    return own_w
 
 
 def _stay_cap(cars: Vehicles, present_s: Floats, asked_wh: Floats, own_w: Floats) -> Ints:

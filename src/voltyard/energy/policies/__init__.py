@@ -1,0 +1,1 @@
+"""What a site wants of its charging beyond limits and readiness; see ``registry.POLICIES``."""
