@@ -72,6 +72,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         ),
         why=why,
         presystems=core.presystems,
+        preconditioning=core.preconditioning,
     )
     api = ApiDeps(
         tenancy=core.tenancy,

@@ -20,6 +20,7 @@ from voltyard.energy.enquiring import ExplainDesk
 from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
 from voltyard.pki.service import PkiService
+from voltyard.preconditioning.service import PreconditioningService
 from voltyard.study.service import StudyService
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.timetable.vdv463.service import PresystemService
@@ -133,6 +134,7 @@ class Deps:
     access: AccessRooms | None = None
     pki: PkiService | None = None
     why: ExplainDesk | None = None
+    preconditioning: PreconditioningService | None = None
     inputs: InputRooms | None = None
     billing: BillingService | None = None
     studies: StudyService | None = None

@@ -21,6 +21,9 @@ TITLES: Mapping[str, str] = {
     "limit_ignored": N_("Charger ignores its limit"),
     "failsafe_missing": N_("Fail-safe limit is missing"),
     "duty_at_risk": N_("Departure at risk"),
+    "preconditioning_unplugged": N_("Nothing to precondition with"),
+    "preconditioning_short": N_("Preconditioning lacks power"),
+    "preconditioning_over_limit": N_("Preconditioning will lack power"),
     "duty_not_plugged_in": N_("Vehicle is not plugged in"),
     "session_stopped_early": N_("Charging stopped early"),
     "station_event": N_("Charger reports a problem"),
@@ -60,6 +63,11 @@ DETAILS: Mapping[str, str] = {
     "limit_exceeded": N_("%(node)s is over its limit of %(limit_kw)s kW."),
     "limit_ignored": N_("%(evse)s draws more than the %(granted_kw)s kW it was granted."),
     "failsafe_missing": N_("%(evse)s did not take its fail-safe; %(counted_kw)s kW are held back."),
+    "preconditioning_unplugged": N_("%(vehicle)s should be preconditioned and is not plugged in."),
+    "preconditioning_short": N_("%(vehicle)s has %(granted_kw)s of %(power_kw)s kW for it."),
+    "preconditioning_over_limit": N_(
+        "%(node)s lacks %(missing_kw)s kW when %(vehicle)s is to be preconditioned."
+    ),
     "duty_at_risk": N_("%(duty)s will be %(shortfall_kwh)s kWh short at %(departure)s."),
     "duty_not_plugged_in": N_("%(duty)s departs at %(departure)s and is not plugged in."),
     "session_stopped_early": N_("%(duty)s stopped charging before it was ready: %(reason)s."),

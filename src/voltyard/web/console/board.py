@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.web.console.common import query, search_text
+from voltyard.web.console.preconditioning import shown_on_board
 from voltyard.web.console.topics import tile_record
 from voltyard.web.console.views import (
     BoardTile,
@@ -54,6 +55,7 @@ async def board_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respon
         states=tuple(TileState),
         at_risk=sum(tile.outlook in SHORT for tile in board.tiles),
         live_tile=lambda tile: tile_record(tile, ui.zone),
+        **await shown_on_board(ui, site_id),
     )
 
 
@@ -62,7 +64,8 @@ async def board_lists(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respo
     """The side lists, asked for again when the live stream says that they changed."""
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
-    return ui.page("board_lists.html", head=board.head)
+    shown = await shown_on_board(ui, site_id)
+    return ui.page("board_lists.html", head=board.head, **shown)
 
 
 @get("/sites/{site_id:uuid}/board.csv")

@@ -1,5 +1,6 @@
 """The timetable: one row a duty, drawn as SVG by the server, with the same as a table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from voltyard.preconditioning.model import RunState
 from voltyard.web.console.common import query, search_text
 from voltyard.web.console.views import Outlook, Page, Paging, Stretch, Timetable, TimetableRow
 from voltyard.web.export import Cell, csv_stream
@@ -42,6 +44,8 @@ class GanttRow:
     ready_x: float | None
     departs_x: float
     late: bool
+    heat: tuple[Bar, ...] = ()
+    """When its vehicle is preconditioned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def timetable_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Re
     return ui.page(
         "timetable.html",
         table=table,
-        gantt=draw(table, ui.formats.time),
+        gantt=draw(table, ui.formats.time, heating(ui, site_id)),
         view="table" if fields.text("view") == "table" else "chart",
         outlooks=(Outlook.AT_RISK, Outlook.MISSED, Outlook.ON_TIME, Outlook.READY),
         earlier=ui.link(**{"from": ui.formats.field(table.start_at - timedelta(hours=6))}),
@@ -110,7 +114,21 @@ async def _read(ui: Ui, site_id: UUID) -> Timetable:
     return Timetable(found.site, found.now, found.start_at, found.end_at, rows)
 
 
-def draw(table: Timetable, label: Any) -> Gantt:
+def heating(ui: Ui, site_id: UUID) -> Mapping[UUID, tuple[Stretch, ...]]:
+    """What is or was to run before each departure that is still to come, by duty."""
+    if ui.deps.preconditioning is None:
+        return {}
+    found: dict[UUID, tuple[Stretch, ...]] = {}
+    for run in ui.deps.preconditioning.of_site(ui.who, site_id):
+        if run.duty_id is not None and run.state is not RunState.CANCELLED:
+            stretch = Stretch(run.start_at, run.end_at, run.power_w)
+            found[run.duty_id] = (*found.get(run.duty_id, ()), stretch)
+    return found
+
+
+def draw(
+    table: Timetable, label: Any, heat: Mapping[UUID, tuple[Stretch, ...]] | None = None
+) -> Gantt:
     """Lay the timetable out; x in percent. ``label`` writes an instant as hour and minute."""
     start_at, end_at = table.start_at, table.end_at
     hours = (end_at - start_at) / timedelta(hours=1)
@@ -124,7 +142,7 @@ def draw(table: Timetable, label: Any) -> Gantt:
         (s.power_w for row in table.rows for s in (*row.plan, *row.delivered)), default=1.0
     )
     rows = tuple(
-        _draw_row(row, HEAD_PX + index * ROW_PX, x, max(peak_w, 1.0))
+        _draw_row(row, HEAD_PX + index * ROW_PX, x, max(peak_w, 1.0), (heat or {}).get(row.duty_id))
         for index, row in enumerate(table.rows)
     )
     inside = start_at <= table.now <= end_at
@@ -147,7 +165,9 @@ def _hours(table: Timetable, x: Any, label: Any) -> list[tuple[float, str, bool]
     return marks
 
 
-def _draw_row(row: TimetableRow, y: int, x: Any, peak_w: float) -> GanttRow:
+def _draw_row(
+    row: TimetableRow, y: int, x: Any, peak_w: float, heat: tuple[Stretch, ...] | None
+) -> GanttRow:
     start_x, end_x = x(row.arrives_at), x(row.departs_at)
     late = row.outlook in {Outlook.AT_RISK, Outlook.MISSED}
     return GanttRow(
@@ -159,6 +179,7 @@ def _draw_row(row: TimetableRow, y: int, x: Any, peak_w: float) -> GanttRow:
         None if (ready_at := _ready_at(row)) is None else x(ready_at),
         end_x,
         late,
+        _bars(heat or (), x, peak_w),
     )
 
 
