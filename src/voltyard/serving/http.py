@@ -66,6 +66,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
         pki=core.pki,
         billing=core.billing,
+        operators=core.operators,
+        rules=core.access,
         studies=core.studies,
         bookings=BookingRooms(
             core.bookings, core.chargers, core.fleets, core.sessions, core.sites

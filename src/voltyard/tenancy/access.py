@@ -36,6 +36,7 @@ def on_behalf(principal: Principal, org_id: UUID) -> Principal:
         principal,
         org_id=org_id,
         parent_id=principal.org_id,
+        home_org_id=principal.org_id,
         permissions=permissions_in(principal.org_id, principal.permissions),
     )
 

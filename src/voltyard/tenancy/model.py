@@ -114,7 +114,8 @@ class User:
 class Principal:
     """Who is acting, in which organisation, with what permissions.
 
-    ``parent_id`` is the depot operator where the organisation is a fleet operator below it.
+    ``parent_id`` is the depot operator where the organisation is a fleet operator below it;
+    ``home_org_id`` the organisation of somebody who is at work in another.
     """
 
     org_id: UUID
@@ -125,6 +126,7 @@ class Principal:
     role: Role | None = None
     locale: str = "en"
     parent_id: UUID | None = None
+    home_org_id: UUID | None = None
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions

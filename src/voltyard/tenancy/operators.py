@@ -67,6 +67,17 @@ class OperatorService:
         name = principal.name if own is None else acting_name(principal.name, own.name)
         return replace(on_behalf(principal, operator_id), name=name)
 
+    async def enter(self, principal: Principal, operator_id: UUID, session_token: str) -> None:
+        """From now on the log-in works in the operator. NotFound when it is not theirs."""
+        who = await self.acting(principal, operator_id)
+        async with transaction(self._database, of(operator_id)) as tx:
+            await self._note(tx, who, "operator.enter", operator_id, {}, "")
+        await self._tenancy.login.act(session_token, operator_id)
+
+    async def leave(self, session_token: str) -> None:
+        """The log-in is at home again."""
+        await self._tenancy.login.act(session_token, None)
+
     async def create(
         self,
         principal: Principal,

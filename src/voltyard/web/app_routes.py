@@ -46,6 +46,7 @@ from voltyard.web.console import (
     studies,
     tariffs,
     technician,
+    tenants,
     timetable,
     tokens,
     vdv261,
@@ -87,6 +88,7 @@ STAFF_ROUTES = [
     *security_station.ROUTES,
     *authority.ROUTES,
     *people.ROUTES,
+    *tenants.ROUTES,
 ]
 STATUS = {
     NotFound: 404,

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 
+from voltyard.access.service import AccessService
 from voltyard.billing.service import BillingService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.enquiring import ExplainDesk
@@ -23,6 +24,7 @@ from voltyard.pki.service import PkiService
 from voltyard.preconditioning.service import PreconditioningService
 from voltyard.study.service import StudyService
 from voltyard.tenancy.model import Permission, Principal
+from voltyard.tenancy.operators import OperatorService
 from voltyard.timetable.vdv463.service import PresystemService
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
@@ -137,6 +139,8 @@ class Deps:
     preconditioning: PreconditioningService | None = None
     inputs: InputRooms | None = None
     billing: BillingService | None = None
+    operators: OperatorService | None = None
+    rules: AccessService | None = None
     studies: StudyService | None = None
     bookings: BookingRooms | None = None
     presystems: PresystemService | None = None
@@ -254,6 +258,7 @@ class Ui(Lobby):
     who: Principal = field(kw_only=True)
     sites: tuple[SiteView, ...] = ()
     site: SiteView | None = None
+    operators: Mapping[UUID, str] = field(default_factory=dict)
 
     @property
     def data(self) -> ConsoleData:
@@ -271,6 +276,7 @@ class Ui(Lobby):
             "may": self.may,
             "sites": self.sites,
             "site": self.site,
+            "operators": self.operators,
         }
 
     def at_site(self, site_id: UUID) -> SiteView:
@@ -315,6 +321,8 @@ async def make_ui(request: AnyRequest, deps: Deps, guard: FormGuard) -> Ui:
     who = replace(who, locale=locale)
     ui = Ui(request, deps, guard, locale, _theme(request), who=who)
     ui.sites = await deps.data.sites(who)
+    if deps.operators is not None and who.parent_id is None:
+        ui.operators = await deps.operators.names(who)
     wanted = cookies.get(SITE_COOKIE)
     chosen = next((s for s in ui.sites if str(s.id) == wanted), None)
     site = chosen or next(iter(ui.sites), None)

@@ -43,6 +43,8 @@ async def home(ui: NamedDependency[Ui]) -> Response[Any]:
 async def board_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
     board = await ui.data.board(ui.who, site_id)
+    if ui.who.parent_id is not None:
+        return ui.page("fleet_board.html", board=board, head=board.head, at=ui.data.now())
     view = query(ui).text("view")
     shown = wanted_tiles(ui, board)
     return ui.page(
@@ -164,6 +166,9 @@ def wanted_tiles(ui: Ui, board: BoardView) -> list[BoardTile]:
     area, state = fields.text("area"), fields.one_of("state", TileState)
     names = {place.id: place.name for place in board.areas}
     tiles = filter_tiles(board.tiles, search_text(ui), state)
+    operator_id = fields.id("operator")
+    if operator_id is not None:
+        tiles = [tile for tile in tiles if tile.operator_id == operator_id]
     if fields.text("state") == AT_RISK:
         tiles = [tile for tile in tiles if tile.outlook in SHORT]
     return [tile for tile in tiles if not area or names.get(tile.area_id) == area]

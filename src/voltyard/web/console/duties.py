@@ -226,6 +226,7 @@ def _filter(ui: Ui) -> DutyFilter:
         until=fields.moment("until"),
         text=search_text(ui),
         outlook=fields.one_of("outlook", Outlook),
+        operator_id=fields.id("operator"),
     )
 
 

@@ -147,6 +147,7 @@ def _filter(ui: Ui) -> SessionFilter:
         flagged=fields.flag("flagged") or None,
         station_id=fields.id("station"),
         vehicle_id=fields.id("vehicle"),
+        fleet_org_id=fields.id("operator"),
     )
     if len(ui.sites) > 1 and ui.site is not None and not fields.flag("everywhere"):
         found = replace(found, site_id=ui.site.id)

@@ -34,6 +34,7 @@ class _Scene:
     """Everything a board is made of, read once."""
 
     place: Place
+    own: bool
     power: PowerView | None
     duties: Mapping[UUID, Duty]
     forecasts: Mapping[UUID, ForecastRow]
@@ -65,7 +66,7 @@ class BoardSource(StandingSource):
     async def load(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime
     ) -> v.LoadSeries:
-        await self.place(who, site_id)
+        await self.own_place(who, site_id)
         return await self._series(who, site_id, since, until)
 
     async def load_now(self, who: Principal, site_id: UUID) -> v.LoadSeries:
@@ -73,7 +74,7 @@ class BoardSource(StandingSource):
         return await self.load(who, site_id, now - NEWEST, now)
 
     async def tree(self, who: Principal, site_id: UUID) -> v.TreeView:
-        place = await self.place(who, site_id)
+        place = await self.own_place(who, site_id)
         power = self.rooms.energy.view(who.org_id, site_id)
         powers = {node.node_id: node for node in power.nodes} if power else {}
         stations = {live.evse_id: live.station_id for live in self.rooms.live.site(site_id)}
@@ -84,10 +85,11 @@ class BoardSource(StandingSource):
 
     async def _scene(self, who: Principal, site_id: UUID) -> _Scene:
         place = await self.place(who, site_id)
-        lives = self.rooms.live.site(site_id)
+        lives = shown_to(who, place, self.rooms.live.site(site_id))
         known = map(self.rooms.chargers.station, {live.station_id for live in lives})
         return _Scene(
             place=place,
+            own=place.site.org_id == who.org_id,
             power=self.rooms.energy.view(who.org_id, site_id),
             duties=await self.duties_of_the_day(who, site_id),
             forecasts=await self.forecasts_by_duty(who, site_id),
@@ -149,9 +151,22 @@ def site_view(site: Site) -> v.SiteView:
     return v.SiteView(site.id, site.name, site.timezone)
 
 
+def shown_to(who: Principal, place: Place, lives: Sequence[EvseLive]) -> Sequence[EvseLive]:
+    """All outlets of one's own site; of another's those where a vehicle of one's own stands."""
+    if place.site.org_id == who.org_id:
+        return lives
+    return [
+        live
+        for live in lives
+        if live.session is not None and live.session.fleet_org_id == who.org_id
+    ]
+
+
 def _tiles(scene: _Scene) -> list[v.BoardTile]:
     bays = {bay.id: bay for bay in scene.place.bays}
     tiles = [_tile(scene, live, bays) for live in scene.lives]
+    if not scene.own:
+        return tiles
     taken = {live.bay_id for live in scene.lives}
     tiles += [
         v.BoardTile(f"bay-{bay.id}", bay.name, bay.area_id, v.TileState.EMPTY)
@@ -228,7 +243,7 @@ def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTil
         area_id=bay.area_id if bay else None,
         state=tile_state(live, ready=outlook is v.Outlook.READY),
         evse_id=live.evse_id,
-        station_id=live.station_id,
+        station_id=live.station_id if scene.own else None,
         station=station.identity if station else "",
         outlet=str(live.number),
         vehicle=name if present else None,
@@ -243,6 +258,7 @@ def _tile(scene: _Scene, live: EvseLive, bays: Mapping[UUID, Bay]) -> v.BoardTil
         session_id=session.id if session and present else None,
         duty_id=duty.id if duty and present else None,
         note="unknown_vehicle" if unknown else (live.error_code or ""),
+        operator_id=session.fleet_org_id if session and present and scene.own else None,
     )
 
 

@@ -1,12 +1,14 @@
 """Sessions and the timetable as the console shows them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
 from voltyard.energy.model import Plan
 from voltyard.energy.records import ForecastRow
+from voltyard.errors import NotFound
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.live import EvseLive
 from voltyard.sessions.model import MeterSample, Session, SessionFilter
@@ -96,11 +98,11 @@ class HistorySource(BoardSource):
     ) -> list[v.SessionRow]:
         vehicles = await self.vehicles_by_id(who)
         sites = await self.site_names(who)
-        stations = self.stations_by_id(who)
+        bays = await self._bays(who, {session.site_id for session in sessions})
         rows: list[v.SessionRow] = []
         for session in sessions:
             evse = self.rooms.chargers.evse(session.evse_id) if session.evse_id else None
-            station = stations.get(session.station_id)
+            station = self.rooms.chargers.station(session.station_id)
             vehicle = vehicles.get(session.vehicle_id) if session.vehicle_id else None
             rows.append(
                 v.SessionRow(
@@ -122,9 +124,20 @@ class HistorySource(BoardSource):
                     soc_end_pct=session.soc_last_pct,
                     stop_reason=session.stop_reason,
                     flags=session.flags,
+                    bay=bays.get(evse.bay_id, "") if evse and evse.bay_id else "",
+                    operator_id=session.fleet_org_id,
                 )
             )
         return rows
+
+    async def _bays(self, who: Principal, site_ids: set[UUID | None]) -> Mapping[UUID, str]:
+        """Names of bays; none of sites where one is not admitted any more."""
+        found: dict[UUID, str] = {}
+        for site_id in site_ids:
+            with suppress(NotFound):
+                place = await self.place(who, site_id) if site_id else None
+                found |= {bay.id: bay.name for bay in place.bays} if place else {}
+        return found
 
     async def timetable(
         self, who: Principal, site_id: UUID, since: datetime, until: datetime

@@ -58,6 +58,7 @@ class PlanningSource(StationSource):
             since=wanted.since,
             until=wanted.until,
             text=wanted.text,
+            org_id=wanted.operator_id,
             limit=5_000 if everything else paging.size,
             offset=0 if everything else paging.offset,
         )
@@ -81,7 +82,7 @@ class PlanningSource(StationSource):
         identity = before.id if before else new_id()
         duty = Duty(
             id=identity,
-            org_id=who.org_id,
+            org_id=before.org_id if before else who.org_id,
             site_id=site_id,
             external_id=form.external_id or (before.external_id if before else str(identity)[:8]),
             arrival_at=form.arrives_at,
@@ -135,6 +136,7 @@ class PlanningSource(StationSource):
                     shortfall_wh=duty.shortfall_wh if duty.shortfall_wh is not None else short_wh,
                     source=duty.source,
                     note=duty.note,
+                    operator_id=other(who, duty.org_id),
                 )
             )
         return rows
@@ -145,7 +147,7 @@ class PlanningSource(StationSource):
         self, who: Principal, site_id: UUID, file_name: str, content: bytes
     ) -> UUID:
         require(who, Permission.DUTIES_WRITE)
-        await self.site_of(who, site_id)
+        await self.rooms.sites.charging_site(who, site_id)
         key = new_id()
         view = v.ImportView(key, file_name, v.ImportPhase.CHECKING)
         self._imports[key] = _Import(who.org_id, site_id, content, view)
@@ -206,11 +208,11 @@ class PlanningSource(StationSource):
             who, text=text, limit=paging.size, offset=paging.offset
         )
         tokens = await self._tokens_of_vehicles(who)
-        return v.Page(tuple(_vehicle_row(vehicle, tokens) for vehicle in found), total, paging)
+        return v.Page(tuple(_vehicle_row(who, vehicle, tokens) for vehicle in found), total, paging)
 
     async def vehicle(self, who: Principal, vehicle_id: UUID) -> v.VehicleRow:
         vehicle = await self.rooms.fleets.vehicle(who, vehicle_id)
-        return _vehicle_row(vehicle, await self._tokens_of_vehicles(who))
+        return _vehicle_row(who, vehicle, await self._tokens_of_vehicles(who))
 
     async def save_vehicle(
         self, who: Principal, vehicle_id: UUID | None, form: VehicleDraft
@@ -241,7 +243,11 @@ class PlanningSource(StationSource):
         stations = self.stations_by_id(who)
         now = self.now()
         return tuple(
-            _token_row(token, vehicles, uses.get(token.value), stations, now) for token in tokens
+            replace(
+                _token_row(token, vehicles, uses.get(token.value), stations, now),
+                operator_id=other(who, token.org_id),
+            )
+            for token in tokens
         )
 
     async def _tokens_of_vehicles(self, who: Principal) -> Mapping[UUID, tuple[str, ...]]:
@@ -269,7 +275,14 @@ def _checked(view: v.ImportView, report: ImportReport, rows: tuple[v.DutyRow, ..
     )
 
 
-def _vehicle_row(vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]) -> v.VehicleRow:
+def other(who: Principal, org_id: UUID) -> UUID | None:
+    """The operator whose it is, where it is not one's own."""
+    return None if org_id == who.org_id else org_id
+
+
+def _vehicle_row(
+    who: Principal, vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]
+) -> v.VehicleRow:
     return v.VehicleRow(
         id=vehicle.id,
         name=vehicle.name,
@@ -282,6 +295,7 @@ def _vehicle_row(vehicle: Vehicle, tokens: Mapping[UUID, tuple[str, ...]]) -> v.
         active=vehicle.active,
         tokens=tokens.get(vehicle.id, ()),
         charge_curve=vehicle.charge_curve,
+        operator_id=other(who, vehicle.org_id),
     )
 
 

@@ -10,11 +10,13 @@ from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.energy.events import PlanMade
 from voltyard.energy.records import ForecastRow
+from voltyard.errors import NotFound
 from voltyard.fleets.events import VehiclesChanged
 from voltyard.fleets.model import Vehicle
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
 from voltyard.sites.model import Area, Bay, Node, Site
 from voltyard.tenancy.access import require
+from voltyard.tenancy.events import OperatorsChanged
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.timetable.events import DutiesChanged, DutyDeparted
 from voltyard.timetable.model import Duty
@@ -57,6 +59,11 @@ class Kept(Generic[T]):
         self._changes += 1
         self._found.pop(key, None)
 
+    def forget_of(self, thing_id: UUID) -> None:
+        """Whatever is of an organisation, or of a site whoever looks at it."""
+        self._changes += 1
+        self._found = {key: found for key, found in self._found.items() if thing_id not in key}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -83,23 +90,34 @@ class StandingSource(Source):
             self._listen(services.bus)
 
     async def place(self, who: Principal, site_id: UUID) -> Place:
-        """NotFound for a site of somebody else."""
+        """NotFound for a site of somebody else, unless one's vehicles charge there."""
         require(who, Permission.VIEW)
 
         async def read() -> Place:
             sites = self.rooms.sites
+            site = await sites.charging_site(who, site_id)
+            nodes = await sites.nodes(who, site_id) if site.org_id == who.org_id else []
             return Place(
-                await sites.site(who, site_id),
-                await sites.areas(who, site_id),
-                await sites.bays(who, site_id),
-                _in_order(await sites.nodes(who, site_id)),
+                site,
+                await sites.charging_areas(who, site_id),
+                await sites.charging_bays(who, site_id),
+                _in_order(nodes),
             )
 
         return await self._places.get((who.org_id, site_id), read)
 
+    async def own_place(self, who: Principal, site_id: UUID) -> Place:
+        """As ``place``, and NotFound where one's vehicles only charge."""
+        place = await self.place(who, site_id)
+        if place.site.org_id != who.org_id:
+            raise NotFound("There is no such site.")
+        return place
+
     async def sites_of(self, who: Principal) -> Sequence[Site]:
+        """One's own, and those where one's vehicles charge."""
         require(who, Permission.VIEW)
-        return await self._sites.get((who.org_id, None), lambda: self.rooms.sites.sites(who))
+        sites = self.rooms.sites
+        return await self._sites.get((who.org_id, None), lambda: sites.charging_sites(who))
 
     async def site_names(self, who: Principal) -> Mapping[UUID, str]:
         return {site.id: site.name for site in await self.sites_of(who)}
@@ -135,19 +153,25 @@ class StandingSource(Source):
         bus.subscribe(DutiesChanged, self._on_duties, name="console.duties")
         bus.subscribe(DutyDeparted, self._on_duties, name="console.duties")
         bus.subscribe(PlanMade, self._on_plan, name="console.forecasts")
+        bus.subscribe(OperatorsChanged, self._on_operators, name="console.operators")
 
     async def _on_built(self, event: SiteChanged | TreeChanged | LimitChanged) -> None:
-        self._places.forget((event.org_id, event.site_id))
+        self._places.forget_of(event.site_id)
         self._sites.forget((event.org_id, None))
+
+    async def _on_operators(self, event: OperatorsChanged) -> None:
+        self._places.forget_of(event.operator_id)
+        self._sites.forget_of(event.operator_id)
+        self._fleets.forget_of(event.operator_id)
 
     async def _on_vehicles(self, event: VehiclesChanged) -> None:
         self._fleets.forget((event.org_id, None))
 
     async def _on_duties(self, event: DutiesChanged | DutyDeparted) -> None:
-        self._duties.forget((event.org_id, event.site_id))
+        self._duties.forget_of(event.site_id)
 
     async def _on_plan(self, event: PlanMade) -> None:
-        self._forecasts.forget((event.org_id, event.site_id))
+        self._forecasts.forget_of(event.site_id)
 
 
 def _in_order(nodes: Sequence[Node]) -> list[tuple[Node, int]]:

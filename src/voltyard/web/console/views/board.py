@@ -47,6 +47,7 @@ class BoardTile:
     session_id: UUID | None = None
     duty_id: UUID | None = None
     note: str = ""
+    operator_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class DutyFilter:
     until: datetime | None = None
     text: str = ""
     outlook: Outlook | None = None
+    operator_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class DutyRow(DutyForm):
     ready_at: datetime | None = None
     shortfall_wh: float = 0.0
     source: str = "manual"
+    operator_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

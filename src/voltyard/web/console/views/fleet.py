@@ -20,6 +20,7 @@ class VehicleRow:
     active: bool = True
     tokens: tuple[str, ...] = ()
     charge_curve: tuple[tuple[float, float], ...] = ()
+    operator_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class TokenRow:
     area_ids: tuple[UUID, ...] = ()
     last_station_id: UUID | None = None
     last_station: str = ""
+    operator_id: UUID | None = None
 
     @property
     def places(self) -> int:

@@ -27,6 +27,8 @@ class SessionRow:
     soc_end_pct: float | None = None
     stop_reason: str | None = None
     flags: tuple[str, ...] = ()
+    bay: str = ""
+    operator_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
