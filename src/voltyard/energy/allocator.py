@@ -140,6 +140,8 @@ class Allocation:
     valid_until: datetime
     overloaded: tuple[UUID, ...]
     free_w: Mapping[UUID, float]
+    urgent_s: float
+    """Below which time to spare a vehicle was urgent."""
 
     def power_w(self, evse_id: UUID) -> float:
         return self.grants.power_w(evse_id)
@@ -176,6 +178,7 @@ def allocate(given: AllocationInput) -> Allocation:
         valid_until=given.at + timedelta(seconds=given.validity_s),
         overloaded=tuple(circuit.ids[node] for node in np.flatnonzero(was_over)),
         free_w=_ByNode(circuit, deal.room[:, shares.FREE_W]),
+        urgent_s=given.urgent_s,
     )
 
 

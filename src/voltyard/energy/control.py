@@ -7,6 +7,7 @@ counts the same.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ from voltyard.energy.watching import Watching
 
 log = logging.getLogger(__name__)
 
+GAPS = 8
+"""How many of the last times between passes are remembered."""
 FIRST_S = 2.0
 """How long the fail-safe limit of a charger that booted goes before everything else."""
 
@@ -114,6 +117,8 @@ class SiteController:
         self._dirty = True
         self._reload = False
         self._pass_due_at: datetime | None = None
+        self._passed_at: datetime | None = None
+        self._gaps_s: deque[float] = deque(maxlen=GAPS)
 
     @property
     def board(self) -> Board:
@@ -342,6 +347,11 @@ class SiteController:
                 hold.asked = True
                 self._commander.tell(link, Trigger("boot"))
 
+    @property
+    def pace_s(self) -> float:
+        """The longest time between two passes, by the settings and as it was lately."""
+        return max(self.settings.calm_s, *self._gaps_s) if self._gaps_s else self.settings.calm_s
+
     def _calm_s(self) -> float:
         plan = self.planning.plan
         overload = plan is not None and plan.stats.overload
@@ -379,6 +389,9 @@ class SiteController:
         """Everything once. Chargers are answered in between; what they say meanwhile counts from
         the next pass on, but for what they may draw: that is looked up when limits are sent."""
         beyond = now + timedelta(seconds=self.settings.lead_s)
+        if self._passed_at is not None:
+            self._gaps_s.append((now - self._passed_at).total_seconds())
+        self._passed_at = now
         end_by = self._drops.after(setup.tree, beyond)
         next_drop = self._drops.after(setup.tree, now)
         self._commander.timing = replace(self.settings.timing, end_by=end_by, over_end_by=next_drop)
@@ -402,6 +415,7 @@ class SiteController:
                 levels=self._failsafe_levels(now, setup),
                 other_w={},
                 dead_band_w=self.settings.dead_band_w,
+                pace_s=self.pace_s,
             ),
         )
         turn = {evse_id: place for place, evse_id in enumerate(self.allocation.grants)}

@@ -31,12 +31,16 @@ need what it leaves."""
 HURRY_S = 300.0
 """Not for one with less time to spare than this: it gets all it can take."""
 CLOSE_BAND_W = 500.0
+PACE_MARGIN_S = 30.0
+"""What a command, its confirmation and the vehicle take beyond the time to the next pass."""
+URGENT_S = 360.0
 _NOTHING = FailsafeLevel(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class GrantInput:
-    """``lead_s``: limits that begin within it already hold, so that cuts arrive in time."""
+    """``lead_s``: limits that begin within it already hold, so that cuts arrive in time.
+    ``pace_s``: the longest time between two passes."""
 
     now: datetime
     tree: ElectricalTree
@@ -46,6 +50,17 @@ class GrantInput:
     levels: Mapping[UUID, FailsafeLevel]
     other_w: Mapping[UUID, float]
     dead_band_w: float = 2000.0
+    pace_s: float = 30.0
+
+    @property
+    def critical_s(self) -> float:
+        """Who has less time to spare is not held to the plan's total any more: at the next pass it
+        would be too late."""
+        return self.pace_s + PACE_MARGIN_S
+
+    @property
+    def urgent_s(self) -> float:
+        return max(URGENT_S, 2.0 * self.critical_s)
 
     @property
     def overload(self) -> bool:
@@ -124,6 +139,8 @@ def _share(
             if given.plan is None
             else {n: given.plan.node_power_at(n, given.now) for n in sorted(given.plan.tight)},
             opportunistic=given.overload,
+            urgent_s=given.urgent_s,
+            critical_s=given.critical_s,
             dead_band_w=CLOSE_BAND_W if given.overload else given.dead_band_w,
         )
     )

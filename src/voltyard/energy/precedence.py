@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from math import inf, isfinite
 from uuid import UUID
 
-from voltyard.energy.allocator import AllocationInput, Candidate
+from voltyard.energy.allocator import Candidate
 from voltyard.energy.explanation import Ahead, AheadBy
 from voltyard.energy.inputs import Present
 from voltyard.energy.model import Stay
@@ -59,11 +59,10 @@ def _now(scene: Scene, mine: Candidate, evse_id: UUID) -> Ahead | None:
     grant = scene.grant(evse_id)
     if present is None or outlet is None or grant is None or scene.allocation is None:
         return None
-    urgent_s = AllocationInput(scene.setup.tree, scene.now, ()).urgent_s
     other = scene.standing(outlet, present)
     return Ahead(
         name=present_name(present, outlet),
-        by=ahead_by(mine, other, urgent_s),
+        by=ahead_by(mine, other, scene.allocation.urgent_s),
         power_w=grant.power_w,
         priority=present.priority,
         spare_s=other.laxity_s if isfinite(other.laxity_s) else None,

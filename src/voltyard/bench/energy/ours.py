@@ -79,6 +79,7 @@ class Voltyard:
             present=found.present,
             levels={},
             other_w={self._case.tree.root.id: world.base_w},
+            pace_s=60.0 * self.pace_min,
         )
         _, seconds = timed(lambda: targets(self._board, given))
         world.measured.allocate_s.append(seconds)
