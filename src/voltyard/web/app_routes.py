@@ -1,5 +1,6 @@
 """The console as Litestar routes, ready to be mounted beside the REST API in one application."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +99,8 @@ STATUS = {
     Unauthenticated: 401,
     TooMany: 429,
 }
+log = logging.getLogger(__name__)
+
 LIVE_REFUSED = 4401
 UI_STATE = "voltyard_ui"
 
@@ -135,7 +138,11 @@ def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouter
         route_handlers=[*LOBBY_ROUTES, *STAFF_ROUTES],
         dependencies={"lobby": Provide(provide_lobby), "ui": Provide(provide_ui)},
         before_request=guard.check,
-        exception_handlers={VoltyardError: on_error, HTTPException: _on_http_error(deps, guard)},
+        exception_handlers={
+            VoltyardError: on_error,
+            HTTPException: _on_http_error(deps, guard),
+            Exception: _on_bug(deps, guard),
+        },
         include_in_schema=False,
         middleware=[_gzip],
     )
@@ -153,6 +160,17 @@ def _on_http_error(deps: Deps, guard: FormGuard) -> Any:
     def handle(request: AnyRequest, error: HTTPException) -> Response[Any]:
         kind = {404: NotFound, 405: NotFound, 413: Invalid, 403: Forbidden}
         told = kind.get(error.status_code, Invalid)("This could not be understood.")
+        return error_page(request, deps, guard, told)
+
+    return handle
+
+
+def _on_bug(deps: Deps, guard: FormGuard) -> Any:
+    """What nobody foresaw: logged with its address, told by a page."""
+
+    def handle(request: AnyRequest, error: Exception) -> Response[Any]:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        told = VoltyardError("Something went wrong on our side. It has been logged.")
         return error_page(request, deps, guard, told)
 
     return handle

@@ -415,3 +415,20 @@ def test_nonsense_on_the_socket_harms_nobody(admin: Client) -> None:
         socket.send_text("{{{")
         socket.send_json({"sub": ["alerts"]})
         assert socket.receive_json()["t"] == "alerts"
+
+
+def test_what_nobody_foresaw_is_logged_and_told_by_a_page(
+    admin: Client,
+    console: FakeConsole,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(type(console.depot), "alerts", broken)
+    answer = admin.get("/alerts")
+    assert answer.status_code == 500
+    assert "It has been logged." in answer.text
+    assert "a bug" not in answer.text
+    assert any(record.exc_info for record in caplog.records)

@@ -56,6 +56,7 @@ async def bookings_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Res
     series = [each for each in await rooms.series(ui.who, site_id) if each.ended_at is None]
     return ui.page(
         "bookings.html",
+        base=f"/sites/{site_id}/bookings",
         rows=rows,
         calendar=draw(rows, names, start_at, end_at, ui),
         view="table" if query(ui).text("view") == "table" else "chart",
@@ -149,6 +150,7 @@ async def _one(
     decisions, _ = await rooms.decisions(ui.who, booking_id=booking_id, limit=DECISIONS_SHOWN)
     return ui.page(
         "booking.html",
+        base=f"/sites/{site_id}/bookings",
         status=422 if error else 200,
         row=row_of(found, names, ui.data.now()),
         booking=words,
@@ -195,7 +197,13 @@ async def rules_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respon
         "on_charger": "on" if found.on_charger else "",
     }
     return ui.page(
-        "booking_rules.html", values=values, faults={}, error="", modes=tuple(Mode), booking=words
+        "booking_rules.html",
+        base=f"/sites/{site_id}/bookings",
+        values=values,
+        faults={},
+        error="",
+        modes=tuple(Mode),
+        booking=words,
     )
 
 
@@ -216,9 +224,15 @@ async def save_rules(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respon
         await rooms_of(ui).bookings.set_rules(ui.who, site_id, draft, remote=remote_of(ui))
     except VoltyardError as error:
         return ui.page(
-            "booking_rules.html", status=422, values=form.values, faults=dict(error.fields),
-            error=error.message, modes=tuple(Mode), booking=words,
-        )  # fmt: skip
+            "booking_rules.html",
+            base=f"/sites/{site_id}/bookings",
+            status=422,
+            values=form.values,
+            faults=dict(error.fields),
+            error=error.message,
+            modes=tuple(Mode),
+            booking=words,
+        )
     return ui.go(f"/sites/{site_id}/bookings", done="saved")
 
 
@@ -342,6 +356,7 @@ async def _form(
     names = await _names(ui, site_id)
     return ui.page(
         "booking_new.html",
+        base=f"/sites/{site_id}/bookings",
         status=422 if error else 200,
         values=values,
         faults=faults,
