@@ -300,7 +300,7 @@ def _bars(
     return [(say("Ready"), ready), (say("Peak"), peak), (say("Cost"), cost)]
 
 
-@get("/studies/{study_id:uuid}/report.{kind:str}")
+@get("/studies/{study_id:uuid}/report/{kind:str}")
 async def study_report(
     ui: NamedDependency[Ui], study_id: FromPath[UUID], kind: FromPath[str]
 ) -> Response[bytes]:
