@@ -1,7 +1,8 @@
 """Words and shapes of tokens, refusals, lists on chargers and reservations."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from voltyard.access.model import Refused
 from voltyard.fleets.model import TokenState
 from voltyard.locallists.model import Difference, ListState
 from voltyard.reservations.model import ReservationState
@@ -46,6 +47,9 @@ REASON_WORDS: Mapping[str, str] = {
     "the prepaid balance is used up": N_("Nothing is left on its prepaid account."),
     "cards are not taken here": N_("Cards at terminals are not taken here."),
     "a master pass starts nothing": N_("A master pass stops others and starts nothing."),
+    Refused.BOUND.value: N_("The area is kept for other operators."),
+    Refused.RULE.value: N_("A rule of the site keeps it out"),
+    Refused.FULL.value: N_("The last free outlets are kept for the fleet"),
 }
 ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
     AuthorisationStatus.ACCEPTED: N_("The site lets unknown tokens charge."),
@@ -62,7 +66,25 @@ ADVICE_WORDS: Mapping[AuthorisationStatus, str] = {
 }
 REASON_ADVICE: Mapping[str, str] = {
     "the vehicle is out of service": N_("Put the vehicle in service again."),
+    Refused.BOUND.value: N_("Admit it to this area, or choose an outlet elsewhere."),
+    Refused.RULE.value: N_("Change the access rule, or wait until it says otherwise."),
+    Refused.FULL.value: N_("Change the access rule, or wait until it says otherwise."),
 }
+
+
+def why(reason: str, say: Callable[[str], str]) -> str:
+    """A refusal's reason in words, with the name of the rule that decided."""
+    base, colon, name = reason.partition(": ")
+    return say(REASON_WORDS[base]) + colon + name if base in REASON_WORDS else reason
+
+
+def advice(reason: str, status: AuthorisationStatus, say: Callable[[str], str]) -> str:
+    """What would help against a refusal; empty where nothing is known to."""
+    known = REASON_ADVICE.get(reason.partition(": ")[0]) or ADVICE_WORDS.get(status)
+    return say(known) if known else ""
+
+
+
 LIST_WORDS: Mapping[ListState, str] = {
     ListState.UNKNOWN: N_("Not looked at yet"),
     ListState.UNSUPPORTED: N_("Keeps no list"),
