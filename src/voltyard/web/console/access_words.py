@@ -84,7 +84,6 @@ def advice(reason: str, status: AuthorisationStatus, say: Callable[[str], str]) 
     return say(known) if known else ""
 
 
-
 LIST_WORDS: Mapping[ListState, str] = {
     ListState.UNKNOWN: N_("Not looked at yet"),
     ListState.UNSUPPORTED: N_("Keeps no list"),
