@@ -163,7 +163,8 @@ class Kept:
 
     @property
     def differs(self) -> bool:
-        return self.request != self.sent
+        """Whether the newest that came is not what stands."""
+        return self.request is not None and self.request != self.sent
 
 
 @dataclass(frozen=True, slots=True)

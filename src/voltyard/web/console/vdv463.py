@@ -31,7 +31,7 @@ from voltyard.web.ui import Ui
 
 NOBODY = UUID(int=0)
 EVERY_S = 5
-MESSAGES = 60
+MESSAGES = 30
 
 
 @dataclass(frozen=True, slots=True)
