@@ -11,6 +11,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from voltyard.errors import NotFound
 from voltyard.web.console.common import query, search_text
 from voltyard.web.console.preconditioning import shown_on_board
 from voltyard.web.console.topics import tile_record
@@ -102,6 +103,8 @@ async def board_export(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Stre
 @get("/sites/{site_id:uuid}/load")
 async def load_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Response[str]:
     ui.at_site(site_id)
+    if ui.who.parent_id is not None:
+        raise NotFound("There is nothing at this address.")
     board = await ui.data.board(ui.who, site_id)
     return ui.page("load.html", head=board.head)
 
