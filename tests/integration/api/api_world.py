@@ -135,6 +135,7 @@ class World:
         operator = await core.operators.create(who, "Op", admin)
         guests = RuleDraft("Guests", Visitors.GUESTS, allow=False, active=False)
         rule = await core.access.save(who, site.id, guests)
+        bms = await tenant.post("/presystems", {"path": who.org_id.hex, "name": "BMS"})
         return {
             "operator": operator.organisation.id,
             "rule": rule.id,
@@ -154,6 +155,7 @@ class World:
             "tariff": tariff.id,
             "assignment": assigned.id,
             "account": account.id,
+            "presystem": UUID(bms["presystem"]["id"]),
         }
 
 

@@ -45,6 +45,7 @@ BODIES: dict[str, object] = {
     "/site-meters": {"node_id": str(uuid4()), "name": "X", "protocol": "push"},
     "/readings": [{"power_w": 1}],
     "/tariff": {"currency": "EUR"},
+    "/presystems": {"path": "x", "name": "X"},
     "/prices": [{"start_at": "2030-01-01T00:00:00Z", "value": 1}],
     "/ocpp": {"action": "Reset", "payload": {"type": "Soft"}},
     "/configuration": {"key": "HeartbeatInterval", "value": "60"},
