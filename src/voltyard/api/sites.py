@@ -14,7 +14,7 @@ from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, out, sliced
 from voltyard.errors import NotFound
 from voltyard.ids import new_id
 from voltyard.sites.commands import AreaDraft, BayDraft, NodeDraft, SiteDraft, UnknownToken
-from voltyard.sites.model import EVERY_DAY, Node, NodeKind, NodeLimit
+from voltyard.sites.model import EVERY_DAY, Node, NodeKind, NodeLimit, PlanFor
 
 Watts = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
@@ -29,6 +29,10 @@ class SiteIn(In):
     unknown_vehicle_power_w: Watts | None = None
     """Most power for a vehicle nobody recognised; null leaves it uncapped."""
     unknown_vehicle_priority: Annotated[int, msgspec.Meta(ge=1, le=9)] = 9
+    plan_for: PlanFor = PlanFor.AUTO
+    """What plans aim at once everybody is ready: the tariff's objective and, without a tariff,
+    early charging while nobody is announced, the least peak while there are duties (auto); early
+    charging always; the least peak always."""
 
 
 class SiteOut(Out):
@@ -40,6 +44,7 @@ class SiteOut(Out):
     unknown_token: str
     unknown_vehicle_power_w: float | None
     unknown_vehicle_priority: int
+    plan_for: str
 
 
 class AreaIn(In):

@@ -28,6 +28,7 @@ from voltyard.energy.ports import (
 from voltyard.energy.records import ForecastRow
 from voltyard.fleets.model import Vehicle
 from voltyard.sites.limits import limit_w
+from voltyard.sites.model import PlanFor, Site
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.tenancy import scope
@@ -157,7 +158,8 @@ class Planning:
         if inputs is not None:
             priced = inputs.prices(self.site_id, now, until_at)
             load_w = forecast_steps(inputs, self.site_id, setup.tree, self.loads_w, now, until_at)
-        mode = priced.mode or self.settings.mode
+        announced = any(duty.departure_at > now for duty in self._duties)
+        mode = mode_for(setup.site, priced.mode, self.settings.mode, announced=announced)
         peak_w = priced.peak_so_far_w
         if mode is not PlanMode.COST:
             peak_w = max(peak_w, self._free_w(setup, now))
@@ -246,6 +248,14 @@ class Planning:
 
     def _forecast_write(self, org_id: UUID, row: ForecastRow) -> Write:
         return store.forecast_write(org_id, self.site_id, row)
+
+
+def mode_for(site: Site, priced: PlanMode | None, usual: PlanMode, *, announced: bool) -> PlanMode:
+    """What the site asks for; else what its tariff does; else, where nobody is announced, early:
+    who comes unannounced takes what was put off."""
+    if site.plan_for != PlanFor.AUTO:
+        return PlanMode(site.plan_for)
+    return priced or (usual if announced else PlanMode.EARLY)
 
 
 def plan_payload(made: Plan) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voltyard.errors import Invalid
-from voltyard.sites.model import NodeKind, NodeLimit, Site
+from voltyard.sites.model import NodeKind, NodeLimit, PlanFor, Site
 
 NAME_MAX = 200
 
@@ -29,6 +29,7 @@ class SiteDraft:
     unknown_token: UnknownToken = UnknownToken.ACCEPT
     unknown_vehicle_power_w: float | None = None
     unknown_vehicle_priority: int = 9
+    plan_for: PlanFor = PlanFor.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def site_from(draft: SiteDraft, site_id: UUID, org_id: UUID) -> Site:
         wrong["unknown_vehicle_power_w"] = "0 or more watts"
     if not 1 <= draft.unknown_vehicle_priority <= 9:
         wrong["unknown_vehicle_priority"] = "1 to 9"
+    if draft.plan_for not in set(PlanFor):
+        wrong["plan_for"] = "auto, early or peak"
     if wrong:
         raise Invalid("The site is not valid.", fields=wrong)
     return Site(
@@ -85,6 +88,7 @@ def site_from(draft: SiteDraft, site_id: UUID, org_id: UUID) -> Site:
         UnknownToken(draft.unknown_token).value,
         power_w,
         draft.unknown_vehicle_priority,
+        PlanFor(draft.plan_for).value,
     )
 
 

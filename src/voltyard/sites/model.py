@@ -72,6 +72,18 @@ class Node:
     evse_id: UUID | None = None
 
 
+class PlanFor(StrEnum):
+    """What a site's plans aim at once everybody is ready."""
+
+    AUTO = "auto"
+    """What its tariff says; without one, as early as can be while nobody is announced, and the
+    least peak while there are duties."""
+    EARLY = "early"
+    """As early as can be, whatever a tariff says: nobody who comes later takes what was put off."""
+    PEAK = "peak"
+    """The least peak, whatever a tariff says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     id: UUID
@@ -83,6 +95,7 @@ class Site:
     unknown_token: str = "accept"
     unknown_vehicle_power_w: float | None = None
     unknown_vehicle_priority: int = 9
+    plan_for: str = PlanFor.AUTO.value
 
     @property
     def zone(self) -> ZoneInfo:

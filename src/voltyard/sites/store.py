@@ -12,7 +12,7 @@ from voltyard.storage.engine import Row, Tx
 
 _SITE = (
     "id, org_id, name, timezone, country, currency, unknown_token, unknown_vehicle_power_w,"
-    " unknown_vehicle_priority"
+    " unknown_vehicle_priority, plan_for"
 )
 
 
