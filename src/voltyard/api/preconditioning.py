@@ -45,6 +45,7 @@ class RuleIn(In):
     weekdays: list[Annotated[int, msgspec.Meta(ge=0, le=6)]] = msgspec.field(default_factory=list)
     """Of the departure; 0 is Monday. Empty: all."""
     from_day: date | None = None
+    """To ``until_day`` of each year; the years of both do not count."""
     until_day: date | None = None
     enabled: bool = True
 

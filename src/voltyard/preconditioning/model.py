@@ -59,7 +59,7 @@ class Rule:
     for any end), or all of a site (or of every site). The narrower rule of a channel counts.
     Begins ``start_before_s`` before the departure or at ``start_time`` of the site's clock, ends
     ``end_before_s`` before it or at ``end_time``. ``weekdays`` (0 Monday) of the departure, empty
-    for all; ``from_day`` to ``until_day`` may span a turn of the year: a season.
+    for all; ``from_day`` to ``until_day`` is a season of each year, also over its turn.
     """
 
     id: UUID

@@ -51,14 +51,10 @@ def _is_on(rule: Rule, day: date) -> bool:
         return False
     if rule.from_day is None or rule.until_day is None:
         return True
-    first, last = rule.from_day, rule.until_day
-    if first.year == last.year and first > last:
-        # 15 October to 30 April of one year: each winter.
-        return (day.month, day.day) >= (first.month, first.day) or (day.month, day.day) <= (
-            last.month,
-            last.day,
-        )
-    return first <= day <= last
+    first, last, today = ((one.month, one.day) for one in (rule.from_day, rule.until_day, day))
+    if first <= last:
+        return first <= today <= last
+    return today >= first or today <= last
 
 
 def _narrowness(rule: Rule) -> int:
