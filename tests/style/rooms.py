@@ -114,7 +114,10 @@ EXTRA: dict[str, dict[str, str]] = {
         "pool": "the provider's port, and pools by HTTP",
         "revoking": "answers of responders and lists, kept until there is news",
     },
-    "fleets": {"importing": "pure: the documented CSV of vehicles and tokens, read and written"},
+    "fleets": {
+        "bounds": "pure: where a fleet operator's token charges",
+        "importing": "pure: the documented CSV of vehicles and tokens, read and written",
+    },
     "locallists": {
         "asking": "what a charger says of its list, apart from what is sent to it",
         "overview": "what chargers hold beside what they should, for pages",
@@ -201,11 +204,13 @@ EXTRA: dict[str, dict[str, str]] = {
     },
     "tenancy": {
         "access": "the one check of permissions",
+        "admission": "where fleet operators may charge, for rooms that ask in a transaction",
         "audit": "every change, in the transaction of the change",
         "fields": "pure: what people enter, checked",
         "integrity": "what the database refuses, in domain words",
         "keys": "secrets that are shown once",
         "login": "proving who one is",
+        "operators": "fleet operators: created, admitted, entered",
         "passwords": "argon2 for people",
         "scope": "the one door to tenant data",
     },
