@@ -31,7 +31,13 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.web.app_routes import make_router
 from voltyard.web.auth import FormGuard, SetupForm
-from voltyard.web.console.rooms import AccessRooms, BookingRooms, InputRooms, TechnicianRooms
+from voltyard.web.console.rooms import (
+    AccessRooms,
+    BookingRooms,
+    InputRooms,
+    TechnicianRooms,
+    TellingRooms,
+)
 from voltyard.web.console.source import ServiceData, Services
 from voltyard.web.ui import Deps
 
@@ -64,6 +70,9 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
         access=_access(core),
         inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
+        telling=TellingRooms(
+            core.alerts, core.telling.departures, core.telling.notifications, core.tenancy
+        ),
         pki=core.pki,
         billing=core.billing,
         operators=core.operators,

@@ -36,7 +36,13 @@ from voltyard.web.auth import (
     require,
 )
 from voltyard.web.console.data import ConsoleData
-from voltyard.web.console.rooms import AccessRooms, BookingRooms, InputRooms, TechnicianRooms
+from voltyard.web.console.rooms import (
+    AccessRooms,
+    BookingRooms,
+    InputRooms,
+    TechnicianRooms,
+    TellingRooms,
+)
 from voltyard.web.console.views import Choice, SiteView
 from voltyard.web.console.words import Words
 from voltyard.web.i18n import LOCALES, Formats, ago, choose_locale, translations
@@ -138,6 +144,7 @@ class Deps:
     why: ExplainDesk | None = None
     preconditioning: PreconditioningService | None = None
     inputs: InputRooms | None = None
+    telling: TellingRooms | None = None
     billing: BillingService | None = None
     operators: OperatorService | None = None
     rules: AccessService | None = None

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from voltyard.bookings.service import BookingService
+from voltyard.alerts.departures import DepartureDesk
+from voltyard.alerts.service import AlertService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
@@ -11,10 +13,12 @@ from voltyard.fleets.service import FleetService
 from voltyard.locallists.overview import ListOverview
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
+from voltyard.notifications.service import NotificationService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.service import SessionService
 from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
+from voltyard.tenancy.service import TenancyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,14 @@ class AccessRooms:
     reservations: ReservationService
     lists: LocalListService
     overview: ListOverview
+
+
+@dataclass(frozen=True, slots=True)
+class TellingRooms:
+    alerts: AlertService
+    departures: DepartureDesk
+    notifications: NotificationService
+    people: TenancyService
 
 
 @dataclass(frozen=True, slots=True)

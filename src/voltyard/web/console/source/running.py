@@ -75,6 +75,13 @@ class ServiceData(PlanningSource):
 
     async def _found_alerts(self, who: Principal, wanted: v.AlertFilter) -> Sequence[Alert]:
         """All that is open is in memory, where the live topic finds it."""
+        if wanted.status == "snoozed":
+            now = self.rooms.clock.now()
+            return [
+                alert
+                for alert in self.rooms.alerts.open_now(who.org_id, wanted.site_id)
+                if alert.sleeps(now) and wanted.severity in (None, alert.severity)
+            ]
         if wanted.status == "open" and wanted.severity is None:
             found = self.rooms.alerts.open_now(who.org_id, wanted.site_id)
             return sorted(found, key=lambda alert: alert.opened_at, reverse=True)
@@ -167,6 +174,8 @@ def _alert_row(alert: Alert, site: Site | None, locale: str) -> v.AlertRow:
         acknowledged_at=alert.acknowledged_at,
         acknowledged_by=alert.acknowledged_by,
         resolved_at=alert.resolved_at,
+        snoozed_until=alert.snoozed_until,
+        snoozed_by=alert.snoozed_by,
     )
 
 

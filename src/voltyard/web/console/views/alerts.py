@@ -24,11 +24,14 @@ class AlertRow:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    snoozed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """``status``: open (acknowledged or not), unacknowledged, acknowledged, resolved, all."""
+    """``status``: open (acknowledged or not), unacknowledged, acknowledged, snoozed, resolved,
+    all."""
 
     status: str = "open"
     severity: Severity | None = None
