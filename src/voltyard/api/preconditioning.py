@@ -184,7 +184,7 @@ async def remove_rule(deps: Deps, who: Who, request: AnyRequest, rule_id: FromPa
     await deps.preconditioning.delete_rule(who, rule_id, remote=remote_of(request))
 
 
-@get("/preconditioning", summary="What runs, will run or ran, the latest first")
+@get("/preconditioning", summary="What runs or will run, the next first, then what ran")
 async def runs(
     deps: Deps,
     who: Who,

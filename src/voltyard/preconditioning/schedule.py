@@ -55,6 +55,7 @@ class _Base:
     span: Span
     power_w: float
     rule_id: UUID | None = None
+    reported: bool = False
     fixed: bool = False
     """Somebody said both when it starts and how much: the vehicle's word changes nothing."""
 
@@ -71,7 +72,7 @@ def wanted(asked: Asked) -> list[Run]:
         for channel in Channel:
             base = _told(asked, duty, channel, bases.get(channel), report)
             if base is not None:
-                runs.append(_run(asked, duty, channel, base, report))
+                runs.append(_run(asked, duty, channel, base))
     return sorted(runs, key=lambda run: (run.start_at, run.id))
 
 
@@ -152,7 +153,9 @@ def _told(
         power_w = max(asked.usual.hold_w, energy_wh / seconds * 3600.0 * margin)
         begins_at = running.start_at
     elif energy_wh <= 0.0:
-        return replace(base, power_w=asked.usual.hold_w) if base is not None else None
+        if base is None:
+            return None
+        return replace(base, power_w=asked.usual.hold_w, reported=True)
     else:
         seconds = max(LEAST_LEFT_S, seconds)
         power_w = energy_wh / seconds * 3600.0 * margin
@@ -162,7 +165,8 @@ def _told(
         return base
     kind = base.kind if base is not None else _usual_kind(channel)
     source = Source.VEHICLE if base is None else base.source
-    return _Base(kind, source, at, max(LEAST_W, power_w), None if base is None else base.rule_id)
+    rule_id = None if base is None else base.rule_id
+    return _Base(kind, source, at, max(LEAST_W, power_w), rule_id, reported=True)
 
 
 def _usual_kind(channel: Channel) -> Kind:
@@ -191,7 +195,7 @@ def _needs(
     return min(report.battery_s, LONGEST.total_seconds()), max(0.0, report.battery_wh - charge_wh)
 
 
-def _run(asked: Asked, duty: Duty, channel: Channel, base: _Base, report: Reported | None) -> Run:
+def _run(asked: Asked, duty: Duty, channel: Channel, base: _Base) -> Run:
     known = asked.runs.get(run_id(duty.id, channel))
     begun = (
         known is not None
@@ -217,7 +221,7 @@ def _run(asked: Asked, duty: Duty, channel: Channel, base: _Base, report: Report
         duty_id=duty.id,
         vehicle_id=duty.vehicle_id,
         rule_id=base.rule_id,
-        reported=report is not None and not base.fixed and _spoke(channel, report),
+        reported=base.reported,
     )
     if known is None or known.state is RunState.CANCELLED:
         return made
@@ -233,9 +237,3 @@ def _run(asked: Asked, duty: Duty, channel: Channel, base: _Base, report: Report
         word="" if over else known.word,
         changed_at=known.changed_at,
     )
-
-
-def _spoke(channel: Channel, report: Reported) -> bool:
-    if channel is Channel.CLIMATE:
-        return report.climate_wh is not None
-    return report.battery_wh is not None

@@ -283,7 +283,7 @@ class PreconditioningService:
         limit: int = 100,
         offset: int = 0,
     ) -> tuple[list[Run], int]:
-        """The latest beginning first, and how many there are."""
+        """Those not over by their beginning, then the latest; and how many there are."""
         require(who, Permission.VIEW)
         async with transaction(self._database, of(who.org_id)) as tx:
             found, total = await store.runs(

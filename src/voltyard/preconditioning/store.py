@@ -75,7 +75,7 @@ async def runs(
     tx: Tx, *, site_id: UUID | None, vehicle_id: UUID | None, states: Sequence[RunState],
     limit: int, offset: int,
 ) -> tuple[list[Run], int]:  # fmt: skip
-    """The latest beginning first, and how many there are."""
+    """Those that are not over by their beginning, then the latest; and how many there are."""
     where = (
         "(CAST(:site AS uuid) IS NULL OR site_id = :site)"
         " AND (CAST(:vehicle AS uuid) IS NULL OR vehicle_id = :vehicle)"
@@ -89,7 +89,9 @@ async def runs(
     }
     found = await tx.all(
         f"SELECT * FROM preconditioning_runs WHERE {where}"
-        " ORDER BY start_at DESC, id LIMIT :limit OFFSET :offset",
+        " ORDER BY state NOT IN ('planned', 'running'),"
+        " CASE WHEN state IN ('planned', 'running') THEN start_at END, start_at DESC, id"
+        " LIMIT :limit OFFSET :offset",
         {**params, "limit": limit, "offset": offset},
     )
     total = await tx.one(f"SELECT count(*) AS n FROM preconditioning_runs WHERE {where}", params)
