@@ -85,6 +85,7 @@ from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.timetable.service import DutyFilter, TimetableService
+from voltyard.timetable.vdv463.conditioning import Conditioning
 from voltyard.timetable.vdv463.desk import RequestDesk
 from voltyard.timetable.vdv463.looking import Looker
 from voltyard.timetable.vdv463.plans import SitePlans
@@ -385,6 +386,7 @@ def build_core(
     core.studies = _studies(core)
     core.presystems = _presystems(core, inline=inline)
     core.preconditioning = _preconditioning(core, book)
+    core.presystems.preconditioned_by(Conditioning(core.preconditioning, clock))
     core.telling = _telling(core, holder, inline=inline)
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core

@@ -217,6 +217,19 @@ async def test_preconditioning_is_handed_on(yard: Yard) -> None:
     assert told[0][1] == yard.row(presystem, "R1").duty_id
 
 
+async def test_the_room_of_preconditioning_hears_of_it(yard: Yard) -> None:
+    presystem = await yard.presystem()
+    room = yard.core.preconditioning
+    warm = Preconditioning(PreconditioningKind.HEATING, None, None, 12_000.0)
+    cold = replace(warm, kind=PreconditioningKind.BATTERY, power_w=0.0, ambient_c=900.0)
+    await yard.take(presystem, yard.wish("R1", preconditioning=(warm, cold)))
+    first = yard.row(presystem, "R1").duty_id
+    await yard.take(presystem, yard.wish("R1", bus=1, preconditioning=(warm,)))
+    second = yard.row(presystem, "R1").duty_id
+    assert await room.withdraw(yard.who.org_id, duty_id=first) == 0
+    assert await room.withdraw(yard.who.org_id, duty_id=second) == 1
+
+
 async def test_presystems_are_set_up_with_care(yard: Yard) -> None:
     presystem = await yard.presystem()
     with pytest.raises(Conflict):

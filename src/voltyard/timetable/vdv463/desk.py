@@ -10,7 +10,6 @@ from uuid import UUID
 from voltyard.chargers.commands import RemoteStop
 from voltyard.clock import Clock
 from voltyard.errors import VoltyardError
-from voltyard.ids import new_id
 from voltyard.sessions.model import Session
 from voltyard.storage.engine import Database
 from voltyard.tenancy.access import system_principal
@@ -20,10 +19,17 @@ from voltyard.timetable.events import DutyDeparted
 from voltyard.timetable.model import DutyState
 from voltyard.timetable.vdv463 import store
 from voltyard.timetable.vdv463.comparing import Comparison, Key, arbitrated, compared
-from voltyard.timetable.vdv463.model import ChargingRequest, Kept, Kind, Presystem, State
+from voltyard.timetable.vdv463.model import (
+    Kept,
+    Kind,
+    Preconditioning,
+    Presystem,
+    State,
+)
 from voltyard.timetable.vdv463.ports import Chargers, Duties, Plans, Preconditioner, Sessions
 from voltyard.timetable.vdv463.reading import Asked
 from voltyard.timetable.vdv463.resolving import Unusable, Yard, duty_of, resolved
+from voltyard.timetable.vdv463.rows import conditions, moved, named, reasons, refused, with_duty
 
 log = logging.getLogger(__name__)
 
@@ -132,10 +138,10 @@ class RequestDesk:
             }
             found = compared(mine, asked)
             if found.unknown:
-                return Outcome(f"These charging requests are not known: {_named(found.unknown)}.")
+                return Outcome(f"These charging requests are not known: {named(found.unknown)}.")
             changed, rejected = self._resolved(presystem, presystem_id, found, mine, yard)
             if whole and rejected:
-                return Outcome(f"Nothing was taken: {_reasons(rejected)}.", rejected)
+                return Outcome(f"Nothing was taken: {reasons(rejected)}.", rejected)
             gone = [mine[key] for key in (*found.deleted, *found.ended)]
             try:
                 await self._apply(presystem, org, changed, gone, yard.now)
@@ -162,7 +168,7 @@ class RequestDesk:
                 rows.append(resolved(presystem, presystem_id, request, former, yard))
             except Unusable as error:
                 rejected[request.request_id] = str(error)
-                rows.append(_refused(presystem, presystem_id, request, former, str(error), yard))
+                rows.append(refused(presystem, presystem_id, request, former, str(error), yard))
         for request in (*found.ignored, *found.unchanged):
             former = mine[request.request_id]
             if former.sent != request:
@@ -201,7 +207,7 @@ class RequestDesk:
         async with transaction(self._database, of(presystem.org_id)) as tx:
             await store.delete_requests(tx, gone)
         self._replace(presystem.org_id, org, settled)
-        await self._hand_on(news, before)
+        await self._hand_on(news, before, gone)
 
     def _settled(self, before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> dict[Key, Kept]:
         """Whose requests count now, each of them with a duty of its own."""
@@ -213,7 +219,7 @@ class RequestDesk:
                     row, state=State.OUTDONE, duty_id=None, reason=self._by(verdict.by[key])
                 )
             elif key in verdict.first:
-                row = _with_duty(row, before.get(key))
+                row = with_duty(row, before.get(key))
                 why = row.reason if row.differs else ""
                 row = replace(row, state=State.STANDING, reason=why)
             settled[key] = row
@@ -236,7 +242,7 @@ class RequestDesk:
         stale = [*gone, *(before[row.key] for row in news if row.key in before)]
         still = {row.duty_id for row in after.values()}
         old = [row for row in stale if row.duty_id is not None and row.duty_id not in still]
-        wanted = [row for row in news if row.state is State.STANDING and _moved(row, before)]
+        wanted = [row for row in news if row.state is State.STANDING and moved(row, before)]
         sites = {row.site_id for row in (*old, *wanted) if row.site_id is not None}
         owners = {row.presystem for row in (*old, *wanted)}
         for owner in sorted(owners):
@@ -267,24 +273,32 @@ class RequestDesk:
         if wanted:
             await self._duties.save_all(who, [duty_of(presystem, row) for row in wanted])
 
-    async def _hand_on(self, news: Sequence[Kept], before: Mapping[Key, Kept]) -> None:
-        """Preconditioning goes to whoever sees to it."""
+    async def _hand_on(
+        self, news: Sequence[Kept], before: Mapping[Key, Kept], gone: Sequence[Kept]
+    ) -> None:
+        """Preconditioning goes to whoever sees to it; what was wished of a duty that went ends."""
         if self.preconditioner is None:
             return
         for row in news:
             former = before.get(row.key)
-            had = former is not None and former.request and former.request.preconditioning
-            if row.duty_id is None or row.request is None:
-                continue
-            if row.request.preconditioning or had:
-                presystem = self._presystems[row.presystem]
-                await self.preconditioner.wished(
-                    presystem.org_id,
-                    row.duty_id,
-                    row.vehicle_id,
-                    row.request.preconditioning,
-                    presystem.name,
-                )
+            if former is not None and former.duty_id != row.duty_id and conditions(former):
+                await self._wished(former, ())
+            if row.request is not None and (conditions(row) or conditions(former)):
+                await self._wished(row, row.request.preconditioning)
+        for row in gone:
+            if conditions(row):
+                await self._wished(row, ())
+
+    async def _wished(self, row: Kept, wishes: Sequence[Preconditioning]) -> None:
+        presystem = self._presystems.get(row.presystem)
+        if self.preconditioner is None or presystem is None or row.duty_id is None:
+            return
+        try:
+            await self.preconditioner.wished(
+                presystem.org_id, row.duty_id, row.vehicle_id, wishes, presystem.name
+            )
+        except VoltyardError as error:
+            log.warning("%s: %s is not preconditioned: %s", presystem.path, row.request_id, error)
 
     async def _end(self, rows: Sequence[Kept], presystem: Presystem) -> None:
         """Version 1 "Terminate": the running process ends, too."""
@@ -370,50 +384,3 @@ class RequestDesk:
 def acting(presystem: Presystem) -> Principal:
     """What a presystem does is in the audit under its name."""
     return system_principal(presystem.org_id, f"VDV 463: {presystem.name}")
-
-
-def _with_duty(row: Kept, before: Kept | None) -> Kept:
-    """The duty it had, unless that cannot follow: another site or vehicle, or it has departed."""
-    same = (
-        before is not None
-        and before.state is State.STANDING
-        and before.duty_id is not None
-        and (before.site_id, before.vehicle_id) == (row.site_id, row.vehicle_id)
-    )
-    if same and before is not None:
-        return replace(row, duty_id=before.duty_id)
-    return replace(row, duty_id=new_id())
-
-
-def _moved(row: Kept, before: Mapping[Key, Kept]) -> bool:
-    """Whether its duty must be saved."""
-    former = before.get(row.key)
-    if former is None or former.duty_id != row.duty_id:
-        return True
-    return replace(former, sent=row.sent, reason=row.reason) != row
-
-
-def _refused(
-    presystem: Presystem,
-    presystem_id: str,
-    request: ChargingRequest,
-    former: Kept | None,
-    why: str,
-    yard: Yard,
-) -> Kept:
-    """What stood goes on standing; a new one is kept only to be shown."""
-    if former is not None and former.request is not None:
-        return replace(former, sent=request, reason=why)
-    return Kept(
-        presystem.id, presystem_id, request.request_id, request, None, State.REJECTED, yard.now, why
-    )
-
-
-def _named(ids: Sequence[str]) -> str:
-    shown = ", ".join(text[:60] for text in ids[:20])
-    return shown if len(ids) <= 20 else f"{shown} and {len(ids) - 20} more"
-
-
-def _reasons(rejected: Mapping[str, str]) -> str:
-    shown = "; ".join(f"{key[:60]}: {why}" for key, why in list(rejected.items())[:10])
-    return shown if len(rejected) <= 10 else f"{shown}; and {len(rejected) - 10} more"

@@ -2,14 +2,12 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
 
 from voltyard.timetable.vdv463.model import Presystem, Version
 
 V1 = "v1.463.vdv.de"
 V2 = "v2.463.vdv.de"
-PATH = re.compile(r"[A-Za-z0-9._~-]{1,60}(?:/[A-Za-z0-9._~-]{1,60}){0,3}")
 
 
 def basic(header: str | None) -> tuple[str, str] | None:

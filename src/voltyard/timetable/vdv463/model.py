@@ -1,10 +1,13 @@
 """Presystems (depot management, traffic control), what they ask for, and what became of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+PATH = re.compile(r"[A-Za-z0-9._~-]{1,60}(?:/[A-Za-z0-9._~-]{1,60}){0,3}")
 
 
 class Kind(StrEnum):
@@ -86,6 +89,26 @@ class Presystem:
     def source(self) -> str:
         """The ``source`` of its duties."""
         return f"vdv463:{self.id}"
+
+
+def problems(presystem: Presystem) -> dict[str, str]:
+    """What makes a presystem's settings meaningless: field → reason."""
+    wrong: dict[str, str] = {}
+    if not PATH.fullmatch(presystem.path) or ".." in presystem.path:
+        wrong["path"] = "letters, digits, . _ ~ - and at most three slashes"
+    if not presystem.name.strip() or len(presystem.name) > 100:
+        wrong["name"] = "needs 1 to 100 characters"
+    if ":" in presystem.username or len(presystem.username) > 100:
+        wrong["username"] = "at most 100 characters, and no colon"
+    if len(presystem.presystem_id) > 200:
+        wrong["presystem_id"] = "at most 200 characters"
+    bounds = presystem.priority_bounds
+    if len(bounds) > 8 or list(bounds) != sorted(set(bounds)) or any(b < 0 for b in bounds):
+        wrong["priority_bounds"] = "at most 8 numbers that rise"
+    for name, low, high in (("period_s", 5, 300), ("confirm_s", 5, 300), ("stay_h", 0.5, 72)):
+        if not low <= getattr(presystem, name) <= high:
+            wrong[name] = f"must be {low:g} to {high:g}"
+    return wrong
 
 
 class PreconditioningKind(StrEnum):

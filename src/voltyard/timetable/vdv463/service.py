@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ from voltyard.timetable.vdv463.model import (
     PresystemView,
     State,
     Version,
+    problems,
 )
 from voltyard.timetable.vdv463.picture import Picture
 from voltyard.timetable.vdv463.ports import Passwords, Preconditioner
@@ -400,27 +401,3 @@ class PresystemService:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of a presystem failed", exc_info=task.exception())
-
-
-def problems(presystem: Presystem) -> dict[str, str]:
-    """What makes a presystem's settings meaningless: field → reason."""
-    wrong: dict[str, str] = {}
-    if not door.PATH.fullmatch(presystem.path) or ".." in presystem.path:
-        wrong["path"] = "letters, digits, . _ ~ - and at most three slashes"
-    if not presystem.name.strip() or len(presystem.name) > 100:
-        wrong["name"] = "needs 1 to 100 characters"
-    if ":" in presystem.username or len(presystem.username) > 100:
-        wrong["username"] = "at most 100 characters, and no colon"
-    if len(presystem.presystem_id) > 200:
-        wrong["presystem_id"] = "at most 200 characters"
-    bounds = presystem.priority_bounds
-    if len(bounds) > 8 or list(bounds) != sorted(set(bounds)) or any(b < 0 for b in bounds):
-        wrong["priority_bounds"] = "at most 8 numbers that rise"
-    for name, low, high in (("period_s", 5, 300), ("confirm_s", 5, 300), ("stay_h", 0.5, 72)):
-        if not low <= getattr(presystem, name) <= high:
-            wrong[name] = f"must be {low:g} to {high:g}"
-    return wrong
-
-
-def faulty(messages: Iterable[Message]) -> Sequence[Message]:
-    return [message for message in messages if message.faults]
