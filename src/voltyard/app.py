@@ -31,6 +31,7 @@ from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
+from voltyard.energy.policies.service import PolicyService
 from voltyard.energy.prices.fetching import Fetcher as PriceFetcher
 from voltyard.energy.prices.service import PriceService
 from voltyard.energy.service import LEASE_S, EnergyService
@@ -103,6 +104,7 @@ class Inputs:
     meters: SiteMeterService
     prices: PriceService
     collector: Collector
+    policies: PolicyService
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,7 +547,7 @@ def _inputs(
     collector.listen(bus)
     keys = {"entsoe": settings.entsoe_key}
     prices = PriceService(database, clock, sites, PriceFetcher(clock), keys=keys)
-    return Inputs(meters, prices, collector)
+    return Inputs(meters, prices, collector, PolicyService(database, bus, clock, sites))
 
 
 def _energy(
@@ -574,7 +576,7 @@ def _energy(
         clock=clock,
         links=chargers,
         live=LiveSessions(sessions.live),
-        sites=SiteSetups(sites, chargers),
+        sites=SiteSetups(sites, chargers, inputs.policies),
         inputs=beside,
     )
     planning = PlanningParts(

@@ -398,7 +398,8 @@ class SiteController:
         sessions = self._parts.live.running(self.site_id)
         self._beside.decide()
         room = self._beside.room(setup.tree)
-        found = outlook(self.planning.situation(now, setup, sessions))
+        situation = self.planning.situation(now, setup, sessions)
+        found, plan = outlook(situation), self.planning.plan
         await let_go()
         self.discharging.decide(
             self.board, found.present, self.planning.plan, now, self._commander.timing
@@ -414,6 +415,7 @@ class SiteController:
                 present=found.present,
                 levels=self._failsafe_levels(now, setup),
                 other_w={},
+                ruled=lambda some, left: setup.policies.ruled(some, found, situation, plan, left),
                 dead_band_w=self.settings.dead_band_w,
                 pace_s=self.pace_s,
             ),

@@ -1,6 +1,6 @@
 """From the plan and what is plugged in to a target for every EVSE. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil, inf
@@ -37,6 +37,17 @@ URGENT_S = 360.0
 _NOTHING = FailsafeLevel(0.0, 0.0)
 
 
+Candidates = Mapping[UUID, Candidate]
+Ruled = Callable[[Candidates, Callable[[Candidates], Mapping[UUID, float]]], Candidates]
+"""Candidates as policies want them; the second tells what some of them leave at each node."""
+
+
+def _as_they_are(
+    candidates: Candidates, left: Callable[[Candidates], Mapping[UUID, float]]
+) -> Candidates:
+    return candidates
+
+
 @dataclass(frozen=True, slots=True)
 class GrantInput:
     """``lead_s``: limits that begin within it already hold, so that cuts arrive in time.
@@ -50,6 +61,7 @@ class GrantInput:
     levels: Mapping[UUID, FailsafeLevel]
     other_w: Mapping[UUID, float]
     dead_band_w: float = 2000.0
+    ruled: Ruled = _as_they_are
     pace_s: float = 30.0
 
     @property
@@ -83,6 +95,9 @@ def targets(board: Board, given: GrantInput) -> Allocation:
             reserved[outlet.evse.id] = floors_w[outlet.evse.id]
         else:
             candidates[outlet.evse.id] = candidate
+    ruled = given.ruled(candidates, lambda some: _share(board, given, some, reserved).free_w)
+    candidates = {key: made for key, made in ruled.items() if made.want_w > 0.0}
+    reserved |= {key: floors_w[key] for key in ruled if key not in candidates}
     allocation = _share(board, given, candidates, reserved)
     for _ in range(MAX_ROUNDS):
         below = {

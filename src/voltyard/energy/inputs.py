@@ -123,7 +123,8 @@ def outlook(situation: Situation) -> Outlook:
             if expected is not None:
                 stays[expected.id] = expected
     duties = {duty.id: duty for duty in situation.duties if duty.id in stays}
-    return Outlook(present, stays, duties, tuple(_must_run(situation, present, stays)))
+    found = Outlook(present, stays, duties, tuple(_must_run(situation, present, stays)))
+    return situation.setup.policies.shaped(found, situation)
 
 
 def _must_run(

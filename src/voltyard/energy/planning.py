@@ -14,7 +14,7 @@ from voltyard.energy import planner, store
 from voltyard.energy.events import PlanMade
 from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
 from voltyard.energy.loadforecast import forecast_steps
-from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode
+from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, Step
 from voltyard.energy.ports import (
     DutySource,
     EnergyInputs,
@@ -211,8 +211,16 @@ class Planning:
             duties=[duty for duty in self._duties if duty.departure_at > now],
             vehicles=self._vehicles,
             earlier_wh=self._earlier_wh,
+            prices=self._prices(now, setup),
             firm=() if self._parts.firm is None else self._parts.firm.loads(self.site_id),
         )
+
+    def _prices(self, now: datetime, setup: SiteSetup) -> Sequence[Step]:
+        """Where a policy asks for them."""
+        if self._parts.inputs is None or not setup.policies.needs_prices:
+            return ()
+        until_at = now + timedelta(seconds=self.settings.horizon_s)
+        return self._parts.inputs.prices(self.site_id, now, until_at).steps
 
     async def _store(self, setup: SiteSetup, made: Plan, found: Outlook) -> None:
         org_id = setup.site.org_id
@@ -233,7 +241,9 @@ class Planning:
     def _row(self, made: Plan, forecast: Forecast) -> ForecastRow:
         known = self.forecasts.get(forecast.stay_id)
         first = None if known is None else known.first_missed_at
-        if forecast.will_miss and first is None:
+        stay = None if self.outlook is None else self.outlook.stays.get(forecast.stay_id)
+        will_miss = forecast.will_miss and (stay is None or stay.demanded)
+        if will_miss and first is None:
             first = made.made_at
         return ForecastRow(
             duty_id=forecast.stay_id,
@@ -241,7 +251,7 @@ class Planning:
             ready_at=forecast.ready_at,
             soc_departure_pct=forecast.soc_at_departure_pct,
             shortfall_wh=forecast.shortfall_wh,
-            will_miss=forecast.will_miss,
+            will_miss=will_miss,
             first_missed_at=first,
             reason=reason_payload(forecast),
         )

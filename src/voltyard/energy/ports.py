@@ -3,17 +3,21 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from uuid import UUID
 
 from voltyard.chargers.commands import StationLink
 from voltyard.chargers.model import Evse, Station
-from voltyard.energy.model import FirmLoad, PlanMode, Step
+from voltyard.energy.model import FirmLoad, Plan, PlanMode, Step
 from voltyard.energy.otherload import Metered
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import VehicleNeeds
 from voltyard.sites.model import ElectricalTree, Site
 from voltyard.timetable.model import Duty
+
+if TYPE_CHECKING:
+    from voltyard.energy.allocator import Candidate
+    from voltyard.energy.inputs import Outlook, Situation
 
 T = TypeVar("T")
 
@@ -48,6 +52,43 @@ class LiveView(Protocol):
     def running(self, site_id: UUID) -> Sequence[LiveSession]: ...
 
 
+class Rules(Protocol):
+    """What a site wants beyond limits and readiness (``policies``)."""
+
+    @property
+    def needs_prices(self) -> bool: ...
+
+    def shaped(self, found: "Outlook", situation: "Situation") -> "Outlook":
+        """Who is here and expected, as they are to be planned for."""
+
+    def ruled(
+        self,
+        candidates: Mapping[UUID, "Candidate"],
+        found: "Outlook",
+        situation: "Situation",
+        plan: Plan | None,
+        left: Callable[[Mapping[UUID, "Candidate"]], Mapping[UUID, float]],
+    ) -> Mapping[UUID, "Candidate"]:
+        """Who is here, as power is to be shared; ``left`` tells what some leave at each node."""
+
+
+class NoRules:
+    """Nothing is wanted."""
+
+    needs_prices = False
+
+    def shaped(self, found: "Outlook", situation: "Situation") -> "Outlook":
+        return found
+
+    def ruled(
+        self, candidates: Mapping[UUID, "Candidate"], *given: object
+    ) -> Mapping[UUID, "Candidate"]:
+        return candidates
+
+
+NO_RULES: Rules = NoRules()
+
+
 @dataclass(frozen=True, slots=True)
 class SiteSetup:
     """A site with its tree and everything installed there."""
@@ -56,6 +97,7 @@ class SiteSetup:
     tree: ElectricalTree
     stations: tuple[Station, ...]
     evses: tuple[Evse, ...]
+    policies: Rules = NO_RULES
 
 
 class SiteSource(Protocol):

@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from voltyard.chargers.model import Evse, Station
+from voltyard.energy.policies.registry import SitePolicies
 from voltyard.energy.ports import LiveSession, SiteSetup
 from voltyard.sessions.live import EvseLive
 from voltyard.sites.model import ElectricalTree, Site
@@ -26,21 +27,31 @@ class _Live(Protocol):
     def running(self, site_id: UUID) -> Sequence[EvseLive]: ...
 
 
+class _Policies(Protocol):
+    async def of_site(self, site_id: UUID) -> SitePolicies: ...
+
+
 class SiteSetups:
     """A site with the approved chargers that stand there."""
 
-    def __init__(self, sites: _Sites, chargers: _Chargers) -> None:
+    def __init__(
+        self, sites: _Sites, chargers: _Chargers, policies: _Policies | None = None
+    ) -> None:
         self._sites = sites
         self._chargers = chargers
+        self._policies = policies
 
     async def setup(self, site_id: UUID) -> SiteSetup:
         site, tree = await self._sites.get(site_id), await self._sites.tree(site_id)
         evses = [evse for evse in self._chargers.evses() if evse.site_id == site_id]
         found = {evse.station_id: self._chargers.station(evse.station_id) for evse in evses}
         stations = {key: station for key, station in found.items() if station is not None}
+        policies = SitePolicies()
+        if self._policies is not None:
+            policies = await self._policies.of_site(site_id)
         return SiteSetup(
             site=site,
-            tree=tree,
+            tree=policies.limited(tree),
             stations=tuple(stations[key] for key in sorted(stations)),
             evses=tuple(
                 sorted(
@@ -48,6 +59,7 @@ class SiteSetups:
                     key=lambda evse: evse.id,
                 )
             ),
+            policies=policies,
         )
 
 

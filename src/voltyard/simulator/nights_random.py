@@ -14,6 +14,7 @@ from voltyard.errors import Invalid
 from voltyard.simulator.loop import run_virtual
 from voltyard.simulator.nights_charger import Charger, Mood, Outlet
 from voltyard.simulator.nights_depot import START, random_depot
+from voltyard.simulator.nights_policies import random_policies, random_prices
 from voltyard.simulator.nights_world import World, build
 from voltyard.sites.limits import limit_w
 
@@ -41,7 +42,9 @@ def judge_depot(seed: int) -> RandomVerdict:
 
 async def _night(clock: ScaledClock, seed: int) -> RandomVerdict:
     depot = random_depot(seed)
-    world = build(depot, clock)
+    drawn = seeded(seed, "policies")
+    policies = random_policies(drawn, depot.tree)
+    world = build(depot, clock, policies, random_prices(drawn, START))
     await world.start()
     for charger in world.chargers:
         world.connect(charger)
@@ -144,7 +147,7 @@ def _told(world: World, charger: Charger, outlet: Outlet, chance: Random, *, cal
 
 
 def _signal(world: World, chance: Random, *, calm: bool) -> None:
-    nodes = [n for n in world.depot.tree.nodes if n.limits and (n.parent_id or not calm)]
+    nodes = [n for n in world.judge.tree.nodes if n.limits and (n.parent_id or not calm)]
     if nodes:
         node = chance.choice(nodes)
         allowed_w = limit_w(node, world.clock.now(), world.depot.tree.zone)

@@ -17,13 +17,15 @@ from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
 from voltyard.energy.discharging import Order
 from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
-from voltyard.energy.model import Plan
+from voltyard.energy.model import Plan, Step
 from voltyard.energy.otherload import Metered
 from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningSettings
+from voltyard.energy.policies.registry import SitePolicies
 from voltyard.energy.ports import LiveSession, PlanPrices, SiteSetup
 from voltyard.energy.records import ForecastRow, GrantRow
 from voltyard.energy.watching import Watching
+from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import Urgency, VehicleNeeds
 from voltyard.simulator.nights_charger import Charger, Link, Mood, Outlet
 from voltyard.simulator.nights_depot import ORG, SITE, RandomDepot
@@ -70,7 +72,14 @@ class MemoryLedger:
 class MemoryPlanning:
     """Plans as the real one does, from duties in memory; without them it never plans."""
 
-    def __init__(self, duties: Mapping[UUID, Duty], *, plans: bool) -> None:
+    def __init__(
+        self,
+        duties: Mapping[UUID, Duty],
+        vehicles: Mapping[UUID, Vehicle],
+        prices: Sequence[Step],
+        *,
+        plans: bool,
+    ) -> None:
         self.plan: Plan | None = None
         self.outlook: Outlook | None = None
         self.forecasts: dict[UUID, ForecastRow] = {}
@@ -78,6 +87,8 @@ class MemoryPlanning:
         self.settings = PlanningSettings()
         self.hurried = False
         self._duties = duties
+        self._vehicles = vehicles
+        self._prices = prices
         self._plans = plans
         self._due_at: datetime | None = None
 
@@ -104,7 +115,8 @@ class MemoryPlanning:
         self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]
     ) -> Situation:
         duties = [duty for duty in self._duties.values() if duty.departure_at > now]
-        return Situation(now, setup, sessions, duties, {})
+        prices = tuple(step for step in self._prices if step.end_at > now)
+        return Situation(now, setup, sessions, duties, self._vehicles, prices=prices)
 
     async def make(self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]) -> None:
         situation = self.situation(now, setup, sessions)
@@ -171,6 +183,8 @@ class World:
     meter: SiteMeter | None
     sessions: dict[UUID, LiveSession] = field(default_factory=dict)
     duties: dict[UUID, Duty] = field(default_factory=dict)
+    vehicles: dict[UUID, Vehicle] = field(default_factory=dict)
+    prices: Sequence[Step] = ()
     controller: SiteController | None = None
     _loop: asyncio.Task[None] | None = None
     _boots: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
@@ -193,11 +207,15 @@ class World:
 
     async def start(self) -> None:
         parts = Parts(self.ledger, Bus(), self.clock, self, self, self, self.meter)
-        planning = cast(Planning, MemoryPlanning(self.duties, plans=self.depot.planned))
+        planning = cast(Planning, self._planning())
         watching = cast(Watching, NoWatching())
         self.controller = SiteController(SITE, parts, planning, watching, ControlSettings())
         await self.controller.start()
         self._loop = asyncio.get_running_loop().create_task(self.controller.run())
+
+    def _planning(self) -> MemoryPlanning:
+        plans = self.depot.planned
+        return MemoryPlanning(self.duties, self.vehicles, self.prices, plans=plans)
 
     async def crash(self) -> None:
         """The process dies: connections break, nothing is tidied up."""
@@ -405,9 +423,12 @@ def _due(last_at: datetime | None, now: datetime, every_s: float) -> bool:
     return last_at is None or (now - last_at).total_seconds() >= every_s
 
 
-def build(depot: RandomDepot, clock: Clock) -> World:
+def build(
+    depot: RandomDepot, clock: Clock, policies: SitePolicies, prices: Sequence[Step] = ()
+) -> World:
     """The depot with every charger out of hearing and in the best of moods."""
-    judge = Judge(depot.tree, clock)
+    tree = policies.limited(depot.tree)
+    judge = Judge(tree, clock)
     chargers = [
         Charger(
             station,
@@ -426,7 +447,7 @@ def build(depot: RandomDepot, clock: Clock) -> World:
     judge.watch(chargers)
     meter = None
     if depot.metered is not None:
-        most_w = 0.5 * lowest_limit_ever_w(depot.tree.by_id[depot.metered])
+        most_w = 0.5 * lowest_limit_ever_w(tree.by_id[depot.metered])
         meter = SiteMeter(depot.metered, clock, max(0.0, most_w - MARGIN_W))
     return World(
         depot=depot,
@@ -435,6 +456,7 @@ def build(depot: RandomDepot, clock: Clock) -> World:
         judge=judge,
         ledger=MemoryLedger(clock),
         chargers=chargers,
-        setup_now=SiteSetup(depot.site, depot.tree, depot.stations, depot.evses),
+        setup_now=SiteSetup(depot.site, tree, depot.stations, depot.evses, policies),
         meter=meter,
+        prices=prices,
     )

