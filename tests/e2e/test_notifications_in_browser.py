@@ -23,16 +23,12 @@ from voltyard.sites.commands import SiteDraft
 pytestmark = pytest.mark.e2e
 PASSWORD = "told in time"
 LATE = Cause(
-    "departure_reminder",
+    "duty_not_plugged_in",
     Severity.CRITICAL,
-    "departure_reminder:1",
+    "duty_not_plugged_in:1",
     "duty",
     "1",
-    {
-        "duty": "Bus 42", "departure_at": "2026-01-16T05:00:00+00:00", "offset_min": 10,
-        "condition": "not_ready", "soc_pct": 60.0, "target_soc_pct": 90.0,
-    },
-    stage=3,
+    {"duty": "Bus 42", "departure_at": "2026-01-16T05:00:00+00:00"},
 )  # fmt: skip
 OFFLINE = Cause(
     "charger_offline", Severity.WARNING, "charger_offline:1", "station", "1",

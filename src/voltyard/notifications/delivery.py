@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from voltyard.clock import Clock
 from voltyard.notifications import store
 from voltyard.notifications.desk import Desk
-from voltyard.notifications.model import DIGEST, Channel, Notification, State, Target
+from voltyard.notifications.model import DIGEST, TEST, Channel, Notification, State, Target
 from voltyard.notifications.ports import Message, Sealer, Sender, Undeliverable
 from voltyard.notifications.wording import Wording
 from voltyard.storage.engine import Database
@@ -157,7 +157,7 @@ class Delivery:
     async def _failed(self, note: Notification, rest: Sequence[UUID], error: Undeliverable) -> bool:
         """Whether the rest of the target's messages waits, too."""
         answer = error.message[:ANSWER_MAX]
-        last = note.attempts > len(PAUSES_S)
+        last = note.attempts > len(PAUSES_S) or note.topic == TEST
         async with scope.transaction(self._database, scope.of(note.org_id)) as tx:
             if error.final or last:
                 await store.settle(tx, note.id, State.FAILED, answer)

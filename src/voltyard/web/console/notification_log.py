@@ -23,7 +23,7 @@ from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
 from voltyard.web.ui import Ui, local_path
 
-EMPTY_STEPS = 2
+EMPTY_STEPS = 1
 HEADER = (
     "created_at", "topic", "kind", "severity", "subject", "target", "channel", "route", "state",
     "attempts", "due_at", "sent_at", "answer", "id",
@@ -161,12 +161,13 @@ def _reminders(
 ) -> Response[str]:
     rules = telling_of(ui).departures.rules(ui.who)
     used = [row for row in range(STEPS_MAX) if values.get(f"offset_{row}")]
+    plain = {f"severity_{row}": Severity.WARNING.value for row in range(STEPS_MAX)}
     return ui.page(
         "notification_reminders.html",
         status=422 if error else 200,
         chosen=site_id,
         own_rules={rule.site_id for rule in rules if rule.site_id is not None},
-        values=values,
+        values=plain | dict(values),
         faults=faults,
         error=error,
         rows=range(min(STEPS_MAX, max(used, default=0) + 1 + EMPTY_STEPS)),
