@@ -78,6 +78,8 @@ class SessionOut(Out):
     charging_state: str | None
     stop_reason: str | None
     authorisation: str | None
+    authorisation_reason: str
+    """Why its token was refused, or let in without being known."""
     flags: list[str]
     repairs: list[RepairOut]
     needs: NeedsOut | None = None

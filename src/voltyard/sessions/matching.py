@@ -86,7 +86,12 @@ def known_authorisation(tracked: Tracked, report: TransactionReport) -> Authoris
         return replace(
             tracked.answered, vehicle_id=session.vehicle_id, fleet_org_id=session.fleet_org_id
         )
-    return Authorisation(status, session.vehicle_id, fleet_org_id=session.fleet_org_id)
+    return Authorisation(
+        status,
+        session.vehicle_id,
+        reason=session.authorisation_reason,
+        fleet_org_id=session.fleet_org_id,
+    )
 
 
 def note_authorisation(
@@ -109,6 +114,7 @@ def note_authorisation(
     tracked.session = replace(
         session,
         authorisation=authorisation.status.value,
+        authorisation_reason=authorisation.reason,
         vehicle_id=vehicle_id,
         fleet_org_id=fleet_org_id,
     )

@@ -243,7 +243,8 @@ class Session:
     register between which it lies. ``start_message`` is the OCPP message id of its start.
     ``energy_exported_wh`` is what flowed back, ``export_last_wh`` the register of that.
     ``fleet_org_id`` is the fleet operator whose vehicle it is; None for the depot operator's own
-    and for guests. Whoever it names may read the session.
+    and for guests. Whoever it names may read the session. ``authorisation_reason`` tells why its
+    token was refused, or let in without being known.
     """
 
     id: UUID
@@ -279,6 +280,7 @@ class Session:
     energy_exported_wh: float = 0.0
     export_last_wh: float | None = None
     fleet_org_id: UUID | None = None
+    authorisation_reason: str = ""
 
     @property
     def net_wh(self) -> float:

@@ -29,7 +29,7 @@ _COLUMNS = (
     " start_key, start_message, started_at, ended_at, id_token, id_token_kind, vehicle_id, duty_id,"
     " meter_start_wh, meter_last_wh, energy_wh, soc_start_pct, soc_last_pct, power_w, last_seq_no,"
     " last_reading_at, charging_state, stop_reason, authorisation, flags, repairs, needs,"
-    " energy_exported_wh, export_last_wh, fleet_org_id"
+    " energy_exported_wh, export_last_wh, fleet_org_id, authorisation_reason"
 )
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 _whole = attrgetter(*_NAMES)

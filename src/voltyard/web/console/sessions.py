@@ -14,7 +14,7 @@ from litestar.response import Stream
 from voltyard.errors import Conflict, Invalid, VoltyardError
 from voltyard.sessions.model import SessionFilter, SessionState
 from voltyard.tenancy.model import Permission
-from voltyard.web.console import needs_words
+from voltyard.web.console import access_words, needs_words
 from voltyard.web.console.common import paging, posted, query, search_text
 from voltyard.web.console.tariffs import Priced, costs_of, priced
 from voltyard.web.console.views import Page, Paging
@@ -79,6 +79,7 @@ async def _session(
         session=session,
         row=session.row,
         needs=needs_words,
+        access=access_words,
         values=values or _offer(ui),
         faults=faults,
         error="" if fault is None or faults else fault.message,

@@ -74,7 +74,8 @@ END $$
 )
 
 FLEETS = (
-    "ALTER TABLE sessions ADD COLUMN fleet_org_id uuid",
+    "ALTER TABLE sessions ADD COLUMN fleet_org_id uuid,"
+    " ADD COLUMN authorisation_reason text NOT NULL DEFAULT ''",
     "CREATE INDEX sessions_fleet ON sessions (fleet_org_id, started_at DESC)"
     " WHERE fleet_org_id IS NOT NULL",
     "ALTER TABLE refusals ADD COLUMN fleet_org_id uuid",

@@ -53,6 +53,7 @@ class HistorySource(BoardSource):
             meter_end_wh=session.meter_last_wh,
             duty_id=session.duty_id,
             authorisation=session.authorisation or "",
+            authorisation_reason=session.authorisation_reason,
             evse_id=session.evse_id,
             needs=session.needs,
             missing_wh=_missing_wh(session),

@@ -71,6 +71,7 @@ class SessionView:
     meter_end_wh: float | None = None
     duty_id: UUID | None = None
     authorisation: str = ""
+    authorisation_reason: str = ""
     evse_id: UUID | None = None
     needs: VehicleNeeds | None = None
     missing_wh: float | None = None
