@@ -226,6 +226,9 @@ async def test_rules_decide_in_order_and_their_reason_is_kept(depot: SharedDepot
     await depot.charge("GUEST", 3)
     kept = (await depot.depot.get("/token-refusals"))["items"]
     assert "No guests" in " ".join(entry["reason"] for entry in kept)
+    session = await depot.charge("GUEST", 1, "again")
+    assert session.authorisation_reason == "a rule of the site keeps it out: No guests"
+    assert (session.authorisation, session.fleet_org_id) == ("not_here", None)
     theirs = (await alpha.tenant.get("/token-refusals"))["items"]
     assert {entry["token"] for entry in theirs} <= {alpha.token}
 
