@@ -373,7 +373,7 @@ def build_core(
     tokens = _tokens(database, commits, bus, clock, sites, fleets, chargers, sessions)
     bookings = BookingService(
         database, commits, bus, clock, stations=chargers, places=sites, vehicles=fleets,
-        sessions=sessions, duties=timetable, alerts=alerts,
+        sessions=sessions, duties=timetable, tokens=fleets, reservations=tokens[0], alerts=alerts,
     )  # fmt: skip
     bookings.listen()
     sessions.booked_by(bookings.gate)

@@ -27,6 +27,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "enforcing": "ends what must end, apart from what people ask for",
         "following": "bookings that follow from duties and series",
         "gate": "asked by authorisation",
+        "keeping": "reservations at chargers for what is booked",
         "judging": "pure: what bookings mean for a vehicle",
         "placing": "pure: which bay for which duty",
         "ports": "what the room needs of others",

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from voltyard.chargers.commands import Command, CommandResult
 from voltyard.chargers.model import Evse, Station
-from voltyard.fleets.model import Vehicle
+from voltyard.fleets.model import Token, Vehicle
+from voltyard.reservations.commands import NewReservation
+from voltyard.reservations.model import Reservation
 from voltyard.sessions.model import Session
 from voltyard.sites.model import Bay, Site
 from voltyard.tenancy.model import Principal
@@ -50,6 +52,20 @@ class Vehicles(Protocol):
     async def all(self, org_id: UUID) -> list[Vehicle]: ...
 
     async def vehicle_of(self, org_id: UUID, vehicle_id: UUID) -> Vehicle | None: ...
+
+
+class Tokens(Protocol):
+    """``FleetService`` is one."""
+
+    async def all_tokens(self, org_id: UUID) -> list[Token]: ...
+
+
+class Reservations(Protocol):
+    """``ReservationService`` is one."""
+
+    async def reserve(self, who: Principal, new: NewReservation) -> Reservation: ...
+
+    async def cancel(self, who: Principal, reservation_id: UUID) -> Reservation: ...
 
 
 class Sessions(Protocol):

@@ -23,6 +23,7 @@ from voltyard.bookings.enforcing import Enforcer, decided
 from voltyard.bookings.events import BookingChanged
 from voltyard.bookings.following import Follower
 from voltyard.bookings.gate import Gate, place_of
+from voltyard.bookings.keeping import Keeper
 from voltyard.bookings.model import (
     Action,
     Booking,
@@ -32,7 +33,15 @@ from voltyard.bookings.model import (
     Series,
     SiteRules,
 )
-from voltyard.bookings.ports import Duties, Places, Sessions, Stations, Vehicles
+from voltyard.bookings.ports import (
+    Duties,
+    Places,
+    Reservations,
+    Sessions,
+    Stations,
+    Tokens,
+    Vehicles,
+)
 from voltyard.bookings.reading import BookingReads
 from voltyard.bus import Bus
 from voltyard.clock import Clock
@@ -68,6 +77,8 @@ class BookingService(BookingReads):
         vehicles: Vehicles,
         sessions: Sessions,
         duties: Duties,
+        tokens: Tokens,
+        reservations: Reservations,
         alerts: AlertService,
     ) -> None:
         super().__init__(database)
@@ -82,6 +93,10 @@ class BookingService(BookingReads):
         self.enforcer = Enforcer(
             database, bus, clock, self._diary,
             stations=stations, sessions=sessions, vehicles=vehicles, alerts=alerts,
+        )  # fmt: skip
+        self.keeper = Keeper(
+            clock, self._diary, stations=stations, sessions=sessions, tokens=tokens,
+            reservations=reservations,
         )  # fmt: skip
         self.follower = Follower(
             database, clock, self._diary,
@@ -108,6 +123,7 @@ class BookingService(BookingReads):
     async def tick(self) -> None:
         """Every few seconds: sessions that must end."""
         await self.enforcer.tick()
+        await self.keeper.tick()
 
     async def look_ahead(self) -> None:
         """Every hour: the coming fortnight of duties and series."""
@@ -197,6 +213,7 @@ class BookingService(BookingReads):
                 tx, who, "booking.cancel", "booking", booking_id, {}, at=now, remote=remote
             )
         await self._changed(after)
+        await self.keeper.let_go(after)
         return after
 
     async def lift(

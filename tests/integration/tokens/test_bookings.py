@@ -16,6 +16,7 @@ from voltyard.errors import Conflict, Invalid
 from voltyard.fleets.commands import VehicleDraft
 from voltyard.ids import new_id
 from voltyard.sessions.model import Session
+from voltyard.simulator.evse import Status
 from voltyard.timetable.model import Duty
 
 Run = Callable[..., None]
@@ -267,3 +268,26 @@ def test_a_series_books_its_coming_days(one_yard: Run) -> None:
         assert (await yard.core.bookings.bookings(yard.who, wanted))[1] == 0
 
     one_yard(play)
+
+
+def test_chargers_keep_a_booked_outlet_themselves(yard: Run) -> None:
+    async def play(yard: TokenYard) -> None:
+        buses = await two_buses(yard)
+        await rules(yard, RulesDraft(Mode.STRICT, on_charger=True))
+        kept = await book(yard, buses["MINE"], 5, 60)
+        await yard.after(90)
+        assert yard.charger.evse(1).status is Status.RESERVED
+        yard.plug(1, "MINE")
+        await yard.after(60)
+        assert yard.charger.power_w(1) > 0.0
+        yard.charger.unplug(1)
+        await yard.after(90)
+        other = await book(yard, buses["MINE"], 5, 60, outlet=2)
+        await yard.after(90)
+        assert yard.charger.evse(2).status is Status.RESERVED
+        await yard.core.bookings.lift(yard.who, other.id, "it stays in the workshop")
+        await yard.after(90)
+        assert yard.charger.evse(2).status is Status.AVAILABLE
+        assert kept.id != other.id
+
+    yard(play)

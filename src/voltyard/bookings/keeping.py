@@ -1,0 +1,128 @@
+"""Booked outlets that chargers keep themselves (ReserveNow), where they can and where it helps.
+
+Authorisation refuses whoever comes with a wrong token in any case; a reservation at the charger
+also shows on it, and holds while it is offline.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from voltyard.bookings.diary import Diary
+from voltyard.bookings.gate import place_of
+from voltyard.bookings.model import Booking, Mode
+from voltyard.bookings.ports import Reservations, Sessions, Stations, Tokens
+from voltyard.chargers.model import Evse
+from voltyard.clock import Clock
+from voltyard.errors import ChargerOffline, ChargerTimeout, Conflict, VoltyardError
+from voltyard.fleets.model import Token
+from voltyard.reservations.commands import LONGEST, NewReservation
+from voltyard.sessions.model import TokenKind
+from voltyard.tenancy.access import system_principal
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = timedelta(minutes=1)
+BY = "bookings"
+
+
+class Keeper:
+    """Each booking is tried until a charger has taken or refused it."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        diary: Diary,
+        *,
+        stations: Stations,
+        sessions: Sessions,
+        tokens: Tokens,
+        reservations: Reservations,
+    ) -> None:
+        self._clock = clock
+        self._diary = diary
+        self._stations = stations
+        self._sessions = sessions
+        self._tokens = tokens
+        self._reservations = reservations
+        self._settled: dict[UUID, UUID | None] = {}
+        self._tried: dict[UUID, datetime] = {}
+
+    async def tick(self) -> None:
+        now = self._clock.now()
+        for rules in self._diary.all_rules():
+            if rules.mode is not Mode.OFF and rules.on_charger:
+                for booking in self._diary.of_site(rules.site_id):
+                    await self._look_at(booking, now)
+
+    async def _look_at(self, booking: Booking, now: datetime) -> None:
+        held = self._settled.get(booking.id)
+        if held is not None and not booking.keeps(now) and now < booking.until_at:
+            await self.let_go(booking)
+        if booking.id in self._settled or not booking.kept_from <= now < booking.until_at:
+            return
+        if not booking.keeps(now) or now - self._tried.get(booking.id, now - AGAIN_AFTER) < (
+            AGAIN_AFTER
+        ):
+            return
+        evse = self._outlet(booking)
+        token = await self._token(booking)
+        if evse is None or token is None:
+            self._settled[booking.id] = None
+        elif self._stations.is_connected(evse.station_id) and not self._sessions.occupied(
+            evse.station_id, evse.id
+        ):
+            self._tried[booking.id] = now
+            await self._reserve(booking, evse, token, now)
+
+    async def _reserve(self, booking: Booking, evse: Evse, token: Token, now: datetime) -> None:
+        until_at = min(booking.until_at, now + LONGEST)
+        new = NewReservation(evse.station_id, token.value, until_at, evse.id, token.kind)
+        who = system_principal(booking.org_id, BY)
+        try:
+            made = await self._reservations.reserve(who, new)
+        except (ChargerOffline, ChargerTimeout):
+            return
+        except Conflict as error:
+            if error.code != "occupied":
+                self._refused(booking, error)
+        except VoltyardError as error:
+            self._refused(booking, error)
+        else:
+            self._settled[booking.id] = made.id
+
+    def _refused(self, booking: Booking, error: VoltyardError) -> None:
+        """Authorisation alone keeps the place then."""
+        log.info("booking %s is not kept by its charger: %s", booking.id, error.message)
+        self._settled[booking.id] = None
+
+    async def let_go(self, booking: Booking) -> None:
+        """Lifted or cancelled before its end: the charger need not keep it any more."""
+        held = self._settled.pop(booking.id, None)
+        self._settled[booking.id] = None
+        if held is not None:
+            try:
+                await self._reservations.cancel(system_principal(booking.org_id, BY), held)
+            except VoltyardError as error:
+                log.info("the reservation of booking %s: %s", booking.id, error.message)
+
+    def _outlet(self, booking: Booking) -> Evse | None:
+        """The one outlet of the place; at a bay with several the driver chooses."""
+        here = [e for e in self._stations.evses() if place_of(e) == booking.place_id]
+        return here[0] if len(here) == 1 else None
+
+    async def _token(self, booking: Booking) -> Token | None:
+        """A charger keeps an outlet for one token or one group: other tokens of the vehicle, such
+        as its MAC, must be of the same group, or it would be turned away from its own place."""
+        known = await self._tokens.all_tokens(booking.org_id)
+        if booking.vehicle_id is None:
+            found = [token for token in known if token.value == booking.token]
+        else:
+            found = [t for t in known if t.vehicle_id == booking.vehicle_id and not t.blocked]
+        return found[0] if _as_one(found) and found[0].kind == TokenKind.RFID.value else None
+
+
+def _as_one(tokens: Sequence[Token]) -> bool:
+    groups = {token.group_id for token in tokens}
+    return len(tokens) == 1 or (len(groups) == 1 and groups != {""})
