@@ -65,8 +65,8 @@ class StudyIn(In):
     as_it_was: bool = False
     """Duties are what happened, not what was announced."""
     mode: Mode = Mode.COST
-    quick: bool = True
-    """Hourly plans, answers to 5 %."""
+    quick: bool = False
+    """Hourly plans, answers to 5 %: a vehicle may be late that otherwise would not."""
     find_limit: bool = True
     find_chargers: bool = True
     find_room: bool = True

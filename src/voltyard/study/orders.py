@@ -68,7 +68,7 @@ class Order:
     other_kw: float = 0.0
     as_it_was: bool = False
     mode: str = "cost"
-    quick: bool = True
+    quick: bool = False
     find_limit: bool = True
     find_chargers: bool = True
     find_room: bool = True

@@ -58,7 +58,7 @@ class StudyService:
         self._database = database
         self._clock = clock
         self._pasts = pasts
-        self._worker = worker
+        self.worker = worker
         self._running: tuple[UUID, asyncio.Task[None]] | None = None
         self._next: asyncio.Task[None] | None = None
         self._taking = False
@@ -220,7 +220,7 @@ class StudyService:
         material = {name: value for name, value in material.items() if name in ("past", "files")}
         told = _Telling(self, study)
         try:
-            answer = await self._worker.work(study.order, material, told)
+            answer = await self.worker.work(study.order, material, told)
         except (Lost, OSError) as error:
             detail = error.detail if isinstance(error, Lost) else ""
             log.warning("study %s: %s %s", study.id, error, detail)

@@ -82,7 +82,7 @@ class FakeWorker:
 def worker(world: World) -> FakeWorker:
     made = FakeWorker(msgspec.json.encode(a_study(world)))
     core = world.core
-    core.studies._worker = made
+    core.studies.worker = made
     return made
 
 

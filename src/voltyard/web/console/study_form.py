@@ -38,7 +38,6 @@ def defaults(now: datetime, ui: Ui) -> dict[str, str]:
         "until_at": ui.formats.field(until_at),
         "buses": "80",
         "mode": "cost",
-        "quick": "on",
         "find_limit": "on",
         "find_chargers": "on",
         "find_room": "on",
