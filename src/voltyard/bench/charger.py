@@ -84,14 +84,18 @@ class Charger(asyncio.Protocol):
 
     async def join(self) -> None:
         """Upgrade and boot until accepted. Raises Refused."""
+        await self.upgrade()
+        accepted = await self._call(self.traffic.boot)
+        if b'"Accepted"' not in accepted:
+            raise Refused(f"boot answered {accepted[:200]!r}")
+
+    async def upgrade(self) -> None:
+        """Become a WebSocket. Raises Refused."""
         head = await self._ask(self.traffic.upgrade(self.host))
         if not head.startswith(b"HTTP/1.1 101"):
             found = _RETRY.search(head)
             status = head[9:12].decode("ascii", "replace")
             raise Refused(f"HTTP {status}", int(found.group(1)) if found else None)
-        accepted = await self._call(self.traffic.boot)
-        if b'"Accepted"' not in accepted:
-            raise Refused(f"boot answered {accepted[:200]!r}")
 
     async def begin(self) -> None:
         """Start a transaction. Raises Refused."""

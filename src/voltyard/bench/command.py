@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import Any
 
-from voltyard.bench import ocpp, plan, storage
+from voltyard.bench import control, ocpp, plan, storage
 from voltyard.bench.energy import measure as energy
 from voltyard.bench.figures import Figure
 
@@ -16,6 +16,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the chosen benches and print their table or JSON; ``all`` leaves out the long ones."""
     if arguments.what == "ocpp":
         return ocpp.main(arguments)
+    if arguments.what == "control":
+        return control.main(arguments)
     if arguments.what == "energy":
         return energy.main(arguments)
     figures: list[Figure] = []

@@ -80,14 +80,16 @@ def missing(subject: Subject) -> str | None:
 def start(subject: Subject, folder: Path) -> Server:
     """Run it with its files below ``folder``. Raises VoltyardError when it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("VOLTYARD_")
-    }
-    environment["PYTHONUNBUFFERED"] = "1"
-    return Server(_command(subject, folder), folder / f"{subject.key}.log", environment)
+    return Server(command_of(subject, folder), folder / f"{subject.key}.log", environment())
 
 
-def _command(subject: Subject, folder: Path) -> list[str]:
+def environment() -> dict[str, str]:
+    """Of a server: nothing that sets it up otherwise."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("VOLTYARD_")}
+    return own | {"PYTHONUNBUFFERED": "1"}
+
+
+def command_of(subject: Subject, folder: Path) -> list[str]:
     python = [sys.executable, "-m"]
     if subject.key == "durable":
         ports = ["--http-port", "0", "--ocpp-port", "0"]
