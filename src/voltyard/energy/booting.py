@@ -18,11 +18,14 @@ from voltyard.energy.outlet import Outlet
 class BootRules:
     """``install_s``: how long its fail-safe may take to be confirmed. ``room_s``: how long
     it then waits, counted at its full power, for the others to be cut. A charger not heard of for
-    ``forget_s`` begins anew."""
+    ``forget_s`` begins anew. One that is to be switched off is told so each ``again_s`` until it
+    answers, at most ``tries`` times."""
 
     install_s: float = 60.0
     room_s: float = 30.0
     forget_s: float = 600.0
+    again_s: float = 30.0
+    tries: int = 10
 
 
 class Verdict(StrEnum):
@@ -38,7 +41,7 @@ class Verdict(StrEnum):
 @dataclass(slots=True)
 class Hold:
     """``link`` is the connection it booted on; ``asked`` that it was told to boot
-    again, ``switched_off`` that its outlets were told to give nothing."""
+    again, ``switched_off`` that its outlets were told to give nothing and that it answered."""
 
     since: datetime
     heard_at: datetime
@@ -46,6 +49,21 @@ class Hold:
     room_since: datetime | None = None
     asked: bool = False
     switched_off: bool = False
+    off_tries: int = 0
+    off_at: datetime | None = None
+
+    def answered(self) -> None:
+        self.switched_off = True
+
+    def off_due(self, now: datetime, rules: BootRules) -> bool:
+        """Whether to tell it (again) to give nothing; noted as told."""
+        if self.off_at is not None and now < self.off_at + timedelta(seconds=rules.again_s):
+            return False
+        if self.off_tries >= rules.tries:
+            self.switched_off = True
+            return False
+        self.off_at, self.off_tries = now, self.off_tries + 1
+        return True
 
 
 class Holds:

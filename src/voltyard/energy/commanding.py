@@ -304,14 +304,30 @@ class Commander:
                 log.warning("%s ignores its limit: %s", outlet.station.identity, command)
                 self.tell(link, command)
 
-    def shut(self, link: StationLink, outlets: Iterable[Outlet], now: datetime) -> None:
-        """Switch off outlets that take no limit, until they take one."""
+    def shut(
+        self,
+        link: StationLink,
+        outlets: Sequence[Outlet],
+        now: datetime,
+        done: Callable[[], None],
+    ) -> None:
+        """Switch off outlets that take no limit, until they take one; ``done`` when all answered,
+        whatever they said."""
+        left = {outlet.evse.id for outlet in outlets}
+
+        def heard(evse_id: UUID, answer: Answer) -> None:
+            if answer.accepted is not None:
+                left.discard(evse_id)
+                if not left:
+                    done()
+            self._news(False)
+
         for outlet in outlets:
             log.warning(
                 "%s takes no limit, and its full power fits nowhere: switched off",
                 outlet.station.identity,
             )
-            self.tell(link, outlet.shut(now))
+            self._sender.send(link, outlet.shut(now), partial(heard, outlet.evse.id))
 
     def tell(self, link: StationLink, command: Command) -> None:
         """A command whose answer only calls for a new look."""

@@ -341,8 +341,9 @@ class SiteController:
                 continue
             verdict = self._verdict(station_id, now)
             if verdict is Verdict.TOO_MUCH:
-                hold.switched_off = True
-                self._commander.shut(link, self.board.of_station(station_id), now)
+                if hold.off_due(now, self.settings.boot):
+                    outlets = self.board.of_station(station_id)
+                    self._commander.shut(link, outlets, now, hold.answered)
             elif verdict is not Verdict.WAIT:
                 hold.asked = True
                 self._commander.tell(link, Trigger("boot"))

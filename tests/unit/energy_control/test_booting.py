@@ -184,3 +184,21 @@ def test_what_was_confirmed_before_a_boot_is_not_known_any_more() -> None:
         assert outlet.held.fallback_w == 150_000
 
     virtual(story)
+
+
+def test_one_that_fits_nowhere_waits_until_it_has_heard_that_it_is_switched_off() -> None:
+    """A lost answer is no answer; but one that never answers is not locked out for ever."""
+
+    async def story(clock: ScaledClock) -> None:
+        rig = Rig(clock, chargers=1, root=(NodeLimit(power_w=60_000.0),))
+        controller = await rig.start()
+        charger = rig.chargers[0]
+        charger.mood = Mood(lose=1.0)
+        booting = asyncio.get_running_loop().create_task(rig.boot(charger))
+        await clock.sleep(200.0)
+        assert controller.boot_verdict(charger.evse.station_id) is Verdict.TOO_MUCH
+        assert not booting.done() or booting.result()[0] is Verdict.TOO_MUCH
+        await clock.sleep(300.0)
+        assert controller.boot_verdict(charger.evse.station_id) is Verdict.UNLIMITED
+
+    virtual(story)
