@@ -41,6 +41,7 @@ class Presystem:
         self.asked: dict[str, tuple[str, float]] = {}
         self.confirming = True
         self.fresh_ids = False
+        self.brief = False
 
     async def connect(self, subprotocols: list[str]) -> None:
         try:
@@ -72,7 +73,8 @@ class Presystem:
         kind, _, _, _, message_id, action, payload = frame
         if kind == 1:
             wrong += faults("Information", payload, self.version)
-            tell("information", faults=wrong, payload=payload, presystem=frame[2])
+            shown = None if self.brief and not wrong else payload
+            tell("information", faults=wrong, payload=shown, presystem=frame[2], at=frame[3])
             if self.confirming:
                 mine = str(uuid4()) if self.fresh_ids else message_id
                 await self.send([2, "BMS", self.me, now(), mine, action, {}])
@@ -129,9 +131,10 @@ class Presystem:
         elif what == "settings":
             self.confirming = line.get("confirming", self.confirming)
             self.fresh_ids = line.get("fresh_ids", self.fresh_ids)
+            self.brief = line.get("brief", self.brief)
         elif what == "drop":
             self.socket.transport.abort()
-        return what != "end"
+        return bool(what != "end")
 
 
 def now() -> str:
