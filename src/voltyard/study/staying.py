@@ -89,7 +89,7 @@ def _stay(group: Sequence[Session], known: Known, gaps: Counter[Gap]) -> PastSta
     name = vehicle.name if vehicle is not None else first.id_token or first.transaction_ref
     stay = PastStay(
         id=first.id,
-        label=name if duty is None or not duty.external_id else f"{name} {duty.external_id}",
+        label=name if duty is None else _label(name, duty.external_id),
         vehicle=name,
         evse_id=first.evse_id,
         arrival_at=first.started_at,
@@ -106,6 +106,11 @@ def _stay(group: Sequence[Session], known: Known, gaps: Counter[Gap]) -> PastSta
     stay = _with_need(stay, first.soc_start_pct, took_wh, duty, vehicle, gaps)
     least_w = 0.0 if vehicle is None else min(vehicle.min_power_w, stay.max_power_w)
     return replace(stay, min_power_w=least_w)
+
+
+def _label(name: str, external_id: str) -> str:
+    """The vehicle and its duty; the duty alone where that names the vehicle already."""
+    return external_id if name in external_id else f"{name} {external_id}".rstrip()
 
 
 def _departure(last: Session, duty: Duty | None, known: Known, gaps: Counter[Gap]) -> datetime:
