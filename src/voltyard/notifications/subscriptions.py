@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from voltyard.billing import events as billing
+from voltyard.bookings import events as bookings
 from voltyard.bulk import events as bulk
 from voltyard.bus import Bus
 from voltyard.chargers import events as chargers
@@ -19,11 +20,13 @@ from voltyard.notifications import store
 from voltyard.notifications.desk import Desk
 from voltyard.notifications.outbox import event_note
 from voltyard.pki import events as pki
+from voltyard.preconditioning import events as preconditioning
 from voltyard.reservations import events as reservations
 from voltyard.sessions import events as sessions
 from voltyard.sitemeters import events as sitemeters
 from voltyard.sites import events as sites
 from voltyard.storage.engine import Database
+from voltyard.tenancy import events as tenancy
 from voltyard.tenancy import scope
 from voltyard.timetable import events as timetable
 
@@ -38,6 +41,12 @@ EVENTS: dict[str, type] = {
     "vehicles.changed": fleets.VehiclesChanged,
     "duties.changed": timetable.DutiesChanged,
     "duty.departed": timetable.DutyDeparted,
+    "booking.changed": bookings.BookingChanged,
+    "booking.enforced": bookings.BookingEnforced,
+    "preconditioning.changed": preconditioning.PreconditioningChanged,
+    "preconditioning.moved": preconditioning.PreconditioningMoved,
+    "vehicle.reported": preconditioning.VehicleReported,
+    "operator.changed": tenancy.OperatorsChanged,
     "reservation.changed": reservations.ReservationChanged,
     "reservation.reported": chargers.ReservationReported,
     "station.connected": chargers.StationConnected,

@@ -1,24 +1,14 @@
 """Sinks that listen, and a house that sends to them."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from notify_house import SMS_TAKEN, House
-from notify_sinks import MailSink, WebSink, mail_server, web_server
+from notify_sinks import Sinks, mail_server, web_server
 
 from voltyard.notifications.channels.built import ChannelSettings
 from voltyard.storage.engine import PostgresDatabase
-
-
-@dataclass
-class Sinks:
-    mail: MailSink
-    web: WebSink
-    web_url: str
-    sms: WebSink
-    settings: ChannelSettings
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
@@ -14,6 +15,8 @@ from urllib.parse import parse_qs
 
 from aiosmtpd.smtp import SMTP
 
+from voltyard.notifications.channels.built import ChannelSettings
+
 
 class MailSink:
     """Each mail it took. ``refuse``: the answer to the next recipients, such as ``450 later``."""
@@ -22,7 +25,7 @@ class MailSink:
         self.mails: list[Message] = []
         self.refuse: list[str] = []
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
     ) -> str:
         if self.refuse:
@@ -30,7 +33,7 @@ class MailSink:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.mails.append(message_from_bytes(envelope.content, policy=default))
         return "250 taken"
 
@@ -86,7 +89,7 @@ def web_server(answer: str = "{}") -> Iterator[tuple[WebSink, str]]:
     sink = WebSink()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"] or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             sink.requests.append((self.path, headers, body))
@@ -98,7 +101,8 @@ def web_server(answer: str = "{}") -> Iterator[tuple[WebSink, str]]:
                 self.send_header(name, value)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
-            self.wfile.write(text.encode())
+            with suppress(ConnectionError):  # of a process that was killed meanwhile
+                self.wfile.write(text.encode())
 
         def log_message(self, *args: Any) -> None:
             """Quiet."""
@@ -114,3 +118,12 @@ def web_server(answer: str = "{}") -> Iterator[tuple[WebSink, str]]:
         server.shutdown()
         running.join()
         server.server_close()
+
+
+@dataclass
+class Sinks:
+    mail: MailSink
+    web: WebSink
+    web_url: str
+    sms: WebSink
+    settings: ChannelSettings

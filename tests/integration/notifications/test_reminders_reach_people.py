@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from conftest import Sinks
 from notify_house import OFFLINE, House
+from notify_sinks import Sinks
 from standardwebhooks import Webhook
 
 from voltyard.alerts.model import Severity
