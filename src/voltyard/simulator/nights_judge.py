@@ -84,7 +84,14 @@ class Judge:
         """Signals that somebody cannot have heard are not judged."""
         for signal in self.signals:
             below = self._chargers.get(signal.node_id, ())
-            heard = all(c.link is not None and c.mood.is_sound and not c.boots for c in below)
+            # Without limits of transactions, one of a session that is over lasts until it ends.
+            heard = all(
+                c.link is not None
+                and c.mood.is_sound
+                and not c.boots
+                and c.station.quirks.tx_profile
+                for c in below
+            )
             if not in_charge or not heard:
                 signal.spoiled = True
 

@@ -273,7 +273,7 @@ class World:
                     self.connect(charger)
                 self.controller.rebooted(charger.station.id)
                 verdict = self.controller.boot_verdict(charger.station.id)
-                charger.boots = verdict is Verdict.WAIT
+                charger.boots = verdict in (Verdict.WAIT, Verdict.TOO_MUCH)
             if charger.boots:
                 with suppress(TimeoutError):
                     async with self.clock.timeout(10.0):
@@ -293,7 +293,11 @@ class World:
         outlet.stop()
         self.judge.check()
         self.tell(charger, outlet)
-        if charger.link is not None and self.controller is not None:
+        if charger.link is not None:
+            self._status(outlet)
+
+    def _status(self, outlet: Outlet) -> None:
+        if self.controller is not None and outlet.transaction is None:
             status = "available" if outlet.operative else "unavailable"
             self.controller.status(outlet.evse.id, status, None)
 
@@ -378,8 +382,11 @@ class World:
                     self._read(charger, outlet, now)
 
     def _read(self, charger: Charger, outlet: Outlet, now: datetime) -> None:
+        if charger.link is None or self.controller is None:
+            return
+        self._status(outlet)
         session = self.sessions.get(outlet.evse.id)
-        if charger.link is None or session is None or self.controller is None:
+        if session is None:
             return
         power_w, flows_w = outlet.power_w(), outlet.flows_w()
         gained_wh = flows_w * METER_S / 3600.0
