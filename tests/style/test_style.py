@@ -16,9 +16,12 @@ MODULES = rules.read(PACKAGE)
 
 READS_REAL_TIME = {
     "clock.py": "the one place that does",
+    "bench/control.py": "measures real time",
+    "bench/depot_load.py": "measures real time",
     "bench/load.py": "measures real time",
     "bench/ocpp.py": "waits for processes outside of any loop",
     "bench/plan.py": "measures real time",
+    "bench/rest.py": "knows how long a connection was quiet",
     "bench/storage.py": "measures real time",
     "simulator/runner.py": "reports how much real time a night took",
     "storage/embedded.py": "waits for a process before any loop runs",
