@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -216,11 +216,13 @@ class Planning:
         )
 
     def _prices(self, now: datetime, setup: SiteSetup) -> Sequence[Step]:
-        """Where a policy asks for them."""
+        """From midnight on, where a policy asks for them."""
         if self._parts.inputs is None or not setup.policies.needs_prices:
             return ()
+        local = now.astimezone(setup.site.zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
         until_at = now + timedelta(seconds=self.settings.horizon_s)
-        return self._parts.inputs.prices(self.site_id, now, until_at).steps
+        return self._parts.inputs.prices(self.site_id, midnight, until_at).steps
 
     async def _store(self, setup: SiteSetup, made: Plan, found: Outlook) -> None:
         org_id = setup.site.org_id

@@ -115,7 +115,7 @@ class MemoryPlanning:
         self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]
     ) -> Situation:
         duties = [duty for duty in self._duties.values() if duty.departure_at > now]
-        prices = tuple(step for step in self._prices if step.end_at > now)
+        prices = self._prices
         return Situation(now, setup, sessions, duties, self._vehicles, prices=prices)
 
     async def make(self, now: datetime, setup: SiteSetup, sessions: Sequence[LiveSession]) -> None:

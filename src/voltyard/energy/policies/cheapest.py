@@ -1,23 +1,21 @@
 """Charging in the cheapest hours alone: no readiness is demanded of these vehicles."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
 from voltyard.energy.model import Stay, Step
 from voltyard.energy.policies.base import Candidates, Moment, Policy, Setting, capped
 
-AHEAD = timedelta(hours=24)
 NOT_DEMANDED = 1_000
 """Added to the rank of those of whom no readiness is demanded: they come after all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheapestOnly(Policy):
-    """Vehicles of ``groups`` charge in the cheapest ``hours`` of the next 24, or when a MWh costs
-    no more than ``price_max``; both may be set, and either is enough. Where no prices are known
+    """Vehicles of ``groups`` charge in the cheapest ``hours`` of each day of the site's calendar, or
+    when a MWh costs no more than ``price_max``; either is enough. Where no prices are known
     they charge as they come. A person who wants one charged now is obeyed."""
 
     key: ClassVar[str] = "cheapest"
@@ -28,7 +26,8 @@ class CheapestOnly(Policy):
     def stay(self, stay: Stay, group: str, setting: Setting) -> Stay:
         if group not in self.groups or stay.evse_id in setting.at_once or not setting.prices:
             return stay
-        shut = [s for s in setting.prices if s not in self.open_at(setting.prices, setting.now)]
+        found = self.open_at(setting)
+        shut = [step for step in setting.prices if step not in found]
         ceiling = tuple(Step(step.start_at, step.end_at, 0.0) for step in shut)
         priority = stay.priority + NOT_DEMANDED
         ceiling = (*stay.ceiling, *ceiling)
@@ -48,17 +47,17 @@ class CheapestOnly(Policy):
 
     def _is_open(self, setting: Setting) -> bool:
         now = setting.now
-        found = self.open_at(setting.prices, now)
-        return any(step.start_at <= now < step.end_at for step in found)
+        return any(step.start_at <= now < step.end_at for step in self.open_at(setting))
 
-    def open_at(self, prices: Sequence[Step], now: datetime) -> list[Step]:
-        """Steps in which they may charge: the cheapest of each day from local midnight on would
-        move with the clock, so the cheapest of the known next hours count, early before late."""
-        ahead = [step for step in prices if step.end_at > now and step.start_at < now + AHEAD]
-        left_s, found = self.hours * 3600.0, []
-        for step in sorted(ahead, key=lambda step: (step.value, step.start_at)):
+    def open_at(self, setting: Setting) -> list[Step]:
+        """Steps in which they may charge: the cheapest of each day, early before late."""
+        zone, found = setting.tree.zone, list[Step]()
+        left_s: dict[date, float] = {}
+        for step in sorted(setting.prices, key=lambda step: (step.value, step.start_at)):
+            day = step.start_at.astimezone(zone).date()
+            left_s.setdefault(day, self.hours * 3600.0)
             cheap = self.price_max is not None and step.value <= self.price_max
-            if left_s > 0.0 or cheap:
+            if left_s[day] > 0.0 or cheap:
                 found.append(step)
-                left_s -= (step.end_at - step.start_at).total_seconds()
+                left_s[day] -= (step.end_at - step.start_at).total_seconds()
         return found
