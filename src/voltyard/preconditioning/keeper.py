@@ -74,6 +74,7 @@ class Keeper:
         self._stored: dict[UUID, Run] = {}
         self._dirty: set[UUID] = set()
         self._sites_at: datetime | None = None
+        self._ticking = False
 
     async def load(self) -> None:
         """What is stored; once, at start."""
@@ -144,9 +145,15 @@ class Keeper:
 
     async def tick(self) -> None:
         """Every few seconds: sites where something changed, and each once a minute."""
-        now = self._parts.clock.now()
-        if self._is_idle:
+        if self._is_idle or self._ticking:
             return
+        self._ticking = True
+        try:
+            await self._tick(self._parts.clock.now())
+        finally:
+            self._ticking = False
+
+    async def _tick(self, now: datetime) -> None:
         if self._sites_at is None or now - self._sites_at >= LOOK_AGAIN or not self._sites:
             await self._look_at_sites()
             self._sites_at = now

@@ -362,10 +362,17 @@ class PreconditioningService:
         known = self.session_of(report)
         if known is not None or not report.evccid:
             return known
-        for session in self._parts.sessions.open_sessions(org_id=report.org_id):
+        found = self._keeper.next_duty(report.vehicle_id, self.clock.now())
+        owners = {report.org_id, None if found is None else found[0].org_id}
+        for session in self._parts.sessions.open_sessions():
+            if session.org_id not in owners:
+                continue
             same = session.id_token is not None and mac(session.id_token) == report.evccid
             if same and session.vehicle_id is None:
-                return await self._parts.sessions.attach(session.id, vehicle_id=report.vehicle_id)
+                fleet = None if report.org_id == session.org_id else report.org_id
+                return await self._parts.sessions.attach(
+                    session.id, vehicle_id=report.vehicle_id, fleet_org_id=fleet
+                )
         return None
 
     def told(self, vehicle_id: UUID) -> tuple[Told, ZoneInfo]:
@@ -384,6 +391,7 @@ class PreconditioningService:
         told = Told(
             departure_at=duty.departure_at,
             wanted=None if own else asked,
+            wanted_at=None if climate is None else climate.start_at,
             kind=climate.kind if climate is not None and asked else None,
             ambient_c=next(ambient, None),
             target_soc_pct=next(target, duty.target_soc_pct),

@@ -11,6 +11,7 @@ from api_world import Tenant, World, client_of
 from litestar import Litestar
 
 from voltyard.api.vehicle_door import make_vehicle_door
+from voltyard.sessions.model import IdToken, Phase, TokenKind, TransactionReport
 
 VIN = "WEB62804113456789"
 RULE = {
@@ -182,3 +183,27 @@ async def test_access_survives_a_restart_and_ends_when_it_is_taken(world: World)
         assert (await mine.call("PUT", path, json={"password": "short"})).status_code == 422
         assert (await mine.call("DELETE", path)).status_code == 204
         assert (await sent(client, password, FULL)).status_code == 401
+
+
+async def test_a_session_under_the_vehicles_address_becomes_its_own(world: World) -> None:
+    mine = await world.tenant("Mine")
+    ids, password = await admitted(world, mine)
+    core, now = world.core, world.core.clock.now()
+    station = core.chargers.list_stations(mine.who.org_id)[0].station.ref
+    await core.sessions.report(
+        station,
+        TransactionReport(
+            Phase.STARTED,
+            now,
+            "start",
+            evse_number=1,
+            connector_number=1,
+            id_token=IdToken("VID:001A2B3C4D5E", TokenKind.VID),
+        ),
+    )
+    (session,) = core.sessions.open_sessions()
+    assert session.vehicle_id is None
+    async with await door(world) as client:
+        assert (await sent(client, password, FULL)).status_code == 200
+    (session,) = core.sessions.open_sessions()
+    assert str(session.vehicle_id) == ids["vehicle"]

@@ -130,6 +130,17 @@ def test_inferred_numbers_are_settings(kind: Kind) -> None:
     assert (found["ambienttemp"], found["prec_dsrd"]) == (35, 7)
 
 
+def test_a_vehicle_that_begins_at_once_is_told_in_time_and_no_sooner() -> None:
+    coding = replace(DEFAULT, wanted_ahead_s=60.0)
+    known = Told(AT + timedelta(hours=1), wanted=True, wanted_at=AT, kind=Kind.HEATING)
+    for early_s, wanted in ((61, 0), (59, 1), (-600, 1)):
+        now = AT - timedelta(seconds=early_s)
+        assert (
+            answer(read(message(0), 1, coding), 1, known, coding, now, BERLIN)["prec_dsrd"]
+            == wanted
+        )
+
+
 def test_a_strict_coding_wants_both_states_in_changes_of_version_2() -> None:
     strict = replace(DEFAULT, states_required=True)
     read(message(0), 2, strict)

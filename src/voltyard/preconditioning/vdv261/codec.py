@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -53,6 +53,8 @@ class Told:
 
     departure_at: datetime | None = None
     wanted: bool | None = None
+    wanted_at: datetime | None = None
+    """When it is to begin."""
     kind: Kind | None = None
     ambient_c: float | None = None
     target_soc_pct: float | None = None
@@ -198,7 +200,7 @@ def answer(
         "seq": message.seq,
         "vin": message.vin,
         "driveoff": _drive_off(told.departure_at, coding, now, zone),
-        "prec_dsrd": wanted[told.wanted],
+        "prec_dsrd": wanted[told.wanted and not _too_soon(told, coding, now)],
         "prec_hvac": coding.hvac.get(hvac, coding.hvac[NONE_WANTED]),
         "ambienttemp": ambient,
     }
@@ -207,6 +209,13 @@ def answer(
         found["target_soc"] = coding.target_soc_absent if soc_pct is None else round(soc_pct)
         found["target_dist"] = coding.target_distance_absent
     return found
+
+
+def _too_soon(told: Told, coding: Coding, now: datetime) -> bool:
+    """Whether a vehicle that begins at once must not know yet."""
+    if coding.wanted_ahead_s is None or told.wanted_at is None:
+        return False
+    return now < told.wanted_at - timedelta(seconds=coding.wanted_ahead_s)
 
 
 def _drive_off(departure_at: datetime | None, coding: Coding, now: datetime, zone: ZoneInfo) -> int:

@@ -43,6 +43,8 @@ class DriveOff(StrEnum):
 class Coding:
     """How numbers of VDV 261 are written and read; one for an organisation.
 
+    ``wanted_ahead_s``: that preconditioning is wanted is told no sooner than so long before it is
+    to begin, for vehicles that begin at once; None: as soon as it is known.
     ``absent`` holds what means "not available" in what vehicles send, by field. Times of vehicles
     are in units of ``time_unit_s``, energies in ``energy_unit_wh``. ``battery_holds_charge``: the
     energy for the battery is that of charging and preconditioning together. ``states_required``:
@@ -54,6 +56,7 @@ class Coding:
     wanted_yes: int = 1
     wanted_no: int = 0
     wanted_absent: int = 255
+    wanted_ahead_s: float | None = None
     hvac: Mapping[str, int] = field(
         default_factory=lambda: {"ventilation": 0, "heating": 1, "cooling": 2, NONE_WANTED: 3}
     )
@@ -120,6 +123,8 @@ def _wrong(coding: Coding) -> dict[str, str]:
     for name in ("time_unit_s", "energy_unit_wh"):
         if not 0.0 < getattr(coding, name) <= 1e6:
             wrong[name] = "must be above 0"
+    if coding.wanted_ahead_s is not None and not 0.0 <= coding.wanted_ahead_s <= 86_400.0:
+        wrong["wanted_ahead_s"] = "must be 0 to 86400"
     if not set(coding.user_agents) <= {"1", "2"}:
         wrong["user_agents"] = "is by version, 1 or 2"
     return wrong

@@ -183,6 +183,7 @@ def _values(coding: Coding) -> dict[str, str]:
     values |= {f"agent_{version}": coding.user_agents.get(version, "") for version in ("1", "2")}
     return values | {
         "driveoff": coding.driveoff.value,
+        "ahead_min": "" if coding.wanted_ahead_s is None else f"{coding.wanted_ahead_s / 60:g}",
         "time_unit_s": f"{coding.time_unit_s:g}",
         "energy_unit_wh": f"{coding.energy_unit_wh:g}",
         "charging": _table_text(coding.charging),
@@ -209,6 +210,7 @@ def _read(ui: Ui, form: Fields, before: Coding) -> dict[str, Any]:
     content["driveoff"] = (form.one_of("driveoff", DriveOff) or before.driveoff).value
     for name in ("time_unit_s", "energy_unit_wh"):
         content[name] = form.number(name, low=0.001, high=1e6, required=True)
+    content["wanted_ahead_s"] = form.number("ahead_min", low=0, high=1440, scale=60)
     for name in ("charging", "condition"):
         content[name] = _table(ui, form, name)
     for name in ("battery_holds_charge", "states_required"):
