@@ -32,6 +32,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "placing": "pure: which bay for which duty",
         "ports": "what the room needs of others",
         "reading": "what is read, apart from what is changed",
+        "suggesting": "bays suggested for duties, and taken over",
         "recurring": "pure: the days of a series, by the site's clock",
     },
     "chargers": {
@@ -77,6 +78,8 @@ EXTRA: dict[str, dict[str, str]] = {
         "headroom": "pure: what is free at each node",
         "inputs": "from what is live to the planner's input",
         "ledger": "what must outlive a controller",
+        "learning": "curves learnt from sessions that ended, lent to plans",
+        "learnt": "pure: what sessions say of a vehicle type's curve",
         "loadforecast": "pure: other load by slot for the planner",
         "matrix": "pure: a linear programme from blocks, for HiGHS",
         "needs": "pure: what a vehicle asks for itself, as far as it may be believed",

@@ -140,6 +140,29 @@ class DecisionOut(Out):
     reason: str
 
 
+class SuggestionOut(Out):
+    """``bay_id`` null: there is none. ``in_the_way``: vehicles that block it or that it blocks."""
+
+    duty_id: UUID
+    vehicle: str
+    arrival_at: datetime
+    departure_at: datetime
+    bay_id: UUID | None
+    bay: str
+    kept: bool
+    in_the_way: list[str]
+    short_w: float
+
+
+class ChosenIn(In):
+    duty_id: UUID
+    bay_id: UUID
+
+
+class TakenOut(Out):
+    changed: int
+
+
 @get("/bay-bookings", summary="Bookings, the latest beginning first")
 async def bookings(
     deps: Deps,
@@ -183,7 +206,11 @@ async def cancel(
     return _shown(deps, await deps.bookings.cancel(who, booking_id, remote=remote_of(request)))
 
 
-@post("/bay-bookings/{booking_id:uuid}/lift", summary="Let others in during a booking", status_code=200)
+@post(
+    "/bay-bookings/{booking_id:uuid}/lift",
+    summary="Let others in during a booking",
+    status_code=200,
+)
 async def lift(
     deps: Deps,
     who: Who,
@@ -232,6 +259,37 @@ async def set_rules(
     draft = RulesDraft(**msgspec.structs.asdict(data))
     found = await deps.bookings.set_rules(who, site_id, draft, remote=remote_of(request))
     return out(RulesOut, found)
+
+
+@get("/sites/{site_id:uuid}/bay-plan", summary="Bays suggested for the coming duties")
+async def bay_plan(
+    deps: Deps, who: Who, site_id: FromPath[UUID], afresh: FromQuery[bool] = False
+) -> list[SuggestionOut]:
+    """Nobody parked behind one that leaves later. ``afresh``: also for duties that name a bay."""
+    found = await deps.bookings.suggester.suggest(who, site_id, afresh=afresh)
+    return [
+        SuggestionOut(
+            duty_id=each.duty.id,
+            vehicle=each.vehicle,
+            arrival_at=each.duty.arrival_at,
+            departure_at=each.duty.departure_at,
+            bay_id=None if each.bay is None else each.bay.id,
+            bay="" if each.bay is None else each.bay.name,
+            kept=each.kept,
+            in_the_way=list(each.in_the_way),
+            short_w=each.short_w,
+        )
+        for each in found
+    ]
+
+
+@post("/sites/{site_id:uuid}/bay-plan", summary="Give duties their bays", status_code=200)
+async def take_over(
+    deps: Deps, who: Who, site_id: FromPath[UUID], data: JSONBody[list[ChosenIn]]
+) -> TakenOut:
+    chosen = {each.duty_id: each.bay_id for each in data}
+    done = await deps.bookings.suggester.take_over(who, site_id, chosen)
+    return TakenOut(changed=len(done))
 
 
 @get("/bay-booking-decisions", summary="Who was refused or ended for a booking, newest first")
@@ -292,6 +350,8 @@ ROUTER = Router(
         end_series,
         rules,
         set_rules,
+        bay_plan,
+        take_over,
         decisions,
         allow,
     ],

@@ -59,9 +59,12 @@ class AreaOut(Out):
 
 
 class BayIn(In):
+    """``lane``: bays of one lane stand behind one another, ``position`` 0 at its way out."""
+
     name: Name
     area_id: UUID | None = None
     position: int = 0
+    lane: Annotated[str, msgspec.Meta(max_length=60)] = ""
 
 
 class BayOut(Out):
@@ -69,6 +72,7 @@ class BayOut(Out):
     name: str
     area_id: UUID | None
     position: int
+    lane: str
 
 
 class LimitIO(In):
@@ -210,7 +214,7 @@ async def bays(
 async def create_bay(
     deps: Deps, who: Who, request: AnyRequest, site_id: FromPath[UUID], data: JSONBody[BayIn]
 ) -> BayOut:
-    draft = BayDraft(data.name, data.area_id, data.position)
+    draft = BayDraft(data.name, data.area_id, data.position, data.lane)
     made = await deps.sites.save_bay(who, site_id, draft, remote=remote_of(request))
     return out(BayOut, made)
 
@@ -224,7 +228,7 @@ async def change_bay(
     bay_id: FromPath[UUID],
     data: JSONBody[BayIn],
 ) -> BayOut:
-    draft = BayDraft(data.name, data.area_id, data.position)
+    draft = BayDraft(data.name, data.area_id, data.position, data.lane)
     changed = await deps.sites.save_bay(who, site_id, draft, bay_id, remote=remote_of(request))
     return out(BayOut, changed)
 

@@ -43,6 +43,7 @@ from voltyard.bookings.ports import (
     Vehicles,
 )
 from voltyard.bookings.reading import BookingReads
+from voltyard.bookings.suggesting import Suggester
 from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
@@ -94,6 +95,9 @@ class BookingService(BookingReads):
             database, bus, clock, self._diary,
             stations=stations, sessions=sessions, vehicles=vehicles, alerts=alerts,
         )  # fmt: skip
+        self.suggester = Suggester(
+            clock, self._diary, stations=stations, places=places, vehicles=vehicles, duties=duties
+        )
         self.keeper = Keeper(
             clock, self._diary, stations=stations, sessions=sessions, tokens=tokens,
             reservations=reservations,

@@ -43,6 +43,7 @@ class BayDraft:
     name: str
     area_id: UUID | None = None
     position: int = 0
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,14 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Bay:
+    """``lane``: bays of one lane stand behind one another, ``position`` 0 at its way out."""
+
     id: UUID
     site_id: UUID
     area_id: UUID | None
     name: str
     position: int = 0
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import SYSTEM, at_places, of, transaction
 
+LANE_MAX = 60
 _CLASHES = {
     "sites_org_id_name_key": ("name", "A site of this name exists."),
     "areas_site_id_name_key": ("name", "The site has an area of this name."),
@@ -208,7 +209,8 @@ class SiteService:
                 _found(await store.part(tx, Bay, site_id, bay_id), "bay")
             if area_id is not None and await store.part(tx, Area, site_id, area_id) is None:
                 raise Invalid("There is no such area.", fields={"area_id": "no area of this site"})
-            bay = Bay(bay_id or new_id(), site_id, area_id, name, draft.position)
+            lane = draft.lane.strip()[:LANE_MAX]
+            bay = Bay(bay_id or new_id(), site_id, area_id, name, draft.position, lane)
             await store.put_part(tx, principal.org_id, bay)
             action = "bay.update" if bay_id else "bay.create"
             await self._note(tx, principal, action, bay.id, {"name": bay.name}, remote)

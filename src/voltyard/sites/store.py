@@ -19,7 +19,7 @@ _SITE = (
 Part = TypeVar("Part", Area, Bay)
 _PARTS: dict[type, tuple[str, tuple[str, ...]]] = {
     Area: ("areas", ("id", "site_id", "name", "position")),
-    Bay: ("bays", ("id", "site_id", "area_id", "name", "position")),
+    Bay: ("bays", ("id", "site_id", "area_id", "name", "position", "lane")),
 }
 
 

@@ -149,8 +149,8 @@ class Deps:
     operators: OperatorService | None = None
     rules: AccessService | None = None
     studies: StudyService | None = None
-    bookings: BookingRooms | None = None
     presystems: PresystemService | None = None
+    bookings: BookingRooms | None = None
 
 
 @dataclass(slots=True)

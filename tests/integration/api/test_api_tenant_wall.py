@@ -27,6 +27,7 @@ BODIES: dict[str, object] = {
     "/lift": {"reason": "X"},
     "/allow": {"reason": "X"},
     "/bay-booking-rules": {"mode": "strict"},
+    "/bay-plan": [],
     "/settlement": {"amount": "1"},
     "/password": {"password": "seven buses at noon"},
     "/evses/1": {"name": "X"},

@@ -43,3 +43,24 @@ async def test_a_bay_is_booked_and_let_go(world: World) -> None:
     series = values | {"place": places[-1], "day_0": "on", "day_3": "on"}
     assert (await world.post(f"{base}/new", f"{base}/new", **series)).status_code == 303
     assert "End the series" in await world.page(base)
+
+
+async def test_bays_are_suggested_and_taken_over(world: World) -> None:
+    site = world.core.chargers.list_stations(world.who.org_id)[0].station.site_id
+    assert site is not None
+    page = f"/sites/{site}/bay-plan"
+    bays = await world.core.sites.bays(world.who, site)
+    lanes = {f"lane-{bay.id}": "Lane 1" for bay in bays}
+    places = {f"at-{bay.id}": str(index) for index, bay in enumerate(bays)}
+    assert (await world.post(f"{page}/lanes", page, **lanes, **places)).status_code == 303
+    assert {bay.lane for bay in await world.core.sites.bays(world.who, site)} == {"Lane 1"}
+    html = await world.page(f"{page}?afresh=on")
+    chosen = dict(re.findall(r'name="(duty-[0-9a-f-]{36})" value="([0-9a-f-]{36})"', html))
+    assert chosen
+    answer = await world.post(page, page, **chosen)
+    assert answer.status_code == 303
+    kept = await world.page(page)
+    assert "suggested" not in kept
+    assert "vehicle,arrives_at" in await world.page(f"{page}.csv")
+    wrong = {name: str(site) for name in chosen}
+    assert (await world.post(page, page, **wrong)).status_code == 422

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from voltyard.bookings.service import BookingService
 from voltyard.alerts.departures import DepartureDesk
 from voltyard.alerts.service import AlertService
+from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
