@@ -9,7 +9,7 @@ _MODES = ("cost", "peak", "early")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("source", help="demo, a SpiceEV scenario (.json) or duties (.csv)")
+    parser.add_argument("source", help="demo, site:NAME, a scenario (.json), duties (.csv)")
     parser.add_argument("--what-if", action="append", metavar="TEXT", help="such as limit=2500")
     parser.add_argument("--no-size", action="store_true", help="only what-ifs, no smallest site")
     parser.add_argument("--quick", action="store_true", help="coarser: hourly plans, 5 %%")

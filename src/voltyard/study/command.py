@@ -10,9 +10,10 @@ from pathlib import Path
 from voltyard.energy import planner
 from voltyard.energy.model import PlanMode
 from voltyard.errors import Invalid
-from voltyard.study import desk, report, sources
+from voltyard.study import desk, replay, report, sources
 from voltyard.study.desk import Desk, Moment, Wanted
 from voltyard.study.model import Outcome, Tariff, WhatIf, parse
+from voltyard.study.past import Past
 from voltyard.study.scenario import Scenario, apply, cut
 from voltyard.study.sources import Yard
 from voltyard.study.wording import Say, Wording
@@ -21,17 +22,21 @@ from voltyard.web.i18n import translations
 _SHUNTING_MIN = 10.0
 
 
-def main(arguments: argparse.Namespace) -> int:
-    """Print the study; write its report. Raises ``Invalid``."""
-    base = _base(arguments)
+def main(arguments: argparse.Namespace, past: Past | None = None) -> int:
+    """Print the study; write its report. ``past`` is of a site, read by whoever may read it.
+    Raises ``Invalid``."""
+    base = _base(arguments, past)
     wishes = [parse(text) for text in arguments.what_if or desk.usual(base)]
     planner.warm_up()
+    for note in () if past is None else Wording().notes(past.remarks):
+        print(note, file=sys.stderr)
     study = Desk(_wanted(arguments), _Told()).study(base, wishes)
     found = report.as_json(study)
     print(json.dumps(found, indent=2) if arguments.as_json else report.table(study))
     if arguments.html is not None:
         words = Wording(_said(arguments.locale), arguments.locale, study.currency)
-        text = report.html(study, words)
+        notes = () if past is None else words.notes(past.remarks)
+        text = report.html(study, words, notes=notes)
         try:
             arguments.html.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -45,11 +50,11 @@ def _said(locale: str) -> Say:
     return translations(locale[:2]).gettext
 
 
-def _base(arguments: argparse.Namespace) -> Scenario:
-    found = _source(arguments)
+def _base(arguments: argparse.Namespace, past: Past | None) -> Scenario:
+    found = _source(arguments) if past is None else replay.scenario(past, arguments.seed)
     if (arguments.from_at is None) != (arguments.until_at is None):
         raise Invalid("a period needs both --from and --until")
-    if arguments.from_at is not None:
+    if arguments.from_at is not None and past is None:
         from_at, until_at = (_instant(at, found) for at in (arguments.from_at, arguments.until_at))
         found = cut(found, from_at, until_at)
     if arguments.export is not None:
@@ -73,7 +78,9 @@ def _source(arguments: argparse.Namespace) -> Scenario:
     if source.endswith(".json"):
         return sources.spice(Path(source), arguments.depot, other_w, arguments.seed)
     if not source.endswith(".csv"):
-        raise Invalid("a study is of demo, a SpiceEV scenario (.json) or duties (.csv)")
+        raise Invalid(
+            "a study is of demo, a site (site:NAME), a SpiceEV scenario (.json) or duties (.csv)"
+        )
     if arguments.vehicles is None or not arguments.limit_kw or not arguments.charger_kw:
         raise Invalid("duties need --vehicles, --limit-kw and --charger-kw")
     yard = Yard(

@@ -57,7 +57,7 @@ class StudyService:
     def __init__(self, database: Database, clock: Clock, pasts: Pasts, worker: Worker) -> None:
         self._database = database
         self._clock = clock
-        self._pasts = pasts
+        self.pasts = pasts
         self.worker = worker
         self._running: tuple[UUID, asyncio.Task[None]] | None = None
         self._next: asyncio.Task[None] | None = None
@@ -98,7 +98,7 @@ class StudyService:
             assert order.site_id is not None
             assert order.from_at is not None
             assert order.until_at is not None
-            past = await self._pasts.past(who, order.site_id, order.from_at, order.until_at)
+            past = await self.pasts.past(who, order.site_id, order.from_at, order.until_at)
         study = Stored(
             id=new_id(),
             org_id=who.org_id,
