@@ -9,7 +9,7 @@ from typing import Any
 
 from voltyard import __version__, logs
 from voltyard.config import Settings, load
-from voltyard.errors import VoltyardError
+from voltyard.errors import Invalid, VoltyardError
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -210,7 +210,16 @@ def _nights(arguments: argparse.Namespace) -> int:
 def _study(arguments: argparse.Namespace) -> int:
     from voltyard.study import command
 
-    return command.main(arguments)
+    kind, _, name = arguments.source.partition(":")
+    if kind != "site":
+        return command.main(arguments)
+    from voltyard.serving.pasts import past_of
+
+    if arguments.from_at is None or arguments.until_at is None:
+        raise Invalid("a site's past needs --from and --until")
+    settings = _settings(arguments)
+    past = past_of(settings, name, arguments.from_at, arguments.until_at)
+    return command.main(arguments, past)
 
 
 def _bench(arguments: argparse.Namespace) -> int:
