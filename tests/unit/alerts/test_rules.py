@@ -144,3 +144,15 @@ def test_power_near_and_over_a_limit() -> None:
         "limit_exceeded"
     ]
     assert kinds(nodes=(NodeFacts(UUID(int=9), "grid", 5.0, None),)) == []
+
+
+def test_an_outlet_out_of_service_or_with_an_error_is_told() -> None:
+    closed = replace(EVSE, status=EvseStatus.UNAVAILABLE)
+    assert kinds(closed) == ["evse_unavailable"]
+    assert kinds(replace(closed, connected=False)) == []
+    (booked,) = causes(SiteFacts(NOW, (replace(closed, duty_label="Bus 1"),), (), ()))
+    assert booked.severity is Severity.WARNING
+    assert kinds(replace(EVSE, error_code="HighTemperature")) == ["evse_error"]
+    assert kinds(replace(EVSE, error_code="NoError")) == []
+    faulted = replace(EVSE, status=EvseStatus.FAULTED, error_code="GroundFailure")
+    assert kinds(faulted) == ["evse_faulted"]
