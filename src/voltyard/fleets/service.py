@@ -23,6 +23,7 @@ from voltyard.fleets.importing import (
 from voltyard.fleets.model import Token, TokenFilter, Vehicle
 from voltyard.ids import new_id
 from voltyard.sessions.model import IdToken
+from voltyard.sites.events import SiteChanged
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit
 from voltyard.tenancy.access import on_behalf, require
@@ -64,6 +65,7 @@ class FleetService:
         self._fleets: dict[UUID, _Fleet] = {}
         self._changes = 0
         bus.subscribe(OperatorsChanged, self._on_operators, name="fleets.operators")
+        bus.subscribe(SiteChanged, self._on_site, name="fleets.site")
 
     # For other rooms: from memory
 
@@ -387,6 +389,10 @@ class FleetService:
         self._fleets = {
             key: fleet for key, fleet in self._fleets.items() if org_id not in fleet.org_ids
         }
+
+    async def _on_site(self, event: SiteChanged) -> None:
+        """Areas in which operators' tokens charge may be others now."""
+        self._forget(event.org_id)
 
     async def _on_operators(self, event: OperatorsChanged) -> None:
         """Its tokens may charge elsewhere now, or not any more."""

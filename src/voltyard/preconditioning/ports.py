@@ -59,5 +59,7 @@ class Sessions(Protocol):
         self, *, org_id: UUID | None = None, site_id: UUID | None = None
     ) -> Sequence[Session]: ...
 
-    async def attach(self, session_id: UUID, *, vehicle_id: UUID | None = ...) -> Session:
-        """Say whose session it is; committed on return."""
+    async def attach(
+        self, session_id: UUID, *, vehicle_id: UUID | None = ..., fleet_org_id: UUID | None = ...
+    ) -> Session:
+        """Say whose session it is, and of which fleet operator; committed on return."""

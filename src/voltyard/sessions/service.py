@@ -263,12 +263,12 @@ class SessionService(SessionReads):
     def open_sessions(
         self, *, org_id: UUID | None = None, site_id: UUID | None = None
     ) -> list[Session]:
-        """From memory, by start."""
+        """From memory, by start. ``org_id``: at its chargers, or of its vehicles elsewhere."""
         found = (tracked.session for tracked in self._book.index.open())
         wanted = [
             session
             for session in found
-            if (org_id is None or session.org_id == org_id)
+            if (org_id is None or org_id in (session.org_id, session.fleet_org_id))
             and (site_id is None or session.site_id == site_id)
         ]
         return sorted(wanted, key=lambda session: (session.started_at, session.id))

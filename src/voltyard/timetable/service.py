@@ -171,9 +171,8 @@ class TimetableService(Intake):
         if self.sessions is None:
             return
         now = self._clock.now()
-        for session in self.sessions.open_sessions(site_id=event.site_id):
-            theirs = event.org_id in (session.org_id, session.fleet_org_id)
-            if theirs and session.duty_id is None and session.vehicle_id is not None:
+        for session in self.sessions.open_sessions(org_id=event.org_id, site_id=event.site_id):
+            if session.duty_id is None and session.vehicle_id is not None:
                 await self._match(
                     session.org_id, event.site_id, session.id, session.vehicle_id, now
                 )

@@ -134,7 +134,8 @@ class Looker:
             for session in self._sessions.open_sessions()
             if session.vehicle_id is not None and session.site_id is not None
         }
-        vehicles = await self._vehicles.all(presystem.org_id)
+        every = await self._vehicles.all(presystem.org_id)
+        vehicles = [one for one in every if one.org_id == presystem.org_id]
         return Yard(self._clock.now(), vehicles, points, ids, default, standing)
 
     def _points(self, sites: Sequence[Site]) -> dict[str, Spot]:
