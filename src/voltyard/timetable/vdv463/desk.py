@@ -29,10 +29,20 @@ from voltyard.timetable.vdv463.model import (
 from voltyard.timetable.vdv463.ports import Chargers, Duties, Plans, Preconditioner, Sessions
 from voltyard.timetable.vdv463.reading import Asked
 from voltyard.timetable.vdv463.resolving import Unusable, Yard, duty_of, resolved
-from voltyard.timetable.vdv463.rows import conditions, moved, named, reasons, refused, with_duty
+from voltyard.timetable.vdv463.rows import (
+    conditions,
+    moved,
+    named,
+    over,
+    reasons,
+    refused,
+    with_duty,
+)
 
 log = logging.getLogger(__name__)
 
+ROWS_MAX = 10_000
+"""Requests of one presystem, under all ids it calls itself."""
 _OPEN = (DutyState.PLANNED, DutyState.PRESENT)
 
 
@@ -136,6 +146,9 @@ class RequestDesk:
                 for row in org.rows.values()
                 if (row.presystem, row.presystem_id) == (presystem.id, presystem_id)
             }
+            others = len(self.rows(presystem)) - len(mine)
+            if others + len(asked) > ROWS_MAX:
+                return Outcome(f"Nothing was taken: more than {ROWS_MAX} requests.")
             found = compared(mine, asked)
             if found.unknown:
                 return Outcome(f"These charging requests are not known: {named(found.unknown)}.")
@@ -191,7 +204,7 @@ class RequestDesk:
         after = {**before, **{row.key: row for row in changed}}
         for row in gone:
             after.pop(row.key, None)
-        settled = self._settled(before, after)
+        settled = self._settled(before, after, now)
         news = [row for key, row in settled.items() if before.get(key) != row]
         async with transaction(self._database, of(presystem.org_id)) as tx:
             await store.put_requests(tx, presystem.org_id, news)
@@ -209,11 +222,13 @@ class RequestDesk:
         self._replace(presystem.org_id, org, settled)
         await self._hand_on(news, before, gone)
 
-    def _settled(self, before: Mapping[Key, Kept], after: Mapping[Key, Kept]) -> dict[Key, Kept]:
+    def _settled(
+        self, before: Mapping[Key, Kept], after: Mapping[Key, Kept], now: datetime
+    ) -> dict[Key, Kept]:
         """Whose requests count now, each of them with a duty of its own."""
-        verdict = arbitrated(after.values(), self._kinds)
-        settled: dict[Key, Kept] = {}
-        for key, row in after.items():
+        settled = {key: over(row, now) for key, row in after.items()}
+        verdict = arbitrated(settled.values(), self._kinds)
+        for key, row in settled.items():
             if key in verdict.by:
                 row = replace(
                     row, state=State.OUTDONE, duty_id=None, reason=self._by(verdict.by[key])
@@ -355,16 +370,23 @@ class RequestDesk:
         org = self._orgs.setdefault(presystem.org_id, _Org())
         async with org.turn:
             rows = [row for row in self.rows(presystem) if row.state is State.STANDING]
-            if rows:
-                await self._save(presystem, rows, [])
+            await self._saved_each(presystem, rows)
 
     async def _mend(self, org_id: UUID, org: _Org) -> None:
         standing = [row for row in org.rows.values() if row.state is State.STANDING]
         ids = [row.duty_id for row in standing if row.duty_id is not None]
         known = {duty.id for duty in await self._duties.duties_of(org_id, ids)}
         for row in standing:
-            if row.duty_id not in known and row.duty_id is not None:
-                await self._save(self._presystems[row.presystem], [row], [])
+            if row.duty_id not in known:
+                await self._saved_each(self._presystems[row.presystem], [row])
+
+    async def _saved_each(self, presystem: Presystem, rows: Sequence[Kept]) -> None:
+        """One that the timetable does not take any more leaves the others alone."""
+        for row in rows:
+            try:
+                await self._save(presystem, [row], [])
+            except VoltyardError as error:
+                log.warning("%s: %s has no duty: %s", presystem.path, row.request_id, error)
 
     def _keep(self, org_id: UUID, row: Kept) -> None:
         org = self._orgs.setdefault(org_id, _Org())

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -32,7 +33,10 @@ MISSES_MAX = 4
 """So many messages in a row that nobody confirms end the connection."""
 OPEN_MAX = 16
 GAP_S = 1.0
-"""Least time between two messages of information."""
+GAP_MAX_S = 5.0
+GAP_SHARE = 20.0
+"""Least time between two messages of information: so many times what the last one took to make,
+within these bounds."""
 BURST = 100.0
 PER_S = 10.0
 FLOOD_MAX = 2_000
@@ -111,6 +115,7 @@ class Link:
         self._open: OrderedDict[str, datetime] = OrderedDict()
         self._misses = 0
         self._points: dict[str, Spot] = {}
+        self._gap_s = GAP_S
         self.view = LinkView(LinkState.CONNECTED, clock.now(), remote, version)
 
     @property
@@ -237,9 +242,11 @@ class Link:
 
     # what goes
 
-    def want(self) -> None:
-        """Something changed that it should know."""
-        self._wanted.set()
+    def want(self, site_id: UUID | None = None) -> None:
+        """Something changed that it should know, if it is told of the site."""
+        told = {spot.site_id for spot in self._points.values()}
+        if site_id is None or not told or site_id in told:
+            self._wanted.set()
 
     async def run(self) -> None:
         """Complete information after the boot, every period, and soon after what changed."""
@@ -255,11 +262,11 @@ class Link:
                 return
             except Exception:
                 log.exception("%s: information could not be sent", self.presystem.path)
-            await self._clock.sleep(GAP_S)
+            await self._clock.sleep(self._gap_s)
 
     async def _pause(self) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.create_task(self._clock.sleep(max(0.0, self.presystem.period_s - GAP_S)))
+        due = loop.create_task(self._clock.sleep(max(0.0, self.presystem.period_s - self._gap_s)))
         wanted = loop.create_task(self._wanted.wait())
         try:
             await asyncio.wait((due, wanted), return_when=asyncio.FIRST_COMPLETED)
@@ -268,8 +275,11 @@ class Link:
             wanted.cancel()
 
     async def _inform(self) -> None:
+        began_s = self._clock.monotonic_s()
         picture, points = await self._office.picture(self.presystem, self.presystem_id)
         content = information(picture, self.version)
+        took_s = self._clock.monotonic_s() - began_s
+        self._gap_s = min(GAP_MAX_S, max(GAP_S, GAP_SHARE * took_s))
         message_id = str(new_id())
         now = self._clock.now()
         if len(self._open) >= OPEN_MAX:

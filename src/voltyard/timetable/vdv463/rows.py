@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from voltyard.ids import new_id
 from voltyard.timetable.vdv463.comparing import Key
 from voltyard.timetable.vdv463.model import ChargingRequest, Kept, Presystem, State
 from voltyard.timetable.vdv463.resolving import Yard
+
+
+def over(row: Kept, now: datetime) -> Kept:
+    """One that never counted and whose departure has passed is done."""
+    if row.state is State.OUTDONE and row.departure_at is not None and row.departure_at <= now:
+        return replace(row, state=State.DONE, reason="")
+    return row
 
 
 def with_duty(row: Kept, before: Kept | None) -> Kept:

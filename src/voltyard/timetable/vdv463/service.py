@@ -342,7 +342,7 @@ class PresystemService:
         """Also those of other organisations at the same site: they share its limits."""
         for known in self._known.values():
             if known.link is not None:
-                known.link.want()
+                known.link.want(event.site_id)
 
     # what a connection asks
 
