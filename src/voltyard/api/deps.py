@@ -17,6 +17,7 @@ from voltyard.clock import Clock
 from voltyard.configuration.service import ConfigurationService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.enquiring import ExplainDesk
+from voltyard.energy.policies.service import PolicyService
 from voltyard.energy.prices.service import PriceService
 from voltyard.energy.service import EnergyService
 from voltyard.firmware.service import FirmwareService
@@ -111,6 +112,7 @@ class ApiDeps:
     presystems: PresystemService
     site_meters: SiteMeterService
     prices: PriceService
+    policies: PolicyService
     why: ExplainDesk
     studies: StudyService
     clock: Clock

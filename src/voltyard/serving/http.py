@@ -69,7 +69,9 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         diagnostics=core.diagnostics,
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
         access=_access(core),
-        inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites),
+        inputs=InputRooms(
+            core.inputs.meters, core.inputs.prices, core.sites, core.inputs.policies
+        ),
         telling=TellingRooms(
             core.alerts, core.telling.departures, core.telling.notifications, core.tenancy
         ),
@@ -113,6 +115,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         bulk=core.bulk,
         site_meters=core.inputs.meters,
         prices=core.inputs.prices,
+        policies=core.inputs.policies,
         why=why,
         studies=core.studies,
         clock=core.clock,

@@ -188,6 +188,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         bulk=core.bulk,
         site_meters=core.inputs.meters,
         prices=core.inputs.prices,
+        policies=core.inputs.policies,
         why=ExplainDesk(
             core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
         ),

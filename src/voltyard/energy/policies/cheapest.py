@@ -14,7 +14,7 @@ NOT_DEMANDED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CheapestOnly(Policy):
-    """Vehicles of ``groups`` charge in the cheapest ``hours`` of each day of the site's calendar, or
+    """Vehicles of ``groups`` charge in the cheapest ``hours`` of each day on the site's clock, or
     when a MWh costs no more than ``price_max``; either is enough. Where no prices are known
     they charge as they come. A person who wants one charged now is obeyed."""
 

@@ -8,6 +8,7 @@ from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
 from voltyard.chargers.service import ChargerService
 from voltyard.configuration.service import ConfigurationService
+from voltyard.energy.policies.service import PolicyService
 from voltyard.energy.prices.service import PriceService
 from voltyard.fleets.service import FleetService
 from voltyard.locallists.overview import ListOverview
@@ -53,6 +54,7 @@ class InputRooms:
     meters: SiteMeterService
     prices: PriceService
     sites: SiteService
+    policies: PolicyService
 
 
 @dataclass(frozen=True, slots=True)
