@@ -29,6 +29,7 @@ from voltyard.contracts.pool import HttpPool, PoolSettings
 from voltyard.contracts.service import ContractService, ContractSettings, read_roots
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
+from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
 from voltyard.energy.policies.service import PolicyService
@@ -570,6 +571,8 @@ def _energy(
     pace: float,
 ) -> EnergyService:
     beside = SiteInputs(inputs.meters, inputs.prices)
+    curves = CurveLearning(database, clock, fleets, sessions, sites)
+    curves.listen(bus)
     parts = Parts(
         ledger=StoredLedger(database, commits),
         bus=bus,
@@ -585,7 +588,7 @@ def _energy(
         bus=bus,
         clock=clock,
         duties=timetable,
-        vehicles=fleets,
+        vehicles=curves,
         run_blocking=_inline if inline else asyncio.to_thread,
         inputs=beside,
     )
@@ -597,6 +600,7 @@ def _energy(
         control=control or ControlSettings(tick_s=settings.tick_s),
         plan=PlanningSettings(plan_s=settings.plan_s),
         lease_s=LEASE_S * pace,
+        curves=curves,
     )
 
 

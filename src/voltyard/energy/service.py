@@ -32,6 +32,7 @@ from voltyard.clock import Clock
 from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.overrides import Override
@@ -81,6 +82,7 @@ class EnergyService:
         control: ControlSettings | None = None,
         plan: PlanningSettings | None = None,
         lease_s: float = LEASE_S,
+        curves: CurveLearning | None = None,
     ) -> None:
         self._parts = parts
         self._database = planning.database
@@ -90,6 +92,7 @@ class EnergyService:
         self._control = control or ControlSettings()
         self._plan = plan or PlanningSettings()
         self._lease_s = lease_s
+        self.curves = curves
         self._controllers: dict[UUID, SiteController] = {}
         self._unattended: dict[UUID, datetime] = {}
         self.discharge = DischargeDesk(

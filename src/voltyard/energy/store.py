@@ -1,12 +1,15 @@
-"""All SQL of grants, plans, forecasts and power samples."""
+"""All SQL of grants, plans, forecasts, power samples and learnt charge curves."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from voltyard.energy.confirm import FallbackState, Held, Live
 from voltyard.energy.discharging import Order
+from voltyard.energy.learnt import Learnt
 from voltyard.energy.records import ForecastRow, GrantRow, PowerSample
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
@@ -203,3 +206,65 @@ async def save_override(
             "set_by": set_by,
         },
     )
+
+
+async def granted(
+    tx: Tx, node_id: UUID, from_at: datetime, until_at: datetime
+) -> list[tuple[datetime, float]]:
+    """What was granted at a node by time, at most 20,000 samples."""
+    rows = await tx.all(
+        "SELECT at, granted_w FROM power_samples WHERE node_id = :node_id AND at >= :from_at"
+        " AND at <= :until_at AND granted_w IS NOT NULL ORDER BY at LIMIT 20000",
+        {"node_id": node_id, "from_at": from_at, "until_at": until_at},
+    )
+    return [(row["at"], row["granted_w"]) for row in rows]
+
+
+async def learnt_curves(
+    tx: Tx, classes: Sequence[str] | None, *, lock: bool = False
+) -> list[Learnt]:
+    """Of these vehicle types, or of all; by name."""
+    tail = " FOR UPDATE" if lock else ""
+    rows = await tx.all(
+        "SELECT vehicle_class, powers_w, session_ids, sessions, updated_at FROM learnt_curves"
+        " WHERE CAST(:classes AS text[]) IS NULL OR vehicle_class = ANY(:classes)"
+        f" ORDER BY vehicle_class{tail}",
+        {"classes": None if classes is None else list(classes)},
+    )
+    return [
+        Learnt(
+            vehicle_class=row["vehicle_class"],
+            powers_w={int(step): tuple(values) for step, values in row["powers_w"].items()},
+            session_ids=tuple(row["session_ids"]),
+            sessions=row["sessions"],
+            updated_at=row["updated_at"],
+        )
+        for row in rows
+    ]
+
+
+async def save_learnt_curve(tx: Tx, org_id: UUID, curve: Learnt) -> None:
+    powers_w = {str(step): values for step, values in curve.powers_w.items()}
+    await tx.execute(
+        "INSERT INTO learnt_curves (org_id, vehicle_class, powers_w, session_ids, sessions,"
+        " updated_at) VALUES (:org_id, :vehicle_class, CAST(:powers_w AS jsonb), :session_ids,"
+        " :sessions, :updated_at) ON CONFLICT (org_id, vehicle_class) DO UPDATE SET"
+        " powers_w = excluded.powers_w, session_ids = excluded.session_ids,"
+        " sessions = excluded.sessions, updated_at = excluded.updated_at",
+        {
+            "org_id": org_id,
+            "vehicle_class": curve.vehicle_class,
+            "powers_w": msgspec.json.encode(powers_w).decode(),
+            "session_ids": list(curve.session_ids),
+            "sessions": curve.sessions,
+            "updated_at": curve.updated_at,
+        },
+    )
+
+
+async def drop_learnt_curve(tx: Tx, vehicle_class: str) -> bool:
+    row = await tx.one(
+        "DELETE FROM learnt_curves WHERE vehicle_class = :name RETURNING vehicle_class",
+        {"name": vehicle_class},
+    )
+    return row is not None
