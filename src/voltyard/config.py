@@ -63,6 +63,10 @@ class Settings:
     entsoe_key: str = ""
     vdv261_v1_path: str = "/v1/vehicleMessage"
     vdv261_v2_path: str = "/v2/vehicleMessage"
+    vehicle_host: str = ""
+    vehicle_port: int = -1
+    vehicle_tls_cert: str = ""
+    vehicle_tls_key: str = ""
     smtp_url: str = ""
     mail_from: str = ""
     sms_provider: str = "twilio"
@@ -184,7 +188,7 @@ def _problems(settings: Settings) -> Mapping[str, str]:
         wrong["database_url"] = "must begin with postgresql://"
     if settings.public_url and not _is_web_address(settings.public_url):
         wrong["public_url"] = "begins with http:// or https:// and a host, without a path"
-    for prefix in ("", "http_"):
+    for prefix in ("", "http_", "vehicle_"):
         certificate, key = f"{prefix}tls_cert", f"{prefix}tls_key"
         if bool(getattr(settings, certificate)) != bool(getattr(settings, key)):
             wrong[key] = f"{certificate} and {key} belong together"
@@ -207,6 +211,10 @@ def _vehicle_problems(settings: Settings) -> Mapping[str, str]:
             wrong[name] = "begins with / and is not below /api"
     if settings.vdv261_v1_path == settings.vdv261_v2_path:
         wrong["vdv261_v2_path"] = "differs from that of version 1"
+    if not -1 <= settings.vehicle_port <= 65535:
+        wrong["vehicle_port"] = "a port is 0 to 65535, -1 is none"
+    if settings.vehicle_tls_cert and settings.vehicle_port < 0:
+        wrong["vehicle_tls_cert"] = "needs vehicle_port"
     return wrong
 
 

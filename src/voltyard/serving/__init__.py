@@ -14,6 +14,7 @@ from asyncpg import PostgresError
 from litestar import Litestar
 from sqlalchemy.exc import SQLAlchemyError
 
+from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard import __version__
 from voltyard.app import Core, build_core
 from voltyard.clock import Clock, SystemClock
@@ -28,7 +29,7 @@ from voltyard.process import raise_file_limit, settle_memory
 from voltyard.serving.charger_tls import ChargerTls
 from voltyard.serving.http import form_secret, make_http
 from voltyard.serving.instance import folder_held, lease_holder
-from voltyard.serving.tls import BROWSER_SUITES, CHARGER_SUITES, tls_context
+from voltyard.serving.tls import BROWSER_SUITES, CHARGER_SUITES, VEHICLE_SUITES, tls_context
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.storage.migrate import migrate
@@ -47,6 +48,7 @@ class Server:
     http_port: int
     ocpp_port: int
     wss_port: int | None = None
+    vehicle_port: int | None = None
 
     @property
     def url(self) -> str:
@@ -99,6 +101,7 @@ async def running(
     """A whole server until the block ends; chargers are let go in order."""
     tls_context(settings.tls_cert, settings.tls_key, CHARGER_SUITES)
     http_tls = tls_context(settings.http_tls_cert, settings.http_tls_key, BROWSER_SUITES)
+    tls_context(settings.vehicle_tls_cert, settings.vehicle_tls_key, VEHICLE_SUITES)
     database = PostgresDatabase(database_url, pool_size=settings.pool_size)
     await database.check()
     core = build_core(
@@ -143,11 +146,33 @@ async def _listening(
             server.wss_port = await _bound_too(ocpp, settings.ocpp_host, settings.wss_port, wss)
         core.reached_at(settings.public_url or server.url)
         try:
-            yield server
+            async with _vehicles(core) as server.vehicle_port:
+                yield server
         finally:
             http.should_exit = True
             await serving
             await ocpp.close()
+
+
+@asynccontextmanager
+async def _vehicles(core: Core) -> AsyncIterator[int | None]:
+    """The port where vehicles alone post, if there is one, until the block ends."""
+    settings = core.settings
+    if settings.vehicle_port < 0:
+        yield None
+        return
+    door = make_vehicle_door(core.preconditioning.vdv261, settings.vdv261_paths)
+    app = Litestar([door], openapi_config=None, logging_config=None, debug=False)
+    tls = tls_context(settings.vehicle_tls_cert, settings.vehicle_tls_key, VEHICLE_SUITES)
+    host = settings.vehicle_host or settings.http_host
+    with closing(_listen(host, settings.vehicle_port)) as listener:
+        http = _Http(_http_config(app, tls))
+        serving = asyncio.create_task(http.serve(sockets=[listener]), name="vehicles")
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            http.should_exit = True
+            await serving
 
 
 async def _bound(ocpp: OcppServer, host: str, port: int) -> int:
@@ -280,6 +305,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if host == "::":
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     try:
         listener.bind((host, port))
     except OSError as error:

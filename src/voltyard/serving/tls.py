@@ -12,6 +12,10 @@ CHARGER_SUITES = f"{BROWSER_SUITES}:RSA+AESGCM"
 """OCPP's security profiles 2 and 3 have a CSMS offer AES-GCM with RSA key exchange as well."""
 
 
+VEHICLE_SUITES = f"{BROWSER_SUITES}:ECDHE-ECDSA-AES128-SHA256"
+"""Vehicles with VDV 261 may have no other than the last (V2ICP-16); it needs an ECDSA key."""
+
+
 class TlsError(VoltyardError):
     """The certificate or its key cannot be used."""
 
