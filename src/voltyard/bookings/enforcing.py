@@ -76,6 +76,7 @@ class Enforcer:
         self._vehicles = vehicles
         self._alerts = alerts
         self._asked: dict[tuple[UUID, UUID], datetime] = {}
+        self._refused: set[tuple[UUID, UUID]] = set()
         self._noted: set[tuple[tuple[UUID, UUID], Action]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,12 +93,20 @@ class Enforcer:
     async def tick(self) -> None:
         now = self._clock.now()
         self._asked = {m: at for m, at in self._asked.items() if now - at < AGAIN_AFTER}
+        self._forget_ended()
         for rules in self._diary.all_rules():
             found = self._findings(rules, now)
             for finding in found:
                 await self._act(finding, now)
             causes = [await self._cause(finding) for finding in found]
             await self._alerts.sync(rules.org_id, rules.site_id, ALERTS, causes)
+
+    def _forget_ended(self) -> None:
+        """What was noted of sessions that are over is not needed any more."""
+        if self._noted or self._refused:
+            open_now = {session.id for session in self._sessions.open_sessions()}
+            self._refused = {mark for mark in self._refused if mark[0] in open_now}
+            self._noted = {noted for noted in self._noted if noted[0][0] in open_now}
 
     def _findings(self, rules: SiteRules, now: datetime) -> list[Finding]:
         if rules.mode is Mode.OFF:
@@ -150,7 +159,9 @@ class Enforcer:
         else:
             word = "" if answer.accepted else answer.word or answer.status.value
         now = self._clock.now()
-        if word:
+        if word and finding.mark not in self._refused:
+            self._refused.add(finding.mark)  # perhaps it was just ending by itself
+        elif word:
             log.warning("a booking ends session %s, but its charger: %s", session.id, word)
             await self._note(finding, Action.NOT_STOPPED, now, done=False, reason=word)
         else:
