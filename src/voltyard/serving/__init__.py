@@ -14,8 +14,8 @@ from asyncpg import PostgresError
 from litestar import Litestar
 from sqlalchemy.exc import SQLAlchemyError
 
-from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard import __version__
+from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard.app import Core, build_core
 from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
