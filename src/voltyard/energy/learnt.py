@@ -85,18 +85,23 @@ def taken(readings: Sequence[Observed], most_w: float) -> Taken:
     """What one session says. ``most_w`` is the vehicle's full power.
 
     Nothing where the charge that was reported cannot be true: it stands still or falls, or power
-    is beyond what the vehicle can.
+    is beyond what the vehicle can. That it was the vehicle and not the charger that held back
+    counts only after it took all of a higher limit in the same session.
     """
     held: dict[int, list[float]] = {}
     whole: dict[int, list[float]] = {}
+    able_w = 0.0
     for reading in readings if _believable(readings, most_w) else ():
+        back_w = reading.allowed_w - reading.power_w
+        is_whole = reading.power_w >= ALL_SHARE * reading.allowed_w
+        able_w = max(able_w, reading.power_w if is_whole else 0.0)
         if reading.soc_pct < FIRST_PCT or reading.power_w < LEAST_SHARE * most_w:
             continue
         step = min(100 - STEP_PCT, int(reading.soc_pct // STEP_PCT) * STEP_PCT)
-        back_w = reading.allowed_w - reading.power_w
-        if back_w > max(HELD_W, HELD_SHARE * reading.allowed_w):
+        holds = back_w > max(HELD_W, HELD_SHARE * reading.allowed_w)
+        if holds and able_w > reading.power_w:
             held.setdefault(step, []).append(reading.power_w)
-        elif reading.power_w >= ALL_SHARE * reading.allowed_w:
+        elif is_whole:
             whole.setdefault(step, []).append(reading.power_w)
     return Taken(_medians(held), _medians(whole))
 

@@ -26,10 +26,12 @@ BUS = Vehicle(UUID(int=1), UUID(int=2), "bus 1", "solo", 350e3, MOST_W)
 
 
 def night(allowed_w: float = MOST_W, worse: float = 1.0) -> list[Observed]:
-    """From 30 to 95 % in readings of half a percent."""
+    """From 30 to 95 % in readings of half a percent; ``worse`` from the middle on."""
     socs = [30.0 + step / 2.0 for step in range(131)]
+    powers = [TRUE.power_at(soc, MOST_W) * (worse if soc >= 50.0 else 1.0) for soc in socs]
     return [
-        Observed(soc, min(allowed_w, TRUE.power_at(soc, MOST_W) * worse), allowed_w) for soc in socs
+        Observed(soc, min(allowed_w, power_w), allowed_w)
+        for soc, power_w in zip(socs, powers, strict=True)
     ]
 
 
@@ -50,6 +52,11 @@ def test_the_taper_of_a_type_without_a_curve_is_found() -> None:
 
 def test_a_limit_is_not_taken_for_a_taper() -> None:
     assert not taken(night(allowed_w=15e3), MOST_W).held_w
+
+
+def test_a_charger_that_never_gives_what_it_is_allowed_teaches_nothing() -> None:
+    weak = [replace(reading, power_w=reading.power_w * 0.6) for reading in night()]
+    assert taken(weak, MOST_W) == Taken({}, {})
 
 
 def test_few_sessions_teach_nothing_and_one_counts_once() -> None:
