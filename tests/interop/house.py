@@ -56,6 +56,9 @@ class House:
     sessions: SessionService
     port: int
     vehicle: Vehicle
+    fleets: FleetService
+    bus: Bus
+    commits: GroupCommit
     events: list[Any] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -130,7 +133,7 @@ async def house(
     await sessions.load()
     server = OcppServer(chargers, sessions, clock, gateway)
     port = await server.start("127.0.0.1", 0)
-    made = House(who, site_id, chargers, sessions, port, vehicle)
+    made = House(who, site_id, chargers, sessions, port, vehicle, fleets, bus, commits)
     for kind in EVENTS:
         bus.subscribe(kind, made.record, name="interop")
     yield made
