@@ -229,6 +229,7 @@ def test_a_month_of_acnportals_events_is_a_case(tmp_path: Path) -> None:
     (only,) = case.visits
     assert not only.announced
     assert only.asked_wh == pytest.approx(6600.0)
+    assert case.outlets[0].max_power_w == 32 * 208, "as published: outlets give more than is taken"
     assert through(case, edf()).ready == 1
     with pytest.raises(Invalid):
         workplace.from_acn(tmp_path / "missing.json", 30e3)
@@ -281,6 +282,6 @@ def test_unknown_cases_and_missing_files_are_refused(tmp_path: Path) -> None:
     asked = argparse.Namespace(cases="81", spice=None, acn=None, data_dir=tmp_path, seed=1)
     with pytest.raises(Invalid, match="no such case"):
         measure.main(asked)
-    for key in ("spice", "acn"):
-        with pytest.raises(Invalid, match=f"--{key}"):
+    for key, option in (("spice", "--spice"), ("month", "--acn")):
+        with pytest.raises(Invalid, match=option):
             list(jobs([key], 1, None, None))

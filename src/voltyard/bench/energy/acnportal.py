@@ -22,6 +22,9 @@ TITLES: Mapping[str, str] = {
 }
 _PEERS = Path(__file__).parent / "peers"
 _KW = 1000.0
+_STEP_KW = 0.2
+_STEP_A = 0.1
+"""What its round robin adds in turn: a tenth of an ampere is its own, where amps mean anything."""
 
 
 def installed(folder: Path) -> Path:
@@ -43,10 +46,18 @@ def _do(command: list[str]) -> None:
 
 
 class AcnPortal:
-    """One of acnportal's algorithms; it is told each step what all others know, too."""
+    """One of acnportal's algorithms; it is told each step what all others know, too.
+
+    Where a published figure is to be found again (``case.volts``), it is told what its own
+    simulator tells it: what is missing by the meter, and not that vehicles take less than outlets
+    could give.
+    """
 
     def __init__(self, case: Case, fleet: Fleet, python: Path, algorithm: str) -> None:
         self.name, self.pace_min = TITLES[algorithm], STEP_S // 60
+        self._published = case.volts is not None
+        self._asked_wh = np.array([visit.asked_wh for visit in case.visits])
+        self._most_w = np.array([outlet.max_power_w for outlet in case.outlets])
         self._process = subprocess.Popen(
             [str(python), str(_PEERS / "acn.py"), algorithm],
             stdin=subprocess.PIPE,
@@ -57,6 +68,8 @@ class AcnPortal:
         self._ask(
             {
                 "period_min": STEP_S / 60,
+                "volts": case.volts or _KW,
+                "step_a": _STEP_A if case.volts else _STEP_KW,
                 "matrix": matrix.tolist(),
                 "limits_kw": limits_kw.tolist(),
                 "most_kw": [outlet.max_power_w / _KW for outlet in case.outlets],
@@ -65,8 +78,12 @@ class AcnPortal:
 
     def look(self, world: World) -> None:
         rows, fleet = world.rows, world.fleet
-        missing_pct = np.maximum(0.0, fleet.target_pct[rows] - world.soc_pct)
-        takes_kw = world.takes_w / _KW
+        missing_wh = np.maximum(0.0, fleet.target_pct[rows] - world.soc_pct)
+        missing_wh *= fleet.wh_per_pct[rows]
+        takes_w = world.takes_w
+        if self._published:
+            missing_wh = np.maximum(0.0, self._asked_wh[rows] - world.energy_wh[rows])
+            takes_w = self._most_w[fleet.outlet[rows]]
         answer = self._ask(
             {
                 "step": world.step,
@@ -76,8 +93,8 @@ class AcnPortal:
                         int(fleet.outlet[row]),
                         int(fleet.arrival[row]),
                         int(fleet.departure[row]),
-                        float(missing_pct[place] * fleet.wh_per_pct[row] / _KW),
-                        float(takes_kw[place]),
+                        float(missing_wh[place]) / _KW,
+                        float(takes_w[place]) / _KW,
                     ]
                     for place, row in enumerate(rows.tolist())
                 ],

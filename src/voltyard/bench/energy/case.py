@@ -68,6 +68,7 @@ class Case:
     ``prices`` are EUR/MWh by quarter of an hour; ``base_w`` is load that is not ours at the grid
     connection by step, ``base_forecast_w`` what was expected of it by quarter. ``tight`` is the
     limit over ``least_peak_w``, the least peak at which all could get all with perfect foresight.
+    ``volts`` is said where a peer's published figures are to be found again: they are in amps.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Case:
     tight: float | None = None
     source: str = ""
     demand_eur_per_kw_year: float = DEMAND_EUR_PER_KW_YEAR
+    volts: float | None = None
 
     @property
     def limit_w(self) -> float:

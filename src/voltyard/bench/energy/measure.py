@@ -44,7 +44,7 @@ def _keys(arguments: argparse.Namespace) -> list[str]:
     named = arguments.cases.split(",") if arguments.cases else list(DEFAULT)
     if not arguments.cases:
         named += ["spice"] if arguments.spice else []
-        named += ["acn"] if arguments.acn else []
+        named += ["month"] if arguments.acn else []
     unknown = set(named) - {*DEFAULT, *OTHERS}
     if unknown:
         known = ", ".join((*DEFAULT, *OTHERS))
@@ -54,7 +54,7 @@ def _keys(arguments: argparse.Namespace) -> list[str]:
 
 def _acnportal(keys: Sequence[str], folder: Path, left_out: list[str]) -> Path | None:
     """Its Python, where a case wants it; a peer that cannot be had is said to be left out."""
-    if not {"80", "workplace"}.intersection(keys):
+    if not {"80", "workplace", "month"}.intersection(keys):
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

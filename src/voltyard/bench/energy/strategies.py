@@ -21,7 +21,7 @@ TIGHT: dict[int, tuple[float, ...]] = {
     3000: (1.2,),
 }
 DEFAULT = ("demo", "80", "300", "workplace", "oneshot")
-OTHERS = ("1000", "3000", "spice", "acn")
+OTHERS = ("1000", "3000", "spice", "month")
 _PLAN_STEPS = 3
 _NAMES = {
     PlanMode.COST: "voltyard",
@@ -57,11 +57,12 @@ def jobs(keys: Iterable[str], seed: int, spice: Path | None, acn: Path | None) -
                 raise Invalid("the SpiceEV depots need --spice with the scenario's file")
             for case in depots.spice(spice, seed):
                 yield Job(_with_least_peak(case))
-        elif key == "acn":
+        elif key == "month":
             if acn is None:
                 raise Invalid("the public month needs --acn with the file of acnportal's events")
             for limit_w in _MONTH_W:
-                yield Job(workplace.from_acn(acn, limit_w), (PlanMode.EARLY,))
+                case = workplace.from_acn(acn, limit_w)
+                yield Job(case, (PlanMode.EARLY,), ("rr", "fcfs", "edf", "llf"))
         elif key.isdigit() and int(key) in TIGHT:
             yield from _synthetic(int(key), seed)
 

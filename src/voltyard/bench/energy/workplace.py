@@ -5,7 +5,8 @@ Generated in the shape of such sites, or read from a file of acnportal's events.
 
 import gzip
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from voltyard.sites import tree as trees
 from voltyard.sites.model import Node, NodeKind, NodeLimit
 
 _OUTLET_W = 6_600.0
-_POD_W = 80.0 * 208.0
+_VOLTS = 208.0
+_POD_W = 80.0 * _VOLTS
+_ACN_OUTLET_W = 32.0 * _VOLTS
 _ZONE = "America/Los_Angeles"
 _MONTH_AT = datetime(2019, 3, 1, tzinfo=ZoneInfo(_ZONE)).astimezone(UTC)
 _PODS = 2
@@ -50,7 +53,8 @@ def generated(seed: int, limit_w: float) -> Case:
 
 
 def from_acn(path: Path, limit_w: float) -> Case:
-    """Days of events as acnportal stores them (JSON, also packed). Raises ``Invalid``."""
+    """Days of events as acnportal stores them (JSON, also packed), behind one limit and nothing
+    else, as in the published comparison of a network without phases. Raises ``Invalid``."""
     try:
         packed = path.read_bytes()
         content = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
@@ -75,7 +79,16 @@ def from_acn(path: Path, limit_w: float) -> Case:
     if not sessions:
         raise Invalid(f"nobody ever comes in {path}")
     days = -(-max(session.departure for session in sessions) // 288)
-    return _case(sessions, days, limit_w, 1, f"acnportal events, {path.name}")
+    names = sorted({session.station for session in sessions})
+    outlets = [Outlet(stable_id("workplace", name), _ACN_OUTLET_W, 0.0) for name in names]
+    case = _case(sessions, days, limit_w, 1, f"acnportal events, {path.name}")
+    return replace(
+        case,
+        name=f"month {limit_w / 1000.0:g} kW",
+        tree=trees.build(_nodes(names, outlets, limit_w, pods=0), ZoneInfo(_ZONE)),
+        outlets=tuple(outlets),
+        volts=_VOLTS,
+    )
 
 
 def _day(rng: random.Random, day: int) -> list[_Session]:
@@ -139,10 +152,12 @@ def _visit(number: int, outlet: int, session: _Session) -> Visit:
     )
 
 
-def _nodes(names: list[str], outlets: tuple[Outlet, ...], limit_w: float) -> list[Node]:
-    """The connection, two pods of eight outlets on 80 A at 208 V, the rest directly."""
+def _nodes(
+    names: list[str], outlets: Sequence[Outlet], limit_w: float, pods: int = _PODS
+) -> list[Node]:
+    """The connection, pods of eight outlets on 80 A at 208 V, the rest directly."""
     root = Node(stable_id("workplace"), NodeKind.GRID, "grid", None, (NodeLimit(power_w=limit_w),))
-    pods = [
+    feeders = [
         Node(
             stable_id("workplace pod", pod),
             NodeKind.FEEDER,
@@ -150,11 +165,11 @@ def _nodes(names: list[str], outlets: tuple[Outlet, ...], limit_w: float) -> lis
             root.id,
             (NodeLimit(power_w=_POD_W),),
         )
-        for pod in range(_PODS)
+        for pod in range(pods)
     ]
-    nodes = [root, *pods]
+    nodes = [root, *feeders]
     for number, (name, outlet) in enumerate(zip(names, outlets, strict=True)):
-        above = pods[number // _POD_OUTLETS] if number < _PODS * _POD_OUTLETS else root
+        above = feeders[number // _POD_OUTLETS] if number < pods * _POD_OUTLETS else root
         nodes.append(
             Node(
                 stable_id("workplace outlet", name),
