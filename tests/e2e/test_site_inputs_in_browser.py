@@ -36,6 +36,10 @@ async def furnish(place: Place) -> None:
     limit = NodeLimit(power_w=250_000.0)
     grid = await core.sites.add_node(who, site.id, NodeDraft(NodeKind.GRID, "Grid", None, (limit,)))
     meters, prices = core.inputs.meters, core.inputs.prices
+    groups = [{"key": "express", "name": "Express"}, {"key": "public", "name": "Public"}]
+    block = {"kind": "reserve", "power_w": 90_000.0, "group": "express", "to_time": "06:00:00"}
+    wanted = {"groups": {"groups": groups}, "blocks": {"blocks": [block]}}
+    await core.inputs.policies.replace(who, site.id, wanted)
     made = await meters.save(who, site.id, MeterDraft(grid.id, "Grid", MeterProtocol.PUSH))
     now = core.clock.now()
     await meters.push(who, made.meter.id, [Reading(now, 84_000.0, (30e3, 28e3, 26e3))])
@@ -62,6 +66,7 @@ def test_meters_and_prices_look_right(
     for path, ready in (
         ("meters", "tbody tr"),
         ("prices", "svg.price-bars"),
+        ("policies", "form.panel"),
         ("meters/new", "form.panel"),
         ("load", "load-chart"),
     ):

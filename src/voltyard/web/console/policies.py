@@ -76,7 +76,7 @@ def _page(
         group_rows=range(_rows(values, "group_name_")),
         block_rows=range(_rows(values, "block_kw_")),
         groups=[(group.key, group.name) for group in found.groups.groups],
-        words=policies_words,
+        policy_words=policies_words,
     )
 
 
