@@ -45,6 +45,9 @@ class Policies:
     async def policy(self, site_id: UUID) -> SitePolicy:
         return SitePolicy("reject")
 
+    async def area_of(self, site_id: UUID, bay_id: UUID) -> UUID | None:
+        return None
+
 
 @dataclass
 class House:
