@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 
 from voltyard.app import Core, build_core
-from voltyard.clock import SystemClock
+from voltyard.clock import Clock, SystemClock
 from voltyard.config import Settings
 from voltyard.errors import Invalid
 from voltyard.serving import database_of
@@ -19,15 +19,15 @@ def past_of(settings: Settings, name: str, from_at: datetime, until_at: datetime
     """Of the site of that name; instants without offset are its local time. Raises ``Invalid``,
     and ``Conflict`` while a server uses the embedded database (its console studies, too)."""
     with database_of(settings) as url:
-        return asyncio.run(_read(settings, url, name, from_at, until_at))
+        return asyncio.run(read(settings, url, SystemClock(), name, from_at, until_at))
 
 
-async def _read(
-    settings: Settings, url: str, name: str, from_at: datetime, until_at: datetime
+async def read(
+    settings: Settings, url: str, clock: Clock, name: str, from_at: datetime, until_at: datetime
 ) -> Past:
-    """Nothing is started: no charger is heard, no site controlled."""
+    """The same of a given database. Nothing is started: no charger heard, no site controlled."""
     database = PostgresDatabase(url, pool_size=2)
-    core = build_core(settings, database, SystemClock(), holder=lease_holder(settings))
+    core = build_core(settings, database, clock, holder=lease_holder(settings))
     try:
         site = await _site(core, name)
         await core.chargers.load()
