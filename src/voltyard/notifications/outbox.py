@@ -1,5 +1,6 @@
 """From news of alerts to messages, in the transaction of the news."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from voltyard.notifications.routing import recipients, tells_end, when
 from voltyard.notifications.wording import Wording
 from voltyard.storage.engine import Tx
 from voltyard.units import iso_z
+
+log = logging.getLogger(__name__)
 
 LOUD = frozenset({Topic.OPENED, Topic.RAISED, Topic.AGAIN})
 _OVER = {
@@ -116,7 +119,11 @@ class AlertOutbox:
     ) -> Notification:
         alert, target, topic = news.alert, planned.target, news.topic.value
         where = self._desk.setting(*_place(alert))
-        subject, body = self._wording.alert(target, alert, topic, planned.route, where)
+        try:  # an alert without words is told all the same
+            subject, body = self._wording.alert(target, alert, topic, planned.route, where)
+        except (KeyError, ValueError, TypeError):
+            log.exception("there are no words for %s %s", alert.kind, dict(alert.params))
+            subject, body = alert.kind, ""
         note_id = uuid5(target.id, _name(news))
         return Notification(
             id=note_id,

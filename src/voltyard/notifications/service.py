@@ -224,7 +224,7 @@ class NotificationService:
                 action = "notification_target." + ("create" if known is None else "update")
                 detail = {"name": made.name, "channel": made.channel.value, "to": made.shown}
                 await self._note(tx, who, action, made.id, detail, remote)
-                await self._reload(tx, who.org_id)
+        await self._reload(who.org_id)
         return made, secret
 
     async def delete_target(self, who: Principal, target_id: UUID, *, remote: str = "") -> None:
@@ -241,7 +241,7 @@ class NotificationService:
             await self._note(
                 tx, who, "notification_target.delete", target_id, {"name": target.name}, remote
             )
-            await self._reload(tx, who.org_id)
+        await self._reload(who.org_id)
         await self._alerts.resolve(who.org_id, f"{FAILED}:{target_id}")
 
     async def rotate(self, who: Principal, target_id: UUID, *, remote: str = "") -> str:
@@ -329,7 +329,7 @@ class NotificationService:
                 await store.put_route(tx, made)
                 action = "notification_route." + ("create" if route_id is None else "update")
                 await self._note(tx, who, action, made.id, {"name": made.name}, remote)
-                await self._reload(tx, who.org_id)
+        await self._reload(who.org_id)
         return made
 
     async def _check_named(self, tx: Tx, route: Route) -> None:
@@ -354,11 +354,12 @@ class NotificationService:
             await self._note(
                 tx, who, "notification_route.delete", route_id, {"name": route.name}, remote
             )
-            await self._reload(tx, who.org_id)
+        await self._reload(who.org_id)
 
-    async def _reload(self, tx: Tx, org_id: UUID) -> None:
-        """What the transaction leaves; if it fails after all, the next change sets it right."""
-        self._desk.write(org_id, await store.targets(tx), await store.routes(tx))
+    async def _reload(self, org_id: UUID) -> None:
+        async with transaction(self._database, of(org_id)) as tx:
+            targets, routes = await store.targets(tx), await store.routes(tx)
+        self._desk.write(org_id, targets, routes)
 
     # the log
 
