@@ -18,6 +18,7 @@ from voltyard.tenancy.operators import Operator
 from voltyard.tenancy.service import NewUser
 
 Minute = Annotated[int, msgspec.Meta(ge=0, le=1440)]
+Priority = Annotated[int, msgspec.Meta(ge=1, le=9)]
 Weekday = Annotated[int, msgspec.Meta(ge=0, le=6)]
 
 
@@ -38,6 +39,7 @@ class OperatorOut(Out):
     name: str
     active: bool
     timezone: str
+    best_priority: int
     places: list[PlaceOut]
 
 
@@ -57,6 +59,8 @@ class OperatorIn(In):
     places: Annotated[list[PlaceIn], msgspec.Meta(max_length=1_000)] = msgspec.field(
         default_factory=list
     )
+    best_priority: Priority = 1
+    """Its duties count at most so much beside others; 1 is the most important."""
 
 
 class OperatorPatch(In):
@@ -65,6 +69,7 @@ class OperatorPatch(In):
     name: Name | None = None
     active: bool | None = None
     places: Annotated[list[PlaceIn], msgspec.Meta(max_length=1_000)] | None = None
+    best_priority: Priority | None = None
 
 
 class PartOut(Out):
@@ -150,6 +155,7 @@ async def create_operator(
         timezone=data.timezone,
         locale=admin.locale,
         places=_places(data.places),
+        best_priority=data.best_priority,
         remote=remote_of(request),
     )
     return _operator(made)
@@ -175,6 +181,7 @@ async def change_operator(
         name=data.name,
         active=data.active,
         places=None if data.places is None else _places(data.places),
+        best_priority=data.best_priority,
         remote=remote_of(request),
     )
     return _operator(changed)

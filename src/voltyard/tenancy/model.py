@@ -74,7 +74,8 @@ OPERATOR_PERMISSIONS = frozenset(
 class Organisation:
     """``parent_id``: the depot operator of a fleet operator; None for who has sites of its own.
 
-    Nobody of one that is not ``active`` gets in, and its tokens do not charge.
+    Nobody of one that is not ``active`` gets in, and its tokens do not charge. Its duties count at
+    most at ``best_priority`` (1 is the most important) beside those of others.
     """
 
     id: UUID
@@ -84,6 +85,7 @@ class Organisation:
     locale: str = "en"
     parent_id: UUID | None = None
     active: bool = True
+    best_priority: int = 1
 
 
 @dataclass(frozen=True, slots=True)

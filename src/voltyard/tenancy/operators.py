@@ -87,6 +87,7 @@ class OperatorService:
         timezone: str = "Europe/Berlin",
         locale: str = "en",
         places: Sequence[AdmittedSite] = (),
+        best_priority: int = 1,
         remote: str = "",
     ) -> Operator:
         """An operator with its first administrator. Invalid, Conflict; Forbidden for one below."""
@@ -98,6 +99,7 @@ class OperatorService:
         made, user, hashed = await self._tenancy.prepared(
             name, admin, timezone, locale, principal.org_id
         )
+        made = replace(made, best_priority=_priority(best_priority))
         async with transaction(self._database, of(principal.org_id)) as tx:
             await _check_places(tx, places)
         with refusals(CLASHES):
@@ -117,6 +119,7 @@ class OperatorService:
         name: str | None = None,
         active: bool | None = None,
         places: Sequence[AdmittedSite] | None = None,
+        best_priority: int | None = None,
         remote: str = "",
     ) -> Operator:
         """What is None stays. One that is not active is logged out, and its tokens blocked."""
@@ -128,6 +131,7 @@ class OperatorService:
                 before,
                 name=before.name if name is None else clean_name(name),
                 active=before.active if active is None else active,
+                best_priority=_priority(best_priority or before.best_priority),
             )
             await store.update_organisation(tx, after)
             if places is not None:
@@ -152,6 +156,12 @@ async def _below(
     if found is None or found.parent_id != principal.org_id:
         raise NotFound("There is no such operator.")
     return found
+
+
+def _priority(best: int) -> int:
+    if not 1 <= best <= 9:
+        raise Invalid("The priority is not valid.", fields={"best_priority": "1 to 9"})
+    return best
 
 
 async def _check_places(tx: Tx, places: Sequence[AdmittedSite]) -> None:

@@ -25,7 +25,7 @@ _KEY = "id, org_id, name, prefix, scopes, created_at, last_used_at, expires_at, 
 
 
 def _organisation(row: Row) -> Organisation:
-    names = ("id", "name", "slug", "timezone", "locale", "parent_id", "active")
+    names = tuple(Organisation.__dataclass_fields__)
     return Organisation(*(row[name] for name in names))
 
 
@@ -59,8 +59,8 @@ def _key(row: Row) -> ApiKey:
 
 async def insert_organisation(tx: Tx, organisation: Organisation, at: datetime) -> None:
     await tx.execute(
-        "INSERT INTO organisations (id, name, slug, timezone, locale, created_at, parent_id)"
-        " VALUES (:id, :name, :slug, :timezone, :locale, :at, :parent)",
+        "INSERT INTO organisations (id, name, slug, timezone, locale, created_at, parent_id,"
+        " best_priority) VALUES (:id, :name, :slug, :timezone, :locale, :at, :parent, :best)",
         {
             "id": organisation.id,
             "name": organisation.name,
@@ -69,6 +69,7 @@ async def insert_organisation(tx: Tx, organisation: Organisation, at: datetime) 
             "locale": organisation.locale,
             "at": at,
             "parent": organisation.parent_id,
+            "best": organisation.best_priority,
         },
     )
 
@@ -76,13 +77,14 @@ async def insert_organisation(tx: Tx, organisation: Organisation, at: datetime) 
 async def update_organisation(tx: Tx, organisation: Organisation) -> None:
     await tx.execute(
         "UPDATE organisations SET name = :name, timezone = :timezone, locale = :locale,"
-        " active = :active WHERE id = :id",
+        " active = :active, best_priority = :best WHERE id = :id",
         {
             "id": organisation.id,
             "name": organisation.name,
             "timezone": organisation.timezone,
             "locale": organisation.locale,
             "active": organisation.active,
+            "best": organisation.best_priority,
         },
     )
 

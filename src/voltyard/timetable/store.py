@@ -89,9 +89,17 @@ async def find(tx: Tx, wanted: DutyFilter) -> tuple[list[Duty], int]:
 
 
 async def open_between(tx: Tx, site_id: UUID, from_at: datetime, until_at: datetime) -> list[Duty]:
-    """Open duties that arrive before ``until_at`` and depart after ``from_at``."""
+    """Open duties that arrive before ``until_at`` and depart after ``from_at``.
+
+    An operator's have no better priority than the depot operator grants it.
+    """
+    counted = _COLUMNS.replace(
+        "priority,",
+        "greatest(priority, (SELECT o.best_priority FROM organisations o"
+        " WHERE o.id = duties.org_id)) AS priority,",
+    )
     rows = await tx.all(
-        f"SELECT {_COLUMNS} FROM duties WHERE site_id = :site AND {_OPEN}"
+        f"SELECT {counted} FROM duties WHERE site_id = :site AND {_OPEN}"
         " AND arrival_at < :until AND departure_at > :from_at ORDER BY departure_at, id",
         {"site": site_id, "until": until_at, "from_at": from_at},
     )

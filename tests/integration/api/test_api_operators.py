@@ -113,6 +113,16 @@ async def test_the_depot_operator_sees_all_flagged_by_operator(depot: SharedDepo
     assert [user["email"] for user in users] == [depot.depot.email]
 
 
+async def test_an_operators_duties_count_no_more_than_it_is_granted(depot: SharedDepot) -> None:
+    alpha, beta = await depot.operator("Alpha"), await depot.operator("Beta")
+    await depot.depot.call("PATCH", f"/operators/{beta.id}", json={"best_priority": 7})
+    now = depot.world.core.clock.now()
+    planned = await depot.world.core.timetable.duties(depot.depot.who.org_id, depot.site, now, now)
+    assert {duty.org_id: duty.priority for duty in planned} == {alpha.id: 5, beta.id: 7}
+    wrong = await depot.depot.call("PATCH", f"/operators/{beta.id}", json={"best_priority": 10})
+    assert wrong.status_code == 422
+
+
 async def test_the_depot_operator_changes_what_is_an_operators_in_its_name(
     depot: SharedDepot,
 ) -> None:

@@ -149,3 +149,13 @@ def test_an_operators_token_charges_no_wider_than_the_operator_is_admitted() -> 
     own = token(area_ids=(uuid4(),))
     assert bound(own, None) is own
     assert bound(token(), Admission(False)).blocked
+
+
+def test_an_operators_groups_are_its_own() -> None:
+    admitted = Admission(True, frozenset({SITE}))
+    here, there = (bound(token(group_id=name), admitted) for name in ("Night", "night"))
+    other = bound(Token(uuid4(), uuid4(), "rfid", "T", group_id="Night"), admitted)
+    assert here.group_id == there.group_id
+    assert len({here.group_id, other.group_id, "Night"}) == 3
+    assert len(here.group_id) == 20
+    assert bound(token(), admitted).group_id == ""

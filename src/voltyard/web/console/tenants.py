@@ -74,7 +74,7 @@ async def operators_page(ui: NamedDependency[Ui]) -> Response[str]:
 @get("/operators/new")
 async def new_operator(ui: NamedDependency[Ui]) -> Response[str]:
     every = {str(site.id) for site in ui.sites}
-    return await _operator_form(ui, None, {}, every, None)
+    return await _operator_form(ui, None, {"best_priority": "1"}, every, None)
 
 
 @post("/operators/new")
@@ -100,6 +100,7 @@ async def create_operator(ui: NamedDependency[Ui]) -> Response[Any]:
             timezone=str(ui.zone),
             locale=ui.locale,
             places=places,
+            best_priority=form.whole("best_priority", low=1, high=9, default=1),
             remote=remote_of(ui),
         )
     except (Invalid, Conflict) as error:
@@ -111,7 +112,11 @@ async def create_operator(ui: NamedDependency[Ui]) -> Response[Any]:
 async def operator_page(ui: NamedDependency[Ui], operator_id: FromPath[UUID]) -> Response[str]:
     operator = await operators_of(ui).operator(ui.who, operator_id)
     known = operator.organisation
-    values = {"name": known.name, "active": "on" if known.active else ""}
+    values = {
+        "name": known.name,
+        "active": "on" if known.active else "",
+        "best_priority": str(known.best_priority),
+    }
     chosen = {str(place.site_id) for place in operator.places}
     chosen |= {str(area) for place in operator.places for area in place.area_ids}
     return await _operator_form(ui, operator, values, chosen, None)
@@ -132,6 +137,7 @@ async def change_operator(ui: NamedDependency[Ui], operator_id: FromPath[UUID]) 
             name=name,
             active=form.flag("active"),
             places=_admitted(await _places(ui), chosen),
+            best_priority=form.whole("best_priority", low=1, high=9, default=1),
             remote=remote_of(ui),
         )
     except (Invalid, Conflict) as error:

@@ -25,7 +25,8 @@ MINE = f"org_id = {ME} OR {SYSTEM}"
 
 TREE = (
     "ALTER TABLE organisations ADD COLUMN parent_id uuid REFERENCES organisations,"
-    " ADD COLUMN active boolean NOT NULL DEFAULT true",
+    " ADD COLUMN active boolean NOT NULL DEFAULT true,"
+    " ADD COLUMN best_priority int NOT NULL DEFAULT 1 CHECK (best_priority BETWEEN 1 AND 9)",
     "ALTER TABLE login_sessions ADD COLUMN acting_org_id uuid",
     "CREATE INDEX organisations_parent ON organisations (parent_id) WHERE parent_id IS NOT NULL",
     """
