@@ -25,6 +25,7 @@ class Board:
         self.outlets: dict[UUID, Outlet] = {}
         self.wirings: dict[UUID, Wiring] = {}
         self.circuits = Circuits()
+        self._of_station: dict[UUID, list[Outlet]] = {}
         self.setup = setup
 
     def __iter__(self) -> Iterator[Outlet]:
@@ -55,6 +56,9 @@ class Board:
                 says_idle=_says_idle(evse, station),
             )
         self.outlets = outlets
+        self._of_station = {}
+        for outlet in outlets.values():
+            self._of_station.setdefault(outlet.station.id, []).append(outlet)
         self.wirings = {}
         alike: dict[Wiring, Wiring] = {}
         for evse_id, outlet in outlets.items():
@@ -62,10 +66,11 @@ class Board:
             self.wirings[evse_id] = alike.setdefault(found, found)
         self.setup = setup
 
-    def hear(self, links: Links) -> list[Outlet]:
-        """Note which chargers are connected now; the outlets whose connection changed."""
+    def hear(self, links: Links, station_id: UUID | None = None) -> list[Outlet]:
+        """Note which chargers (or whether this one) are connected now; the outlets whose
+        connection changed."""
         changed: list[Outlet] = []
-        for outlet in self.outlets.values():
+        for outlet in self if station_id is None else self.of_station(station_id):
             link = links.link(outlet.station.id)
             if link is None and outlet.connected:
                 outlet.went_offline()
@@ -84,7 +89,7 @@ class Board:
         return self._links.get(outlet.evse.id) if outlet.connected else None
 
     def of_station(self, station_id: UUID) -> list[Outlet]:
-        return [o for o in self.outlets.values() if o.station.id == station_id]
+        return self._of_station.get(station_id, [])
 
     def rebooted(self, station_id: UUID) -> None:
         """Its limits may be gone: the fail-safe is installed again before anything else."""

@@ -231,7 +231,7 @@ class SiteController:
         """An EVSE reported its state."""
         outlet = self.board.outlets.get(evse_id) if self._board is not None else None
         if outlet is not None:
-            self.board.hear(self._parts.links)
+            self.board.hear(self._parts.links, outlet.station.id)
             outlet.told(EvseStatus(status), error_code)
         self.mark()
 
@@ -244,7 +244,7 @@ class SiteController:
         """A charger booted: what it holds is not known any more, unless it only asks again."""
         if self._board is None:
             return
-        self.board.hear(self._parts.links)
+        self.board.hear(self._parts.links, station_id)
         link = self._parts.links.link(station_id)
         if self._holds.booted(station_id, link, self._clock.now()):
             self.board.rebooted(station_id)
