@@ -387,9 +387,8 @@ def build_core(
         OperatorService(database, bus, clock, tenancy), access, pace,
     )  # fmt: skip
     core.studies = _studies(core)
-    core.presystems = _presystems(core, inline=inline)
     core.preconditioning = _preconditioning(core, book)
-    core.presystems.preconditioned_by(Conditioning(core.preconditioning, clock))
+    core.presystems = _presystems(core, inline=inline)
     core.telling = _telling(core, holder, inline=inline)
     bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
@@ -634,6 +633,7 @@ def _presystems(core: Core, *, inline: bool) -> PresystemService:
         core.database, core.bus, core.clock, desk=desk, looker=looker,
         passwords=Passwords(station_in_place if inline else station_in_thread),
     )  # fmt: skip
+    presystems.preconditioned_by(Conditioning(core.preconditioning, core.clock))
     presystems.listen()
     return presystems
 
