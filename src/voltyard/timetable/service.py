@@ -168,7 +168,7 @@ class TimetableService(Intake):
 
     async def _on_changed(self, event: DutiesChanged) -> None:
         """A list that comes late finds the vehicles that already stand there."""
-        if self.sessions is None:
+        if self.sessions is None or event.claimed:
             return
         now = self._clock.now()
         for session in self.sessions.open_sessions(org_id=event.org_id, site_id=event.site_id):
@@ -207,7 +207,7 @@ class TimetableService(Intake):
         if self.sessions is not None:
             await self.sessions.attach(session_id, duty_id=duty.id)
         if changed:
-            await self._publish_changed(duty.org_id, [duty])
+            await self._publish_changed(duty.org_id, [duty], claimed=True)
 
     async def _fleet_of(self, org_id: UUID, vehicle_id: UUID | None) -> UUID:
         """Whose duties a vehicle at an organisation's charger serves: those of its own fleet."""
@@ -318,13 +318,18 @@ class TimetableService(Intake):
         return merged
 
     async def _publish_changed(
-        self, org_id: UUID, duties: Sequence[Duty], removed: Sequence[UUID] = ()
+        self,
+        org_id: UUID,
+        duties: Sequence[Duty],
+        removed: Sequence[UUID] = (),
+        *,
+        claimed: bool = False,
     ) -> None:
         """``removed`` are of the site of the duties they were replaced by."""
         now = self._clock.now()
         for site_id in sorted({duty.site_id for duty in duties}):
             ids = (*(duty.id for duty in duties if duty.site_id == site_id), *removed)
-            await self._bus.publish(DutiesChanged(org_id, site_id, ids, now))
+            await self._bus.publish(DutiesChanged(org_id, site_id, ids, now, claimed))
 
 
 async def _existing(tx: Tx, duty_id: UUID) -> Duty:
