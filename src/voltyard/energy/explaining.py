@@ -17,6 +17,7 @@ from voltyard.energy.confirm import WATT
 from voltyard.energy.explanation import Doubt, Explanation, Fact, Line, Remedy, State, Who, Why
 from voltyard.energy.inputs import Present
 from voltyard.energy.model import Forecast, Stay, WaitsFor
+from voltyard.energy.needs import own_priority
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.precedence import ahead_of, present_name
 from voltyard.energy.reasons import granted
@@ -65,7 +66,7 @@ def _of_present(scene: Scene, subject: Subject, present: Present) -> Explanation
         takes_w=present.takes_w(),
         grant_w=None if grant is None else grant.power_w,
         confirmed_w=outlet.granted_w,
-        priority=present.priority,
+        priority=own_priority(present.priority),
         spare_s=standing.laxity_s if -inf < standing.laxity_s < inf else None,
         soc_pct=present.soc_pct,
         confidence=remedies.confidence(scene, stay, scene.forecast(stay), doubts),
@@ -193,7 +194,7 @@ def _with_plan(scene: Scene, made: Explanation, stay: Stay | None) -> Explanatio
         made,
         arrives_at=stay.arrival_at,
         departs_at=stay.departure_at,
-        priority=stay.priority,
+        priority=own_priority(stay.priority),
         target_soc_pct=stay.target_soc_pct,
         energy_needed_wh=stay.energy_needed_wh,
         begins_at=scene.begins_at(stay),

@@ -56,6 +56,7 @@ class Why(StrEnum):
     GIVEN_UP = "given_up"
     DEAD_BAND = "dead_band"
     RESERVED = "reserved"
+    POLICY = "policy"
     TAPER = "taper"
     VEHICLE_LESS = "vehicle_less"
     VEHICLE_PAUSED = "vehicle_paused"

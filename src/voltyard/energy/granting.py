@@ -97,7 +97,8 @@ def targets(board: Board, given: GrantInput) -> Allocation:
             candidates[outlet.evse.id] = candidate
     ruled = given.ruled(candidates, lambda some: _share(board, given, some, reserved).free_w)
     candidates = {key: made for key, made in ruled.items() if made.want_w > 0.0}
-    reserved |= {key: floors_w[key] for key in ruled if key not in candidates}
+    ruled_out = ruled.keys() - candidates.keys()
+    reserved |= {key: floors_w[key] for key in ruled_out}
     allocation = _share(board, given, candidates, reserved)
     for _ in range(MAX_ROUNDS):
         below = {
@@ -114,6 +115,7 @@ def targets(board: Board, given: GrantInput) -> Allocation:
         level = given.levels.get(outlet.evse.id, _NOTHING)
         live_w = None if outlet.session is None else allocation.power_w(outlet.evse.id)
         outlet.aim(live_w, level.active_w, level.idle_w)
+        outlet.ruled_out = outlet.evse.id in ruled_out
     return allocation
 
 

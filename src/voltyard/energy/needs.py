@@ -10,6 +10,8 @@ PLAUSIBLE_W = 1_000.0
 """Less is no vehicle's most: a charger that tells kW for W would starve it."""
 LONGEST = timedelta(days=1)
 FIRST = 1
+STRIDE = 10
+"""Ranks of groups lie this far apart; what is left is the own priority, 1 to 9."""
 EARLY_WH = 1_000.0
 SPARE = 0.95
 """How much of what it could take until it leaves a vehicle may ask for: more would count as
@@ -43,6 +45,11 @@ def started_at_pct(needs: VehicleNeeds | None) -> float | None:
     if needs is None or needs.delivered_wh > EARLY_WH:
         return None
     return needs.soc_pct
+
+
+def own_priority(rank: int) -> int:
+    """As people entered it, whatever group it is in."""
+    return rank % STRIDE or rank
 
 
 def priority(needs: VehicleNeeds | None, unknown: int, of_duty: int | None) -> int:

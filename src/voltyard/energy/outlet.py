@@ -124,6 +124,8 @@ class Outlet:
     unsaved: bool = False
     says_idle: bool = False
     takes_no_limit: bool = False
+    ruled_out: bool = False
+    """A policy of the site leaves its vehicle nothing now."""
     asked: bool = False
     """A vehicle waits for its limit: it is sent anew, whether or not it changes."""
     abilities: Abilities = field(default_factory=Abilities)

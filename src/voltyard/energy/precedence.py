@@ -8,6 +8,7 @@ from voltyard.energy.allocator import Candidate
 from voltyard.energy.explanation import Ahead, AheadBy
 from voltyard.energy.inputs import Present
 from voltyard.energy.model import Stay
+from voltyard.energy.needs import own_priority
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.scene import Scene
 
@@ -64,7 +65,7 @@ def _now(scene: Scene, mine: Candidate, evse_id: UUID) -> Ahead | None:
         name=present_name(present, outlet),
         by=ahead_by(mine, other, scene.allocation.urgent_s),
         power_w=grant.power_w,
-        priority=present.priority,
+        priority=own_priority(present.priority),
         spare_s=other.laxity_s if isfinite(other.laxity_s) else None,
         departs_at=None if present.stay is None else present.stay.departure_at,
         vehicle_id=None if present.vehicle is None else present.vehicle.id,
@@ -93,7 +94,7 @@ def _by_plan(
                 name=other.label,
                 by=AheadBy.PRIORITY if other.priority < stay.priority else AheadBy.REACHABLE,
                 power_w=0.0 if evse_id is None else scene.board.outlets[evse_id].granted_w,
-                priority=other.priority,
+                priority=own_priority(other.priority),
                 spare_s=None,
                 departs_at=other.departure_at,
                 vehicle_id=other.vehicle_id,

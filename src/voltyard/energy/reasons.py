@@ -10,6 +10,7 @@ from voltyard.energy.allocator import Candidate, ReasonKind
 from voltyard.energy.confirm import WATT
 from voltyard.energy.explanation import Fact, Line, Why
 from voltyard.energy.inputs import Present
+from voltyard.energy.needs import own_priority
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.scene import PLANNED_W, Scene
 
@@ -17,6 +18,9 @@ from voltyard.energy.scene import PLANNED_W, Scene
 def granted(scene: Scene, outlet: Outlet, present: Present, standing: Candidate) -> Iterator[Line]:
     """The allocation's own reason first, then what the plan adds to it."""
     grant = scene.grant(outlet.evse.id)
+    if grant is None and outlet.ruled_out:
+        yield Line(Why.POLICY)
+        return
     if grant is None:
         yield Line(Why.NO_PLAN if scene.allocation is None else Why.RESERVED)
         return
@@ -76,7 +80,7 @@ def _as_planned(
     stay, plan = present.stay, scene.plan
     if stay is None:
         code = Why.NO_DUTY if present.duty is None else Why.NEED_UNKNOWN
-        yield Line(code, {"priority": present.priority})
+        yield Line(code, {"priority": own_priority(present.priority)})
         return
     if plan is None or standing.plan_w is None:
         yield Line(Why.NO_PLAN)
@@ -86,7 +90,7 @@ def _as_planned(
         short = withheld_wh > stay.tolerance_wh
         yield Line(Why.ALLOTTED_SHORT if short else Why.ALLOTTED, {"withheld_wh": withheld_wh})
     if standing.late or stay.id in plan.given_up:
-        yield Line(Why.GIVEN_UP, {"priority": stay.priority})
+        yield Line(Why.GIVEN_UP, {"priority": own_priority(stay.priority)})
     if kind is not ReasonKind.PLAN:
         return
     begins_at = scene.begins_at(stay)

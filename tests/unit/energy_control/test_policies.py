@@ -252,6 +252,10 @@ def test_in_the_cheapest_hours_only() -> None:
         await yard.world.wait(1_800)
         assert yard.power_w(0) == 0.0
         assert yard.power_w(1) > 90_000
+        assert yard.world.controller is not None
+        outlets = yard.world.controller.board.outlets
+        assert outlets[yard.outlet(0).evse.id].ruled_out, "which its explanation tells"
+        assert not outlets[yard.outlet(1).evse.id].ruled_out
         await yard.world.wait(2_400)
         assert yard.power_w(0) > 90_000
         await yard.world.wait(3_600)

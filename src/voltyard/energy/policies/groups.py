@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from voltyard.energy.needs import STRIDE
 from voltyard.energy.policies.base import Group, Policy
-
-STRIDE = 10
-"""A group's ranks lie this far apart: within it, 1 to 9 are the duties' own priorities."""
 
 
 @dataclass(frozen=True, slots=True)

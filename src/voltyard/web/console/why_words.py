@@ -86,6 +86,7 @@ WHY: Mapping[Why, str] = {
         "It could take %(takes)s instead of %(grant)s; so small a change is not sent for its own"
         " sake."
     ),
+    Why.POLICY: N_("A policy of the site leaves it nothing at this time."),
     Why.RESERVED: N_(
         "Its charger does not take a new limit now; power is kept free for it instead."
     ),
