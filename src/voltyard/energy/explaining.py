@@ -88,9 +88,9 @@ def _state(scene: Scene, outlet: Outlet, present: Present, standing: Candidate) 
     if power_w > DRAWING_W:
         first = [Line(Why.NEEDS_NOTHING)] if needs_nothing else []
         lines = first or [*_drawing(scene, outlet, present, standing, power_w)]
-        return _Found(State.CHARGING, tuple(lines))
+        return _Found(State.CHARGING, (*_preconditioned(present), *lines))
     if needs_nothing:
-        return _Found(State.READY, (Line(Why.NEEDS_NOTHING),))
+        return _Found(State.READY, (*_preconditioned(present), Line(Why.NEEDS_NOTHING)))
     if outlet.evse.id not in scene.setup.tree.leaf_of_evse:
         return _Found(State.NOT_TAKING, (Line(Why.NOT_IN_TREE),), (Line(Remedy.CHECK_VEHICLE),))
     if outlet.obedience.step >= Step.FENCED:
@@ -98,6 +98,11 @@ def _state(scene: Scene, outlet: Outlet, present: Present, standing: Candidate) 
     if outlet.granted_w > WATT:
         return _idle(scene, outlet)
     return _paused(scene, outlet, present, standing)
+
+
+def _preconditioned(present: Present) -> Iterator[Line]:
+    if present.firm_w > 0.0:
+        yield Line(Why.PRECONDITIONING, {"kept_w": present.firm_w})
 
 
 def _broken(scene: Scene, outlet: Outlet) -> _Found | None:

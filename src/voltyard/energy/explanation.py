@@ -77,6 +77,8 @@ class Why(StrEnum):
     NO_PLAN = "no_plan"
     NO_CONTROLLER = "no_controller"
     NEEDS_NOTHING = "needs_nothing"
+    PRECONDITIONING = "preconditioning"
+    """Power is kept for its preconditioning, whatever its battery needs."""
     REFUSED = "refused"
     BAY_PLUGGED = "bay_plugged"
     NOT_PLUGGED = "not_plugged"

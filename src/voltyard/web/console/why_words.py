@@ -134,6 +134,7 @@ WHY: Mapping[Why, str] = {
         " see the log."
     ),
     Why.NEEDS_NOTHING: N_("It has all the energy it needs."),
+    Why.PRECONDITIONING: N_("%(kept)s are kept for its preconditioning until it departs."),
     Why.REFUSED: N_("Token %(token)s was refused at %(refused)s: %(reason)s."),
     Why.BAY_PLUGGED: N_(
         "At its bay, %(outlet)s has a vehicle plugged in, but no session has begun."
