@@ -6,11 +6,13 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.energy import explaining_depot
 from tests.unit.energy.energy_cases import EVENING, asking, flat_tree, stay
-from tests.unit.energy.explaining_depot import Depot
+from tests.unit.energy.explaining_depot import Depot, codes
 from tests.unit.energy.test_allocator import bus, evse, random_round, share
 from tests.unit.energy_control.rig import evse_id
 from voltyard.energy import planner
@@ -124,3 +126,15 @@ def test_a_vehicle_that_is_still_to_come_keeps_room_at_the_root() -> None:
     )
     (run,) = outlook(given).must_run
     assert (run.node_id, run.power_w) == (depot.setup.tree.root.id, 12e3)
+
+
+def test_what_is_kept_for_preconditioning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    depot = Depot()
+    vehicle = depot.vehicle(0)
+    duty = depot.duty(vehicle, 0.5)
+    depot.plug(vehicle, 0, soc_pct=100.0)
+    firm = FirmLoad(depot.now - HOUR / 4, duty.departure_at, 12e3, duty_id=duty.id)
+    monkeypatch.setattr(
+        explaining_depot, "Situation", lambda *known: Situation(*known, firm=(firm,))
+    )
+    assert codes(depot.why(vehicle)) == ["preconditioning", "needs_nothing"]
