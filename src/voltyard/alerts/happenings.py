@@ -12,6 +12,7 @@ from voltyard.alerts.service import AlertService, Cause
 from voltyard.bus import Bus
 from voltyard.chargers.model import Evse, EvseStatus
 from voltyard.clock import Clock
+from voltyard.energy.events import LimitOverridden
 from voltyard.errors import Invalid, NotFound
 from voltyard.reservations.events import ReservationChanged
 from voltyard.reservations.model import Reservation, ReservationState
@@ -52,6 +53,7 @@ class Happenings:
 
     def listen(self, bus: Bus) -> None:
         bus.subscribe(LimitChanged, self._on_limit, name="alerts.limit_changed")
+        bus.subscribe(LimitOverridden, self._on_override, name="alerts.limit_overridden")
         bus.subscribe(ReservationChanged, self._on_reservation, name="alerts.reservation")
 
     async def _on_limit(self, event: LimitChanged) -> None:
@@ -73,6 +75,29 @@ class Happenings:
                 ends_at=event.at + LIMIT_NEWS,
             ),
         )
+
+    async def _on_override(self, event: LimitOverridden) -> None:
+        """Known until it ends; one that is lifted is over at once."""
+        key = f"limit_overridden:{event.node_id}"
+        if event.until_at <= event.at:
+            await self._alerts.resolve(event.org_id, key)
+            return
+        params = {
+            "node": event.node,
+            "limit_w": round(event.power_w),
+            "until_at": event.until_at.isoformat(),
+            "by": event.set_by,
+        }
+        cause = Cause(
+            "limit_overridden",
+            Severity.WARNING,
+            key,
+            "node",
+            str(event.node_id),
+            params,
+            ends_at=event.until_at,
+        )
+        await self._alerts.raise_(event.org_id, event.site_id, cause)
 
     async def _on_reservation(self, event: ReservationChanged) -> None:
         key = f"{RESERVATION}:{event.reservation_id}"

@@ -28,6 +28,20 @@ class GrantsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitOverridden:
+    """Somebody, or the grid operator, lowers a node's limit for a while; lifted by a past end."""
+
+    org_id: UUID
+    site_id: UUID
+    node_id: UUID
+    node: str
+    power_w: float
+    until_at: datetime
+    set_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LimitExceeded:
     """Measured power at a node is over its limit."""
 

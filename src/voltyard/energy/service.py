@@ -32,6 +32,7 @@ from voltyard.clock import Clock
 from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
+from voltyard.energy.events import LimitOverridden
 from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
@@ -424,3 +425,7 @@ class EnergyService:
             )
         controller.overrides.put(override)
         controller.mark_at_once()
+        node, at = setup.tree.by_id[node_id].name, self.clock.now()
+        await self._parts.bus.publish(
+            LimitOverridden(who.org_id, site_id, node_id, node, power_w, until_at, who.name, at)
+        )

@@ -12,8 +12,8 @@ from voltyard.alerts.ports import News
 from voltyard.clock import Clock
 from voltyard.notifications import store
 from voltyard.notifications.desk import Desk
-from voltyard.notifications.model import Channel, Notification, State, Target
-from voltyard.notifications.routing import recipients, tells_end, when
+from voltyard.notifications.model import Channel, Digest, Notification, State, Target
+from voltyard.notifications.routing import next_bundle, recipients, tells_end, when
 from voltyard.notifications.wording import Wording
 from voltyard.storage.engine import Tx
 from voltyard.units import iso_z
@@ -21,6 +21,9 @@ from voltyard.units import iso_z
 log = logging.getLogger(__name__)
 
 LOUD = frozenset({Topic.OPENED, Topic.RAISED, Topic.AGAIN})
+STORM, STORM_S = 20, 600.0
+"""What goes beyond so many messages to one person in that time is bundled."""
+AFTER_STORM = Digest(every_min=10)
 _OVER = {
     Topic.RESOLVED: "over before it was told",
     Topic.ACKNOWLEDGED: "acknowledged before it was told",
@@ -107,10 +110,13 @@ class AlertOutbox:
         ids = [each.target.id for each in planned]
         earlier = await store.drop_pending(tx, alert.id, "replaced by a newer one", now, ids)
         zone = self._desk.setting(*_place(alert)).zone
+        lately = await store.lately(tx, ids, now - timedelta(seconds=STORM_S))
         notes: list[Notification] = []
         for each in planned:
-            at = min(each.at, earlier.get(each.target.id, each.at))
-            state, due_at = when(each.target, alert.severity, max(at, now), zone)
+            at = max(min(each.at, earlier.get(each.target.id, each.at)), now)
+            state, due_at = when(each.target, alert.severity, at, zone)
+            if state is State.WAITING and lately.get(each.target.id, 0) >= STORM:
+                state, due_at = State.HELD, max(due_at, next_bundle(AFTER_STORM, now, zone))
             notes.append(self._note(each, news, state, due_at, now))
         await store.insert(tx, notes)
 

@@ -218,6 +218,17 @@ async def told(tx: Tx, alert_id: UUID) -> set[UUID]:
     return {row["target_id"] for row in rows}
 
 
+async def lately(tx: Tx, targets: Sequence[UUID], since: datetime) -> dict[UUID, int]:
+    """How many messages of their own people were sent, or are to be; systems take any number."""
+    rows = await tx.all(
+        "SELECT target_id, count(*) AS n FROM notifications WHERE created_at >= :since"
+        " AND target_id = ANY(CAST(:ids AS uuid[])) AND channel <> 'webhook'"
+        " AND state IN ('waiting', 'sent') GROUP BY target_id",
+        {"ids": list(targets), "since": since},
+    )
+    return {row["target_id"]: row["n"] for row in rows}
+
+
 async def drop_pending(
     tx: Tx, alert_id: UUID, why: str, now: datetime, targets: Sequence[UUID] | None = None
 ) -> dict[UUID, datetime]:

@@ -66,6 +66,7 @@ EVENTS: dict[str, type] = {
     "log.changed": diagnostics.LogChanged,
     "command.bulk": bulk.BulkChanged,
     "plan.made": energy.PlanMade,
+    "limit.overridden": energy.LimitOverridden,
     "limit.exceeded": energy.LimitExceeded,
     "limit.changed": sites.LimitChanged,
     "tree.changed": sites.TreeChanged,

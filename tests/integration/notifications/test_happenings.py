@@ -10,11 +10,13 @@ from notify_house import House
 
 from voltyard.alerts.happenings import Happenings, Places
 from voltyard.chargers.model import Evse, EvseStatus, Station
+from voltyard.energy.events import LimitOverridden
 from voltyard.errors import NotFound
 from voltyard.reservations.events import ReservationChanged
 from voltyard.reservations.model import Reservation, ReservationState
 from voltyard.sites.events import LimitChanged
 from voltyard.sites.model import ElectricalTree
+from voltyard.web.console import alert_words
 
 
 @dataclass
@@ -67,6 +69,27 @@ async def test_a_changed_limit_is_news_for_an_hour(house: House) -> None:
     house.clock.forward(minutes=2)
     await house.alerts.tick()
     assert kinds(house) == []
+
+
+async def test_a_limit_lowered_for_a_while_is_told_until_its_end(house: House) -> None:
+    set_up(house)
+    now = house.clock.now()
+    lowered = LimitOverridden(
+        house.org_id, house.site_id, uuid4(), "Grid", 50_000.0, now + timedelta(hours=1), "Ada", now
+    )
+    await house.bus.publish(lowered)
+    (alert,) = house.alerts.open_now(house.org_id)
+    title, text = alert_words.told(alert, "en", house.zone)
+    until = f"{lowered.until_at.astimezone(house.zone):%H:%M}"
+    assert text == f"Grid: no more than 50 kW until {until}, by Ada."
+    await house.bus.publish(replace(lowered, until_at=now))
+    assert kinds(house) == []
+    house.clock.forward(minutes=1)
+    await house.bus.publish(lowered)
+    house.clock.forward(minutes=60)
+    await house.alerts.tick()
+    assert kinds(house) == []
+    assert title == "Limit lowered for a while"
 
 
 async def test_a_reservation_that_cannot_hold_is_told_until_it_can(house: House) -> None:

@@ -39,6 +39,7 @@ TITLES: Mapping[str, str] = {
     "evse_error": N_("Outlet reports an error"),
     "evse_unavailable": N_("Outlet out of service"),
     "limit_changed": N_("Limit changed"),
+    "limit_overridden": N_("Limit lowered for a while"),
     "reservation_conflict": N_("Reservation in danger"),
     "notification_failed": N_("Notifications do not arrive"),
     "booking_blocked": N_("Booked place is taken"),
@@ -49,6 +50,7 @@ DETAILS: Mapping[str, str] = {
     "departure_reminder": N_("%(duty)s departs at %(departure)s."),
     "evse_error": N_("%(evse)s goes on working, but reports: %(error)s."),
     "evse_unavailable": N_("%(evse)s says that nobody can charge at it."),
+    "limit_overridden": N_("%(node)s: no more than %(limit_kw)s kW until %(until)s, by %(by)s."),
     "limit_changed": N_("%(node)s has other limits than before."),
     "reservation_conflict": N_("A reservation at %(station)s cannot be kept: %(because)s."),
     "notification_failed": N_("What is sent to %(target)s does not arrive."),
@@ -150,6 +152,9 @@ class _Facts(dict[str, str]):
             if key in params:
                 at = datetime.fromisoformat(params[key])
                 self[key] = f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+        if "until_at" in params:
+            until_at = datetime.fromisoformat(params["until_at"])
+            self["until"] = f"{until_at.astimezone(zone):%H:%M}"
         if "departure_at" in params:
             departure_at = datetime.fromisoformat(params["departure_at"])
             self["departure"] = f"{departure_at.astimezone(zone):%H:%M}"
