@@ -281,6 +281,9 @@ async def test_wrong_frames_and_who_may_connect(night: Night) -> None:
         await client.do("boot")
         await client.next("information")
         assert [fact for fact in client.faults if fact["event"] != "refusal"] == []
+        await client.do("huge", bytes=5_000_000)
+        assert (await client.next("closed"))["code"] == 1009
+        await client.open()
         await night.core.presystems.rotate(night.who, presystem_id)
         await client.next("closed")
         await client.do("connect")

@@ -124,6 +124,8 @@ class Presystem:
             await self.ask(line["action"], line["payload"], line.get("id"))
         elif what == "raw":
             await self.send(line["text"])
+        elif what == "huge":
+            await self.send("[" + "1," * (line["bytes"] // 2) + "1]")
         elif what == "flood":
             for _ in range(line["times"]):
                 await self.send(line["text"])

@@ -59,6 +59,7 @@ class Driver:
                 self.faults.append(told)
             if event in ("closed", "connected"):
                 self.last_at = None
+                print(f"{self.clock.now():%H:%M} {line.decode().strip()}", flush=True)
             if event == "information":
                 at = datetime.fromisoformat(told["at"])
                 if self.last_at is not None:
@@ -127,7 +128,7 @@ async def night(server: Server, depot: DepotSpec, clock: ScaledClock, speed: flo
     await furnish.furnish(rooms(core), who, without_duties(depot))
     draft = Presystem(
         NOBODY, NOBODY, "night", "Night", allow_v2=version is Version.V20,
-        version=Version.V11 if version is Version.V20 else version,
+        version=Version.V11 if version is Version.V20 else version, confirm_s=300.0,
     )  # fmt: skip
     view, password = await core.presystems.create(who, draft)
     url = f"ws://127.0.0.1:{server.http_port}/vdv463/night"

@@ -12,6 +12,7 @@ import pytest
 
 from voltyard.clock import ScaledClock
 from voltyard.energy.model import Plan, PlanStats, Stay
+from voltyard.fleets.model import Vehicle
 from voltyard.timetable.vdv463 import reading
 from voltyard.timetable.vdv463.comparing import arbitrated, compared, mapped_priority
 from voltyard.timetable.vdv463.door import V1, V2, basic, chosen
@@ -25,12 +26,13 @@ from voltyard.timetable.vdv463.model import (
     Message,
     Presystem,
     State,
+    VehicleKey,
     Version,
 )
 from voltyard.timetable.vdv463.picture import Picture
 from voltyard.timetable.vdv463.prediction import Outlook, predicted
 from voltyard.timetable.vdv463.reading import Asked
-from voltyard.timetable.vdv463.resolving import Spot
+from voltyard.timetable.vdv463.resolving import Spot, Unusable, VehicleIndex
 
 NOW = datetime(2026, 1, 15, 20, tzinfo=UTC)
 BMS, ITCS, BUS = uuid4(), uuid4(), uuid4()
@@ -310,3 +312,20 @@ async def test_a_flood_is_bounded_and_ends_the_connection() -> None:
             await link.received(b"[]")
         assert wire.code == 1008
         assert len(office.log) < BURST + 10
+
+
+# vehicles
+
+
+def test_vehicles_are_found_by_what_they_are_called() -> None:
+    one = Vehicle(uuid4(), BMS, "Bus 1", vin="WVWZZZ1JZXW000001", licence_plate="HH-B 1")
+    two = Vehicle(uuid4(), BMS, "Bus 2", licence_plate="Bus 1")
+    known = VehicleIndex([one, two])
+    for name in ("bus 1", "wvwzzz1jzxw000001", str(one.id), "hh-b 1", "uri://yard/Bus 1"):
+        assert known.find(name, VehicleKey.AUTO) is one
+    assert known.find("uri://voltyard/Bus%202", VehicleKey.NAME) is two
+    with pytest.raises(Unusable, match="no vehicle"):
+        known.find("Bus 1", VehicleKey.VIN)
+    twins = VehicleIndex([one, Vehicle(uuid4(), BMS, "BUS 1")])
+    with pytest.raises(Unusable, match="several"):
+        twins.find("Bus 1", VehicleKey.AUTO)

@@ -30,7 +30,7 @@ from voltyard.timetable.vdv463.picture import (
 )
 from voltyard.timetable.vdv463.ports import Board, Chargers, Places, Plans, Sessions, Vehicles
 from voltyard.timetable.vdv463.prediction import Outlook, predicted
-from voltyard.timetable.vdv463.resolving import Spot, Yard, name_of, plain
+from voltyard.timetable.vdv463.resolving import Spot, VehicleIndex, Yard, name_of, plain
 
 _POINTS = {
     EvseStatus.AVAILABLE: PointStatus.AVAILABLE,
@@ -136,7 +136,8 @@ class Looker:
         }
         every = await self._vehicles.all(presystem.org_id)
         vehicles = [one for one in every if one.org_id == presystem.org_id]
-        return Yard(self._clock.now(), vehicles, points, ids, default, standing)
+        index = VehicleIndex(vehicles)
+        return Yard(self._clock.now(), index, points, ids, default, standing)
 
     def _points(self, sites: Sequence[Site]) -> dict[str, Spot]:
         ids = {site.id for site in sites}

@@ -1,6 +1,6 @@
 """Pure: from a request to a duty: its vehicle, its place, its times, or why it cannot be used."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import unquote
@@ -24,33 +24,20 @@ AHEAD = timedelta(hours=24)
 ID_SHOWN = 180
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """A published charging point: its site, and the bay of its outlet if it has one."""
-
-    site_id: UUID
-    bay_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Yard:
-    """What requests are read against. ``points`` are those published to this connection,
-    ``standing`` says where vehicles are plugged in and since when."""
-
-    now: datetime
-    vehicles: Sequence[Vehicle]
-    points: Mapping[str, Spot]
-    site_ids: frozenset[UUID]
-    default_site_id: UUID | None
-    standing: Mapping[UUID, tuple[UUID, datetime]]
-
-
 _BY: Mapping[VehicleKey, Callable[[Vehicle], str | None]] = {
     VehicleKey.VIN: lambda vehicle: vehicle.vin,
     VehicleKey.NAME: lambda vehicle: vehicle.name,
     VehicleKey.ID: lambda vehicle: str(vehicle.id),
     VehicleKey.AUTO: lambda vehicle: vehicle.licence_plate,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A published charging point: its site, and the bay of its outlet if it has one."""
+
+    site_id: UUID
+    bay_id: UUID | None = None
 
 
 class Unusable(ValueError):
@@ -62,17 +49,40 @@ def plain(text: str) -> str:
     return unquote(text.removeprefix(SCHEME)) if text.startswith(SCHEME) else text
 
 
-def vehicle_of(name: str, vehicles: Sequence[Vehicle], key: VehicleKey) -> Vehicle:
-    """Case does not matter; of a URI its last part counts, too. Raises Unusable."""
-    names = {text.casefold() for text in (name, plain(name), name.rstrip("/").rpartition("/")[2])}
-    readers = _BY.values() if key is VehicleKey.AUTO else [_BY[key]]
-    for reader in readers:
-        found = [one for one in vehicles if (reader(one) or "").casefold() in names]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise Unusable(f"several vehicles are called {name[:60]}")
-    raise Unusable(f"there is no vehicle {name[:60]}")
+class VehicleIndex:
+    """Vehicles by everything they may be called, whatever the case."""
+
+    def __init__(self, vehicles: Iterable[Vehicle]) -> None:
+        self._by: dict[VehicleKey, dict[str, list[Vehicle]]] = {key: {} for key in _BY}
+        for vehicle in vehicles:
+            for key, read in _BY.items():
+                name = read(vehicle)
+                if name:
+                    self._by[key].setdefault(name.casefold(), []).append(vehicle)
+
+    def find(self, name: str, key: VehicleKey) -> Vehicle:
+        """Of a URI its last part counts, too. Raises Unusable."""
+        names = {one.casefold() for one in (name, plain(name), name.rstrip("/").rpartition("/")[2])}
+        for one in self._by.values() if key is VehicleKey.AUTO else [self._by[key]]:
+            found = {vehicle.id: vehicle for text in names for vehicle in one.get(text, ())}
+            if len(found) == 1:
+                return next(iter(found.values()))
+            if found:
+                raise Unusable(f"several vehicles are called {name[:60]}")
+        raise Unusable(f"there is no vehicle {name[:60]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """What requests are read against. ``points`` are those published to this connection,
+    ``standing`` says where vehicles are plugged in and since when."""
+
+    now: datetime
+    vehicles: VehicleIndex
+    points: Mapping[str, Spot]
+    site_ids: frozenset[UUID]
+    default_site_id: UUID | None
+    standing: Mapping[UUID, tuple[UUID, datetime]]
 
 
 def name_of(vehicle: Vehicle, key: VehicleKey) -> str:
@@ -92,7 +102,7 @@ def resolved(
     yard: Yard,
 ) -> Kept:
     """The row to keep, still without a duty of its own. Raises Unusable."""
-    vehicle = vehicle_of(request.vehicle, yard.vehicles, presystem.vehicle_key)
+    vehicle = yard.vehicles.find(request.vehicle, presystem.vehicle_key)
     site_id, bay_id = _place(request, vehicle, yard)
     arrival_at, departure_at = _times(presystem, request, former, vehicle, yard)
     row = Kept(
