@@ -121,7 +121,8 @@ def test_nul_characters_are_left_out() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_only_two_kinds_of_presystem_boot(version: Version) -> None:
     assert reading.boot(raw({"presystem": "ITCS"})).value == "ITCS"
-    for payload in ({}, {"presystem": "CMS"}, {"presystem": "BMS", "more": 1}, []):
+    wrong: tuple[Any, ...] = ({}, {"presystem": "CMS"}, {"presystem": "BMS", "more": 1}, [])
+    for payload in wrong:
         with pytest.raises(reading.Unreadable):
             reading.boot(raw(payload))
 

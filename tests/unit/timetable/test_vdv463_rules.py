@@ -119,7 +119,7 @@ def outlook(soc_pct: float | None = 40.0, *, hours: float = 8.0) -> tuple[Outloo
     )  # fmt: skip
     bounds = tuple(NOW + timedelta(hours=hour) for hour in range(4))
     plan = Plan(
-        NOW, NOW, bounds, {stay_id: (20_000.0, 0.0, 20_000.0)}, {}, {}, {}, 0.0, uuid4(),
+        uuid4(), NOW, bounds, {stay_id: (20_000.0, 0.0, 20_000.0)}, {}, {}, {}, 0.0, uuid4(),
         PlanStats(3, 1, 3, 0, False),
     )  # fmt: skip
     return Outlook(plan, {stay_id: stay}), stay_id
@@ -240,8 +240,8 @@ def frame(kind: int, action: str, payload: Any, message_id: str | None = None) -
     return json.dumps([kind, "BMS", "P", at, message_id or str(uuid4()), action, payload]).encode()
 
 
-BOOT = ("BootNotification", {"presystem": "BMS"})
-LIST = ("ProvideChargingRequests", {"chargingRequestList": []})
+BOOT: tuple[str, Any] = ("BootNotification", {"presystem": "BMS"})
+LIST: tuple[str, Any] = ("ProvideChargingRequests", {"chargingRequestList": []})
 
 
 async def test_nothing_goes_before_the_boot_and_no_request_before_the_information() -> None:
