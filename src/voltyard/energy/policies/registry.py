@@ -51,6 +51,13 @@ class SitePolicies:
     def needs_prices(self) -> bool:
         return bool(self.cheapest.groups)
 
+    @property
+    def ranks_nobody(self) -> bool:
+        """Whether everybody is planned for as without policies."""
+        in_groups = any(block.group for block in self.blocks.blocks)
+        minimum = self.ready_by.minimum_soc_pct is not None
+        return not (self.groups.groups or self.cheapest.groups or in_groups or minimum)
+
     def limited(self, tree: ElectricalTree) -> ElectricalTree:
         for policy in self.all:
             tree = policy.limited(tree)
@@ -58,6 +65,8 @@ class SitePolicies:
 
     def shaped(self, found: Outlook, situation: Situation) -> Outlook:
         """Who is here and expected, as the policies want them planned for."""
+        if self.ranks_nobody:
+            return found
         setting = setting_of(self.groups.groups, found, situation)
         stays: Mapping[UUID, Stay] = {
             key: self._stay(stay, setting) for key, stay in found.stays.items()
@@ -97,6 +106,9 @@ class SitePolicies:
         left: Left,
     ) -> Mapping[UUID, Candidate]:
         """Those who are here as power is to be shared among them."""
+        asked = any(is_at_once(one) for one in found.present.values())
+        if self.ranks_nobody and self.visitors == VisitorsShare() and not asked:
+            return candidates
         setting = setting_of(self.groups.groups, found, situation)
         moment = Moment(setting, found.present, plan, left)
         for policy in self.all:
