@@ -58,3 +58,25 @@ def test_the_database_password_is_not_shown() -> None:
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(Invalid, match="does not exist"):
         load({}, Path("/nowhere/voltyard.toml"))
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"SMTP_URL": "smtps://u:p@mail.example", "MAIL_FROM": "yard@example.org"}, set()),
+        ({"SMTP_URL": "mail.example", "MAIL_FROM": "yard@example.org"}, {"smtp_url"}),
+        ({"SMTP_URL": "smtp://mail.example"}, {"mail_from"}),
+        ({"SMS_URL": "https://sms.example"}, {"sms_url"}),
+        ({"SMS_PROVIDER": "pigeon"}, {"sms_provider"}),
+        ({"NOTIFY_NETWORKS": "10.0.0.0/8, fd00::/8"}, set()),
+        ({"NOTIFY_NETWORKS": "10.0.0.1/8"}, {"notify_networks"}),
+    ],
+)
+def test_ways_to_people_are_checked_at_start(values: dict[str, str], wrong: set[str]) -> None:
+    environment = {f"VOLTYARD_{name}": value for name, value in values.items()}
+    if not wrong:
+        assert "u:p" not in str(load(environment).shown())
+        return
+    with pytest.raises(Invalid) as caught:
+        load(environment)
+    assert set(caught.value.fields) == wrong
