@@ -163,25 +163,33 @@ async def add_rule(deps: Deps, who: Who, request: AnyRequest, data: JSONBody[Rul
     return _rule(made)
 
 
-@get("/preconditioning/rules/{rule_id:uuid}", summary="One rule")
-async def rule(deps: Deps, who: Who, rule_id: FromPath[UUID]) -> RuleOut:
-    return _rule(await deps.preconditioning.rule(who, rule_id))
+@get("/preconditioning/rules/{preconditioning_rule_id:uuid}", summary="One rule")
+async def rule(deps: Deps, who: Who, preconditioning_rule_id: FromPath[UUID]) -> RuleOut:
+    return _rule(await deps.preconditioning.rule(who, preconditioning_rule_id))
 
 
-@put("/preconditioning/rules/{rule_id:uuid}", summary="Change a rule")
+@put("/preconditioning/rules/{preconditioning_rule_id:uuid}", summary="Change a rule")
 async def change_rule(
-    deps: Deps, who: Who, request: AnyRequest, rule_id: FromPath[UUID], data: JSONBody[RuleIn]
+    deps: Deps,
+    who: Who,
+    request: AnyRequest,
+    preconditioning_rule_id: FromPath[UUID],
+    data: JSONBody[RuleIn],
 ) -> RuleOut:
     draft = _draft(data)
     return _rule(
-        await deps.preconditioning.save_rule(who, draft, rule_id, remote=remote_of(request))
+        await deps.preconditioning.save_rule(
+            who, draft, preconditioning_rule_id, remote=remote_of(request)
+        )
     )
 
 
-@delete("/preconditioning/rules/{rule_id:uuid}", summary="Remove a rule")
-async def remove_rule(deps: Deps, who: Who, request: AnyRequest, rule_id: FromPath[UUID]) -> None:
+@delete("/preconditioning/rules/{preconditioning_rule_id:uuid}", summary="Remove a rule")
+async def remove_rule(
+    deps: Deps, who: Who, request: AnyRequest, preconditioning_rule_id: FromPath[UUID]
+) -> None:
     """What it planned is withdrawn; what runs ends."""
-    await deps.preconditioning.delete_rule(who, rule_id, remote=remote_of(request))
+    await deps.preconditioning.delete_rule(who, preconditioning_rule_id, remote=remote_of(request))
 
 
 @get("/preconditioning", summary="What runs or will run, the next first, then what ran")

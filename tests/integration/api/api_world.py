@@ -18,6 +18,8 @@ from voltyard.billing.model import Target, Terms
 from voltyard.bookings.commands import NewBooking, Whom
 from voltyard.energy.enquiring import ExplainDesk
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.preconditioning.commands import RuleDraft as WarmDraft
+from voltyard.preconditioning.model import Kind
 from voltyard.reservations.commands import NewReservation
 from voltyard.sites.commands import BayDraft, SiteDraft
 from voltyard.tenancy.access import system_principal
@@ -128,6 +130,10 @@ class World:
                 tomorrow + timedelta(hours=1),
             ),
         )
+        warm = WarmDraft("Winter", Kind.HEATING, 9_000.0, enabled=False)
+        warming = await core.preconditioning.save_rule(who, warm)
+        vin = f"W{who.org_id.hex[:16].upper()}"
+        await core.preconditioning.vdv261.admit(who, vehicle.id, vin=vin, without_password=True)
         tariff = await core.billing.create(who, "Day", Terms("EUR", ()))
         assigned = await core.billing.assign(who, NewAssignment(tariff.id, Target.GROUP, "G"))
         account = await core.billing.prepaid.open(who, NewAccount("A", "EUR", ("P1",)))
@@ -152,6 +158,7 @@ class World:
             "meter": UUID(meter["id"]),
             "reservation": reservation.id,
             "booking": booking.id,
+            "preconditioning_rule": warming.id,
             "tariff": tariff.id,
             "assignment": assigned.id,
             "account": account.id,

@@ -53,7 +53,7 @@ async def sent(
 
 async def admitted(world: World, mine: Tenant) -> tuple[dict[str, Any], str]:
     ids = await world.furnish(mine)
-    access = await mine.put(f"/vehicles/{ids['vehicle']}/vdv261", {"vin": VIN})
+    access = await mine.put(f"/vehicles/{ids['vehicle']}/vdv261", {"vin": VIN, "renew": True})
     assert len(access["password"]) == 24
     return {key: str(value) for key, value in ids.items()}, access["password"]
 
@@ -62,6 +62,7 @@ async def test_a_rule_plans_a_run_before_the_departure(world: World) -> None:
     mine = await world.tenant("Mine")
     ids = await world.furnish(mine)
     made = await mine.post("/preconditioning/rules", RULE)
+    assert (await mine.get(f"/preconditioning/rules/{made['id']}")) == made
     await world.core.preconditioning.tick()
     (run,) = (await mine.get(f"/preconditioning?site_id={ids['site']}"))["items"]
     assert (run["state"], run["power_w"], run["rule_id"]) == ("planned", 12000, made["id"])
