@@ -277,6 +277,11 @@ class Link:
     async def _inform(self) -> None:
         began_s = self._clock.monotonic_s()
         picture, points = await self._office.picture(self.presystem, self.presystem_id)
+        if self.version is Version.V10 and not picture.depots:
+            self._log(
+                "out", "request", frames.INFORMATION, "", "", ("there is no site to tell of",)
+            )
+            return
         content = information(picture, self.version)
         took_s = self._clock.monotonic_s() - began_s
         self._gap_s = min(GAP_MAX_S, max(GAP_S, GAP_SHARE * took_s))
