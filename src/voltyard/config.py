@@ -72,7 +72,7 @@ class Settings:
     sms_provider: str = "twilio"
     sms_url: str = ""
     sms_user: str = ""
-    sms_secret: str = ""
+    sms_token: str = ""
     sms_from: str = ""
     notify_networks: str = ""
     notify_hosts: str = ""
@@ -101,7 +101,7 @@ class Settings:
         if values["database_url"]:
             parts = urlsplit(values["database_url"])
             values["database_url"] = f"{parts.scheme}://{parts.hostname or ''}{parts.path} (hidden)"
-        for secret in ("pki_key", "contract_pool_key", "entsoe_key", "smtp_url", "sms_secret"):
+        for secret in ("pki_key", "contract_pool_key", "entsoe_key", "smtp_url", "sms_token"):
             if values[secret]:
                 values[secret] = "(hidden)"
         return values
@@ -274,8 +274,8 @@ def _notification_problems(settings: Settings) -> Mapping[str, str]:
         wrong["sms_provider"] = "twilio or vonage"
     if settings.sms_url and not _is_plain_address(settings.sms_url):
         wrong["sms_url"] = "begins with http:// or https:// and a host, and names no user"
-    if settings.sms_url and not (settings.sms_user and settings.sms_secret and settings.sms_from):
-        wrong["sms_url"] = "needs sms_user, sms_secret and sms_from"
+    if settings.sms_url and not (settings.sms_user and settings.sms_token and settings.sms_from):
+        wrong["sms_url"] = "needs sms_user, sms_token and sms_from"
     try:
         for word in settings.notify_networks.replace(",", " ").split():
             ip_network(word)

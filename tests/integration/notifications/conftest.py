@@ -23,7 +23,7 @@ def sinks() -> Iterator[Sinks]:
             mail_from="voltyard <yard@example.org>",
             sms_url=sms_url,
             sms_user="AC1",
-            sms_secret="s3cret",
+            sms_token="s3cret",
             sms_from="+4930111",
             notify_networks="127.0.0.0/8",
             notify_timeout_s=10.0,

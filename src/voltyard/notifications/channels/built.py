@@ -22,7 +22,7 @@ class ChannelSettings:
     sms_provider: str = "twilio"
     sms_url: str = ""
     sms_user: str = ""
-    sms_secret: str = ""
+    sms_token: str = ""
     sms_from: str = ""
     notify_networks: str = ""
     notify_hosts: str = ""
@@ -45,7 +45,7 @@ def senders(
         found[Channel.EMAIL] = EmailSender(clock, server, settings.mail_from, timeout_s)
     if settings.sms_url:
         account = SmsAccount(
-            settings.sms_url, settings.sms_user, settings.sms_secret, settings.sms_from
+            settings.sms_url, settings.sms_user, settings.sms_token, settings.sms_from
         )
         provider = PROVIDERS[settings.sms_provider]
         found[Channel.SMS] = SmsSender(provider, account, Poster(clock, timeout_s, None))
