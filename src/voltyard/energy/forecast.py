@@ -9,7 +9,7 @@ from voltyard.energy import flow, taper
 from voltyard.energy.flow import Bools
 from voltyard.energy.model import Binding, Forecast, Stay, WaitsFor
 from voltyard.energy.problem import Problem, at_seconds, seconds_after
-from voltyard.energy.taper import Outcome
+from voltyard.energy.taper import Floats, Outcome
 
 MAX_AHEAD = 20
 _ROUNDING_WH = 25.0
@@ -66,24 +66,39 @@ def forecasts(problem: Problem, shortages: dict[int, Shortage]) -> dict[int, For
     """By row of the problem, from the planned flow and the true charge curves."""
     if not problem.stays:
         return {}
-    order = np.array(
-        sorted(range(len(problem.stays)), key=lambda i: problem.stays[i].departure_at),
-        dtype=np.int64,
-    )
+    outcome, ready_wh = _followed(problem)
+    return {
+        row: _forecast(problem, row, outcome, float(ready_wh[row]), shortages.get(row))
+        for row in range(len(problem.stays))
+    }
+
+
+def misses(problem: Problem) -> Bools:
+    """Who will miss, by row: what the forecasts say of it, without the rest of them."""
+    if not problem.stays:
+        return np.zeros(0, dtype=np.bool_)
+    outcome, ready_wh = _followed(problem)
+    overdue = np.array([stay.departure_at <= problem.bounds[0] for stay in problem.stays])
+    missed: Bools = np.where(overdue, 0.0, outcome.energy_wh) + _ROUNDING_WH < ready_wh
+    return missed
+
+
+def _followed(problem: Problem) -> tuple[Outcome, Floats]:
+    """The plan through the true curves, and what each stay needs within the horizon to be ready.
+
+    Rows are in the order of departure.
+    """
     reserve_wh = np.array([stay.energy_needed_wh for stay in problem.stays]) - problem.asked_wh
-    ready_wh = np.array([stay.ready_wh for stay in problem.stays]) - reserve_wh
+    ready_wh: Floats = np.array([stay.ready_wh for stay in problem.stays]) - reserve_wh
     outcome = taper.follow(
         problem.net,
         problem.cars,
         problem.present_s,
         seconds_after(problem.bounds, problem.stays),
         np.maximum(ready_wh - 1.0, 0.0),
-        order,
+        np.arange(len(problem.stays), dtype=np.int64),
     )
-    return {
-        row: _forecast(problem, row, outcome, float(ready_wh[row]), shortages.get(row))
-        for row in range(len(problem.stays))
-    }
+    return outcome, ready_wh
 
 
 def _forecast(

@@ -14,7 +14,7 @@ import numpy as np
 
 from voltyard.energy import allocator, dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
-from voltyard.energy.forecast import Shortage, forecasts, settled, shortage
+from voltyard.energy.forecast import Shortage, forecasts, misses, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
 from voltyard.energy.policies import minimum
 from voltyard.energy.problem import (
@@ -164,10 +164,7 @@ def _tried(
     readiness = _served(asked, given_up, care)
     early = np.arange(len(problem.hours), dtype=np.int64)
     _share_truly(asked, readiness, _opened(asked, readiness.allotted, early))
-    ready = np.ones(len(problem.stays), dtype=np.bool_)
-    for row, made in forecasts(asked, {}).items():
-        ready[row] = not made.will_miss
-    return asked, readiness, _counts(problem, ready)
+    return asked, readiness, _counts(problem, ~misses(asked))
 
 
 def _counts(problem: Problem, ready: Bools) -> tuple[int, ...]:
@@ -392,9 +389,7 @@ def _share_truly(problem: Problem, readiness: Readiness, profile: Ints) -> None:
     best, fewest = first, len(first) + 1
     for _ in range(_MAX_SHARE_ROUNDS):
         _share(problem, readiness, profile, first)
-        missing = np.zeros_like(first)
-        for row, made in forecasts(problem, {}).items():
-            missing[row] = made.will_miss and not readiness.short[row]
+        missing = misses(problem) & ~readiness.short
         if int(missing.sum()) < fewest:
             best, fewest = first, int(missing.sum())
         if fewest == 0 or not (missing & ~first).any():
