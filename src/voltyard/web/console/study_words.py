@@ -24,7 +24,7 @@ BADGES: Mapping[State, str] = {
     State.INTERRUPTED: "warning",
 }
 STATE_TEXTS: Mapping[State, str] = {
-    State.REFUSED: N_("What was asked for cannot be studied:"),
+    State.REFUSED: N_("What it is of says why:"),
     State.FAILED: N_("The run broke off. Run it again; if it fails again, the log says why."),
     State.CANCELLED: N_("It was cancelled. It can be run again on what it was of."),
     State.INTERRUPTED: N_("The server ended again and again while it ran. It can be run again."),
