@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from voltyard.alerts.model import Alert, Severity, Topic
 from voltyard.alerts.ports import News
@@ -33,11 +34,16 @@ _OVER = {
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A message to be: whom, by which route, and not before when."""
+    """A message to be: of what, to whom, by which route, and not before when."""
 
+    news: News
     target: Target
     route: str
     at: datetime
+
+    @property
+    def pair(self) -> tuple[UUID, UUID]:
+        return self.news.alert.id, self.target.id
 
 
 class AlertOutbox:
@@ -55,70 +61,83 @@ class AlertOutbox:
         self._wake()
 
     async def stage(self, tx: Tx, news: Sequence[News]) -> None:
-        """A message's id follows from its target and the news: told twice, it is kept once."""
-        for each in news:
-            await self._events(tx, each)
-            await self._told(tx, each)
+        """A message's id follows from its target and the news: told twice, it is kept once.
 
-    async def _events(self, tx: Tx, news: News) -> None:
+        A few statements, however much is new: a whole site may go offline at once.
+        """
+        notes = [note for each in news for note in self._events(each)]
+        mine = [each for each in news if self._desk.book(each.alert.org_id).targets]
+        if mine:
+            await self._drop_over(tx, mine)
+            planned = self._louder(mine) + await self._ended(tx, mine)
+            notes += await self._timed(tx, [each for each in planned if not _of_itself(each)])
+        if notes:
+            await store.insert(tx, notes)
+
+    def _events(self, news: News) -> list[Notification]:
         """Webhooks that subscribe to events of alerts, whatever the routes say."""
         alert, kind = news.alert, f"alert.{news.topic.value}"
-        heard = self._desk.subscribers(alert.org_id, kind)
-        at = alert.updated_at or alert.opened_at
+        at, now = alert.updated_at or alert.opened_at, self._clock.now()
         name = f"{alert.id} event {kind} {alert.stage} {at.isoformat()}"
-        await store.insert(
-            tx,
-            [
-                event_note(target, name, kind, at, alert_data(alert), self._clock.now(), alert)
-                for target in heard
-            ],
-        )
+        return [
+            event_note(target, name, kind, at, alert_data(alert), now, alert)
+            for target in self._desk.subscribers(alert.org_id, kind)
+        ]
 
-    async def _told(self, tx: Tx, news: News) -> None:
-        alert, now = news.alert, self._clock.now()
-        book = self._desk.book(alert.org_id)
-        if not book.targets:
-            return
-        if news.topic in _OVER:
-            await store.drop_pending(tx, alert.id, _OVER[news.topic], now)
-        if news.topic in LOUD and not news.silent:
-            found = recipients(book, alert, now, self._desk.setting(*_place(alert)).zone)
-            planned = [
-                _Planned(t.target, t.route.name, now + timedelta(minutes=t.route.delay_min))
-                for t in found
-            ]
-        elif news.topic is Topic.RESOLVED:
-            known = await store.told(tx, alert.id)
-            planned = [
-                _Planned(target, "", now)
-                for target in book.targets.values()
-                if target.enabled and target.id in known and tells_end(book, alert, target.id)
-            ]
-        else:
-            return
-        about = alert.object_id if alert.object_kind == "notification_target" else ""
-        planned = [each for each in planned if str(each.target.id) != about]
-        await self._replace(tx, news, planned, now)
+    async def _drop_over(self, tx: Tx, news: Sequence[News]) -> None:
+        """What is not due yet need not be told of what is over, seen or asleep."""
+        for topic, why in _OVER.items():
+            ids = [each.alert.id for each in news if each.topic is topic]
+            if ids:
+                await store.drop_pending(tx, ids, why, self._clock.now())
 
-    async def _replace(
-        self, tx: Tx, news: News, planned: Sequence[_Planned], now: datetime
-    ) -> None:
-        """What a target has still to be told of the alert is told by the newer message."""
+    def _louder(self, news: Sequence[News]) -> list[_Planned]:
+        now, found = self._clock.now(), list[_Planned]()
+        for each in news:
+            if each.topic in LOUD and not each.silent:
+                book = self._desk.book(each.alert.org_id)
+                for told in recipients(book, each.alert, now, self._zone(each.alert)):
+                    at = now + timedelta(minutes=told.route.delay_min)
+                    found.append(_Planned(each, told.target, told.route.name, at))
+        return found
+
+    async def _ended(self, tx: Tx, news: Sequence[News]) -> list[_Planned]:
+        """Whoever was told that it began is told that it ended."""
+        over = {each.alert.id: each for each in news if each.topic is Topic.RESOLVED}
+        if not over:
+            return []
+        now, found = self._clock.now(), list[_Planned]()
+        for alert_id, target_id in await store.told(tx, list(over)):
+            each = over[alert_id]
+            book = self._desk.book(each.alert.org_id)
+            target = book.targets.get(target_id)
+            if target and target.enabled and tells_end(book, each.alert, target_id):
+                found.append(_Planned(each, target, "", now))
+        return found
+
+    async def _timed(self, tx: Tx, planned: Sequence[_Planned]) -> list[Notification]:
+        """What a target has still to be told of an alert is told by the newer message."""
         if not planned:
-            return
-        alert = news.alert
-        ids = [each.target.id for each in planned]
-        earlier = await store.drop_pending(tx, alert.id, "replaced by a newer one", now, ids)
-        zone = self._desk.setting(*_place(alert)).zone
+            return []
+        now = self._clock.now()
+        again = [each.pair for each in planned if each.news.topic is not Topic.OPENED]
+        earlier = await store.replace_pending(tx, again, now) if again else {}
+        ids = sorted({each.target.id for each in planned})
         lately = await store.lately(tx, ids, now - timedelta(seconds=STORM_S))
         notes: list[Notification] = []
         for each in planned:
-            at = max(min(each.at, earlier.get(each.target.id, each.at)), now)
-            state, due_at = when(each.target, alert.severity, at, zone)
-            if state is State.WAITING and lately.get(each.target.id, 0) >= STORM:
-                state, due_at = State.HELD, max(due_at, next_bundle(AFTER_STORM, now, zone))
-            notes.append(self._note(each, news, state, due_at, now))
-        await store.insert(tx, notes)
+            alert, target, zone = each.news.alert, each.target, self._zone(each.news.alert)
+            at = max(min(each.at, earlier.get(each.pair, each.at)), now)
+            state, due_at = when(target, alert.severity, at, zone)
+            if state is State.WAITING and target.channel is not Channel.WEBHOOK:
+                lately[target.id] = lately.get(target.id, 0) + 1
+                if lately[target.id] > STORM:
+                    state, due_at = State.HELD, max(due_at, next_bundle(AFTER_STORM, now, zone))
+            notes.append(self._note(each, each.news, state, due_at, now))
+        return notes
+
+    def _zone(self, alert: Alert) -> ZoneInfo:
+        return self._desk.setting(*_place(alert)).zone
 
     def _note(
         self, planned: _Planned, news: News, state: State, due_at: datetime, now: datetime
@@ -159,6 +178,12 @@ def _name(news: News) -> str:
     if news.topic is Topic.AGAIN:
         return f"{alert.id} again {(alert.updated_at or alert.opened_at).isoformat()}"
     return f"{alert.id} {news.topic.value}"
+
+
+def _of_itself(planned: _Planned) -> bool:
+    """A target is not told that it does not work."""
+    alert = planned.news.alert
+    return alert.object_kind == "notification_target" and alert.object_id == str(planned.target.id)
 
 
 def _place(alert: Alert) -> tuple[UUID, UUID | None]:

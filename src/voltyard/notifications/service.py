@@ -54,6 +54,7 @@ ROUTES_MAX = 200
 SECRET_BYTES = 32
 PAGE_MAX = 1_000
 LEARN_S = 600.0
+PASSES = 20
 FAILED = "notification_failed"
 _CLASHES = {
     "notification_targets_org_id_name_key": ("name", "There is a target of this name."),
@@ -148,7 +149,12 @@ class NotificationService:
         now = self._clock.now()
         if self._learned_at is None or now >= self._learned_at + timedelta(seconds=LEARN_S):
             await self._learn()
-        arrived = await self._delivery.run_due()
+        arrived = 0
+        for _ in range(PASSES):
+            part = await self._delivery.run_due()
+            arrived += part
+            if part == 0:
+                break
         working, self._delivery.working = self._delivery.working, {}
         for target_id, works in working.items():
             await self._judge(target_id, works=works)

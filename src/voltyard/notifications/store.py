@@ -32,7 +32,7 @@ _NOTE = (
     " subject, body, payload, state, created_at, due_at, attempts, sent_at, answer, bundle_id, seq"
 )
 _PENDING = "state IN ('waiting', 'held')"
-PER_TARGET = 5
+PER_TARGET = 10
 """So many messages of one target are taken at a time."""
 
 
@@ -207,15 +207,16 @@ async def insert(tx: Tx, notes: Sequence[Notification]) -> None:
     )
 
 
-async def told(tx: Tx, alert_id: UUID) -> set[UUID]:
-    """The targets that were told of an alert, or will be."""
+async def told(tx: Tx, alert_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Alert and target of what was told, or will be."""
     rows = await tx.all(
-        "SELECT DISTINCT target_id FROM notifications WHERE alert_id = :alert"
-        " AND target_id IS NOT NULL AND topic <> 'event'"
-        " AND state IN ('waiting', 'held', 'sent', 'bundled')",
-        {"alert": alert_id},
+        "SELECT DISTINCT alert_id, target_id FROM notifications"
+        " WHERE alert_id = ANY(CAST(:alerts AS uuid[])) AND target_id IS NOT NULL"
+        " AND topic <> 'event' AND state IN ('waiting', 'held', 'sent', 'bundled')"
+        " ORDER BY alert_id, target_id",
+        {"alerts": list(alert_ids)},
     )
-    return {row["target_id"] for row in rows}
+    return [(row["alert_id"], row["target_id"]) for row in rows]
 
 
 async def lately(tx: Tx, targets: Sequence[UUID], since: datetime) -> dict[UUID, int]:
@@ -229,27 +230,32 @@ async def lately(tx: Tx, targets: Sequence[UUID], since: datetime) -> dict[UUID,
     return {row["target_id"]: row["n"] for row in rows}
 
 
-async def drop_pending(
-    tx: Tx, alert_id: UUID, why: str, now: datetime, targets: Sequence[UUID] | None = None
-) -> dict[UUID, datetime]:
-    """Not to be sent any more: what is not due yet of an alert; when it was due, by target."""
-    rows = await tx.all(
-        f"UPDATE notifications SET state = 'dropped', answer = :why WHERE alert_id = :alert"
-        f" AND {_PENDING} AND due_at > :now AND attempts = 0 AND topic <> 'event'"
-        " AND (CAST(:targets AS uuid[]) IS NULL OR target_id = ANY(CAST(:targets AS uuid[])))"
-        " AND (CAST(:targets AS uuid[]) IS NOT NULL OR state = 'waiting')"
-        " RETURNING target_id, due_at",
-        {
-            "alert": alert_id,
-            "why": why,
-            "now": now,
-            "targets": None if targets is None else list(targets),
-        },
+async def drop_pending(tx: Tx, alert_ids: Sequence[UUID], why: str, now: datetime) -> None:
+    """Not to be sent any more: what is not due yet of these alerts. Digests still show it."""
+    await tx.execute(
+        "UPDATE notifications SET state = 'dropped', answer = :why"
+        " WHERE alert_id = ANY(CAST(:alerts AS uuid[])) AND state = 'waiting' AND due_at > :now"
+        " AND attempts = 0 AND topic <> 'event'",
+        {"alerts": list(alert_ids), "why": why, "now": now},
     )
-    found: dict[UUID, datetime] = {}
+
+
+async def replace_pending(
+    tx: Tx, pairs: Sequence[tuple[UUID, UUID]], now: datetime
+) -> dict[tuple[UUID, UUID], datetime]:
+    """Drop what is not due yet, by alert and target, since there is news; when it was due."""
+    rows = await tx.all(
+        "UPDATE notifications SET state = 'dropped', answer = 'replaced by a newer one'"
+        " WHERE (alert_id, target_id) IN (SELECT * FROM unnest(CAST(:alerts AS uuid[]),"
+        " CAST(:targets AS uuid[])))"
+        f" AND {_PENDING} AND due_at > :now AND attempts = 0 AND topic <> 'event'"
+        " RETURNING alert_id, target_id, due_at",
+        {"alerts": [a for a, _ in pairs], "targets": [t for _, t in pairs], "now": now},
+    )
+    found: dict[tuple[UUID, UUID], datetime] = {}
     for row in rows:
-        known = found.get(row["target_id"], row["due_at"])
-        found[row["target_id"]] = min(known, row["due_at"])
+        pair = (row["alert_id"], row["target_id"])
+        found[pair] = min(found.get(pair, row["due_at"]), row["due_at"])
     return found
 
 
