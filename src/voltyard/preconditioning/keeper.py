@@ -4,6 +4,7 @@ Nothing here sends a limit: what is to run is asked for by the control of the si
 which keeps it inside every limit.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from voltyard.alerts.service import AlertService
 from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.energy.model import FirmLoad
+from voltyard.errors import NotFound, VoltyardError
 from voltyard.preconditioning import store
 from voltyard.preconditioning.events import PreconditioningChanged, PreconditioningMoved
 from voltyard.preconditioning.feasible import Excess, excesses
@@ -25,6 +27,8 @@ from voltyard.sites.model import Site
 from voltyard.storage.engine import Database
 from voltyard.tenancy import scope
 from voltyard.timetable.model import Duty, DutyState
+
+log = logging.getLogger(__name__)
 
 HORIZON = timedelta(hours=36)
 LOOK_AGAIN = timedelta(seconds=300)
@@ -161,10 +165,13 @@ class Keeper:
         for site_id in sorted(self._sites):
             known = self._sites[site_id]
             stale = known.looked_at is None or now - known.looked_at >= LOOK_AGAIN
-            if stale or site_id in self._dirty:
-                self._dirty.discard(site_id)
-                await self._reschedule(known, now)
-            await self._watch(known, now)
+            try:
+                if stale or site_id in self._dirty:
+                    self._dirty.discard(site_id)
+                    await self._reschedule(known, now)
+                await self._watch(known, now)
+            except VoltyardError:
+                log.exception("preconditioning of site %s failed", site_id)
 
     @property
     def _is_idle(self) -> bool:
@@ -321,7 +328,11 @@ class Keeper:
             for run_id, session in found.items()
             if session is not None and session.evse_id is not None
         }
-        return excesses(await self._parts.sites.tree(known.site.id), ahead, evse_of)
+        try:
+            tree = await self._parts.sites.tree(known.site.id)
+        except NotFound:
+            return []
+        return excesses(tree, ahead, evse_of)
 
     async def _save(self, changed: Iterable[Run], dropped: Sequence[UUID], now: datetime) -> None:
         rows = list(changed)

@@ -208,3 +208,20 @@ async def test_a_session_under_the_vehicles_address_becomes_its_own(world: World
         assert (await sent(client, password, FULL)).status_code == 200
     (session,) = core.sessions.open_sessions()
     assert str(session.vehicle_id) == ids["vehicle"]
+
+
+async def test_a_site_without_a_tree_stops_nobody_elses_preconditioning(world: World) -> None:
+    mine = await world.tenant("Mine")
+    ids = await world.furnish(mine)
+    bare = await mine.post("/sites", {"name": "Bare"})
+    await mine.post("/preconditioning/rules", RULE)
+    leaves = {
+        "arrival_at": "2026-01-15T18:30:00+01:00",
+        "departure_at": "2026-01-16T05:00:00+01:00",
+    }
+    for site_id in (bare["id"], ids["site"]):
+        duty = {**leaves, "vehicle_class": "12m", "target_soc_pct": 90}
+        await mine.post(f"/sites/{site_id}/duties", duty)
+    await world.core.preconditioning.tick()
+    found = (await mine.get("/preconditioning"))["items"]
+    assert {run["site_id"] for run in found} == {bare["id"], str(ids["site"])}
