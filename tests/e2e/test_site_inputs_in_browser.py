@@ -66,7 +66,7 @@ def test_meters_and_prices_look_right(
     for path, ready in (
         ("meters", "tbody tr"),
         ("prices", "svg.price-bars"),
-        ("policies", "form.panel"),
+        ("policies", "section.form"),
         ("meters/new", "form.panel"),
         ("load", "load-chart"),
     ):
