@@ -1,10 +1,13 @@
 """What a site wants of its charging, by REST."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from api_world import Tenant, World
 
+from voltyard.energy.policies import store
+from voltyard.energy.policies.registry import SitePolicies
 from voltyard.sites.events import SiteChanged
+from voltyard.tenancy import scope
 from voltyard.tenancy.model import Permission
 
 GROUPS = {
@@ -82,3 +85,14 @@ async def test_what_makes_no_sense_is_refused_and_nobody_else_may(
     other = await world.tenant("Other")
     assert (await other.call("GET", path)).status_code == 404
     assert (await other.call("PUT", path, json={})).status_code == 404
+
+
+async def test_a_site_whose_policies_cannot_be_read_is_controlled_all_the_same(
+    world: World, tenant: Tenant
+) -> None:
+    ids = await world.furnish(tenant)
+    site_id = UUID(str(ids["site"]))
+    async with scope.transaction(world.core.database, scope.of(tenant.who.org_id)) as tx:
+        newer = {"of_a_newer_version": {"x": 1}}
+        await store.put(tx, tenant.who.org_id, site_id, newer, world.core.clock.now())
+    assert await world.core.inputs.policies.of_site(site_id) == SitePolicies()

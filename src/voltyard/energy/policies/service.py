@@ -1,5 +1,6 @@
 """Policies of sites: read by controllers, set by people, noted in the audit."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
@@ -8,12 +9,14 @@ from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.energy.policies import store
 from voltyard.energy.policies.registry import SitePolicies, payload, policies_of
-from voltyard.errors import Forbidden
+from voltyard.errors import Forbidden, Invalid
 from voltyard.sites.events import SiteChanged
 from voltyard.sites.model import Node
 from voltyard.storage.engine import Database
 from voltyard.tenancy import audit, scope
 from voltyard.tenancy.model import Permission, Principal
+
+log = logging.getLogger(__name__)
 
 
 class Sites(Protocol):
@@ -28,9 +31,15 @@ class PolicyService:
         self._sites = sites
 
     async def of_site(self, site_id: UUID) -> SitePolicies:
-        """For its controller. Defaults where none were set."""
+        """For its controller. Defaults where none were set, or where another version's cannot be
+        read: a site without its policies is better than one without its control."""
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
-            return policies_of(await store.find(tx, site_id))
+            content = await store.find(tx, site_id)
+        try:
+            return policies_of(content)
+        except Invalid as error:
+            log.error("policies of site %s cannot be read: %s", site_id, error.fields)
+            return SitePolicies()
 
     async def policies(self, who: Principal, site_id: UUID) -> SitePolicies:
         """Raises NotFound."""
