@@ -108,7 +108,7 @@ async def story(driver: Driver, depot: DepotSpec) -> None:
     changed = [wish(depot, stays[0], timedelta(hours=1)), *all_of_them[1:]]
     await driver.do("requests", list=changed)
     await driver.at(begin + timedelta(hours=6))
-    for text in ("[", "[1]", "{}", '[1,"BMS","x","t","i","Heartbeat",{}]'):
+    for text in ("[", "[1]", "{}", '[1,"BMS"]'):
         await driver.do("raw", text=text)
     await driver.at(begin + timedelta(hours=6, minutes=10))
     await driver.do("requests", list=changed[:-1])
