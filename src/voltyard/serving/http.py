@@ -87,7 +87,24 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         presystems=core.presystems,
         preconditioning=core.preconditioning,
     )
-    api = ApiDeps(
+    api = _rest(core, why, secret)
+    return Litestar(
+        route_handlers=[
+            *make_router(console),
+            *make_api(api),
+            make_files(core.firmware, core.diagnostics),
+            make_vehicle_door(core.preconditioning.vdv261, settings.vdv261_paths),
+            make_door(core.presystems),
+        ],
+        openapi_config=None,
+        exception_handlers={HTTPException: unrouted},
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _rest(core: Core, why: ExplainDesk, secret: bytes) -> ApiDeps:
+    return ApiDeps(
         tenancy=core.tenancy,
         sites=core.sites,
         fleets=core.fleets,
@@ -122,19 +139,6 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         health=ServerHealth(core),
         meters=(CommitMeters(core.commits), BusMeters(core.bus)),
         form_proof=FormGuard(secret),
-    )
-    return Litestar(
-        route_handlers=[
-            *make_router(console),
-            *make_api(api),
-            make_files(core.firmware, core.diagnostics),
-            make_vehicle_door(core.preconditioning.vdv261, settings.vdv261_paths),
-            make_door(core.presystems),
-        ],
-        openapi_config=None,
-        exception_handlers={HTTPException: unrouted},
-        logging_config=None,
-        debug=False,
     )
 
 
