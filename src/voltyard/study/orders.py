@@ -146,8 +146,11 @@ def check(order: Order, files: Mapping[str, Upload]) -> None:
     if order.mode not in ("cost", "peak", "early"):
         faults["mode"] = "cost, peak or early"
     faults |= _positive(order) | _of_source(order, files)
-    if any(len(file.content) > FILE_BYTES_MAX for file in files.values()):
-        faults["file"] = f"at most {FILE_BYTES_MAX // (1024 * 1024)} MB"
+    for use, file in files.items():
+        if len(file.content) > FILE_BYTES_MAX:
+            faults[use] = f"at most {FILE_BYTES_MAX // (1024 * 1024)} MB"
+        elif "\0" in file.content or "\0" in file.name:
+            faults[use] = "text"
     if faults:
         raise Invalid("This cannot be studied so.", fields=faults)
 
