@@ -42,6 +42,10 @@ log = logging.getLogger(__name__)
 
 GAPS = 8
 """How many of the last times between passes are remembered."""
+GATHER_MAX_S = 1.0
+"""After a pass that took long, answers are gathered for twice as long, up to this."""
+CUT_FIRST_S = 2.0
+"""A new limit set by hand goes to the chargers so long before a plan is made of it."""
 FIRST_S = 2.0
 """How long the fail-safe limit of a charger that booted goes before everything else."""
 
@@ -118,6 +122,9 @@ class SiteController:
         self._reload = False
         self._pass_due_at: datetime | None = None
         self._passed_at: datetime | None = None
+        self._pass_took_s = 0.0
+        self._fell = asyncio.Event()
+        self._plan_from: datetime | None = None
         self._gaps_s: deque[float] = deque(maxlen=GAPS)
 
     @property
@@ -152,20 +159,26 @@ class SiteController:
 
     async def _next_tick(self) -> None:
         """The tick's time, or sooner when a charger booted or an answer made room."""
-        loop = asyncio.get_running_loop()
         pause_s = self.settings.tick_s if self._first_until is None else FIRST_S
         if self.planning.hurried:
             pause_s = min(pause_s, self.planning.settings.hurry_s)
-        pause = loop.create_task(self._clock.sleep(pause_s))
-        look = loop.create_task(self._look.wait())
+        await self._rest(pause_s, self._look)
+        if self._look.is_set():
+            busy_s = min(GATHER_MAX_S, 2.0 * self._pass_took_s)
+            await self._rest(max(self.settings.gather_s, busy_s), self._fell)
+            self._look.clear()
+
+    async def _rest(self, seconds: float, until: asyncio.Event) -> None:
+        if until.is_set():
+            return
+        loop = asyncio.get_running_loop()
+        pause = loop.create_task(self._clock.sleep(seconds))
+        called = loop.create_task(until.wait())
         try:
-            await asyncio.wait((pause, look), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((pause, called), return_when=asyncio.FIRST_COMPLETED)
         finally:
             pause.cancel()
-            look.cancel()
-        if self._look.is_set():
-            await self._clock.sleep(self.settings.gather_s)
-            self._look.clear()
+            called.cancel()
 
     async def close(self) -> None:
         await self._sender.close()
@@ -181,6 +194,7 @@ class SiteController:
 
     def mark_at_once(self) -> None:
         """The same, and it cannot wait for the next tick: a limit fell."""
+        self._fell.set()
         self._news(True)
 
     def mark_plan(self) -> None:
@@ -290,6 +304,7 @@ class SiteController:
         if self.overrides.changed(now):
             self._levels = None
             self.mark_plan()
+            self._plan_from = now + timedelta(seconds=CUT_FIRST_S)
         self._look_beside(now)
         self._plan_if_due(now)
         await self._install_first(now)
@@ -298,7 +313,10 @@ class SiteController:
             self._dirty = False
             self._first_until = None
             self._pass_due_at = now + timedelta(seconds=self._calm_s())
+            self._fell.clear()
+            began_s = self._clock.monotonic_s()
             await self._pass(now, self._setup(now))
+            self._pass_took_s = self._clock.monotonic_s() - began_s
             await self._tell(now)
         self._release(now)
 
@@ -377,7 +395,8 @@ class SiteController:
         return self.overrides.applied(self.board.setup, now)
 
     def _plan_if_due(self, now: datetime) -> None:
-        if self.planning.is_due(now):
+        waits = self._plan_from is not None and now < self._plan_from
+        if self.planning.is_due(now) and not waits:
             self.planning.begin(now)
             self.planning.loads_w = self._beside.seen_w()
             self._sender.spawn(self._plan(now, self._setup(now)))
