@@ -62,9 +62,10 @@ async def test_a_process_refuses_and_ends() -> None:
 
 
 def test_an_order_names_everything_that_is_wrong() -> None:
+    odd = {"scenario": Upload("x", "a\0b")}
     with pytest.raises(Invalid) as told:
-        odd = {"scenario": Upload("x", "a\0b")}
         check(Order(Source.DUTIES, ("sun=1",), buses=0, mode="odd", yearly=-1.0), odd)
     assert set(told.value.fields) == {
-        "cases", "buses", "mode", "yearly", "duties", "vehicles", "limit_kw", "charger_kw", "scenario",
+        "cases", "buses", "mode", "yearly", "duties", "vehicles", "limit_kw", "charger_kw",
+        "scenario",
     }  # fmt: skip
