@@ -105,20 +105,22 @@ class Keeper:
 
     def loads(self, site_id: UUID) -> Sequence[FirmLoad]:
         """For the control of the site: what runs, will run, or has run for who is still there."""
-        known = self._sites.get(site_id)
-        if known is None:
-            return ()
         counted = (RunState.PLANNED, RunState.RUNNING, RunState.DONE)
         return [
             FirmLoad(run.start_at, run.end_at, run.power_w, run.duty_id, run.vehicle_id)
-            for run in known.runs.values()
+            for run in self._runs(site_id)
             if run.state in counted
         ]
 
     def of_site(self, site_id: UUID) -> list[Run]:
+        return sorted(self._runs(site_id), key=lambda run: (run.start_at, run.id))
+
+    def _runs(self, site_id: UUID) -> Iterable[Run]:
+        """Right after a start, what was stored: what runs is not interrupted."""
         known = self._sites.get(site_id)
-        runs = () if known is None else known.runs.values()
-        return sorted(runs, key=lambda run: (run.start_at, run.id))
+        if known is None or known.looked_at is None:
+            return [run for run in self._stored.values() if run.site_id == site_id]
+        return known.runs.values()
 
     def of_duty(self, duty_id: UUID) -> list[Run]:
         every = (run for known in self._sites.values() for run in known.runs.values())

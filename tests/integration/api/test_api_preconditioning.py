@@ -11,6 +11,8 @@ from api_world import Tenant, World, client_of
 from litestar import Litestar
 
 from voltyard.api.vehicle_door import make_vehicle_door
+from voltyard.app import build_core
+from voltyard.config import Settings
 from voltyard.sessions.model import IdToken, Phase, TokenKind, TransactionReport
 
 VIN = "WEB62804113456789"
@@ -69,6 +71,10 @@ async def test_a_rule_plans_a_run_before_the_departure(world: World) -> None:
     assert (run["start_at"], run["end_at"]) == ("2026-01-16T03:20:00Z", "2026-01-16T04:00:00Z")
     (load,) = world.core.preconditioning.loads(ids["site"])
     assert load.power_w == 12000
+    core = world.core
+    successor = build_core(Settings(), core.database, core.clock, holder="next", inline=True)
+    await successor.preconditioning.load()
+    assert list(successor.preconditioning.loads(ids["site"])) == [load]
     asked = {"kind": "cooling", "start_at": "2026-01-16T04:30:00+01:00", "power_w": 5000}
     await mine.put(f"/duties/{ids['duty']}/preconditioning", asked)
     await world.core.preconditioning.tick()
