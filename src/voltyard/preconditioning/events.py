@@ -31,7 +31,7 @@ class PreconditioningMoved:
 
 @dataclass(frozen=True, slots=True)
 class VehicleReported:
-    """A vehicle told of itself by VDV 261."""
+    """A vehicle told something new of itself by VDV 261; its charge alone is no news."""
 
     org_id: UUID
     vehicle_id: UUID

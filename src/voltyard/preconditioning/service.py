@@ -332,6 +332,8 @@ class PreconditioningService:
         if before is None or _needs_of(before) != _needs_of(report) or session is not None:
             found = self._keeper.next_duty(report.vehicle_id, self.clock.now())
             self._keeper.mark(None if found is None else found[0].id)
+        if before is not None and _news_of(before) == _news_of(report):
+            return
         await self._parts.bus.publish(
             VehicleReported(
                 report.org_id,
@@ -432,6 +434,12 @@ def _replaces(made: Wish, known: Wish) -> bool:
     if made.key and made.key == known.key:
         return True
     return (made.duty_id, made.vehicle_id) == (known.duty_id, known.vehicle_id)
+
+
+def _news_of(report: Reported) -> tuple[object, ...]:
+    """What others are told when it changes: not the charge, which does with every message."""
+    states = report.charging, report.battery_ok, report.hydrogen_ok, report.evccid
+    return (*_needs_of(report), *states)
 
 
 def _needs_of(report: Reported) -> tuple[float | None, ...]:
