@@ -13,6 +13,7 @@ from voltyard.clock import ScaledClock
 from voltyard.config import Settings
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.fleets.model import Vehicle
+from voltyard.sessions.model import IdToken, MeterReading, Phase, TransactionReport, Urgency
 from voltyard.simulator import furnish
 from voltyard.simulator.demo import demo_depot
 from voltyard.storage.engine import PostgresDatabase
@@ -228,6 +229,30 @@ async def test_the_room_of_preconditioning_hears_of_it(yard: Yard) -> None:
     second = yard.row(presystem, "R1").duty_id
     assert await room.withdraw(yard.who.org_id, duty_id=first) == 0
     assert await room.withdraw(yard.who.org_id, duty_id=second) == 1
+
+
+async def test_charging_at_once_goes_before_all_when_the_vehicle_comes(yard: Yard) -> None:
+    core, bus = yard.core, yard.vehicles[0]
+    presystem = await yard.presystem()
+    await yard.take(presystem, yard.wish("R1", ad_hoc=True))
+    token = next(t for t in await core.fleets.all_tokens(yard.who.org_id) if t.vehicle_id == bus.id)
+    station = core.chargers.list_stations(yard.who.org_id)[0].station.ref
+    core.spawn(core.commits.run(), "commits")
+    now = core.clock.now()
+    report = TransactionReport(
+        Phase.STARTED, now, "start", evse_number=1, connector_number=1,
+        id_token=IdToken(token.value), readings=(MeterReading(now, 0.0),),
+    )  # fmt: skip
+    await core.sessions.report(station, report)
+    [session] = core.sessions.open_sessions(org_id=yard.who.org_id)
+    assert session.needs is not None
+    assert session.needs.urgency is Urgency.PERSON
+    assert session.duty_id == yard.row(presystem, "R1").duty_id
+    picture = await core.presystems.picture_of(yard.who, presystem.id)
+    points = picture.depots[0].stations[0].points
+    assert points[0].process is not None
+    assert points[0].vehicle is not None
+    assert points[0].vehicle.vehicle == bus.name
 
 
 async def test_presystems_are_set_up_with_care(yard: Yard) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from voltyard.chargers.commands import RemoteStop
 from voltyard.clock import Clock
 from voltyard.errors import VoltyardError
+from voltyard.sessions.events import SessionStarted
 from voltyard.sessions.model import Session
 from voltyard.storage.engine import Database
 from voltyard.tenancy.access import system_principal
@@ -356,6 +357,15 @@ class RequestDesk:
             async with transaction(self._database, of(event.org_id)) as tx:
                 await store.put_requests(tx, event.org_id, [done])
             self._keep(event.org_id, done)
+
+    async def on_started(self, event: SessionStarted) -> None:
+        """A vehicle comes for which charging at once was asked."""
+        org = self._orgs.get(event.org_id)
+        if org is None or event.vehicle_id is None:
+            return
+        rows = [row for row in org.rows.values() if row.vehicle_id == event.vehicle_id]
+        standing = [row for row in rows if row.state is State.STANDING and row.request]
+        await self._at_once([row for row in standing if row.request and row.request.ad_hoc])
 
     async def forget(self, presystem: Presystem) -> None:
         """A presystem is deleted: its requests go, their duties as well."""

@@ -113,6 +113,7 @@ class PresystemService:
 
     def listen(self) -> None:
         self._bus.subscribe(DutyDeparted, self.desk.on_departed, name="vdv463.departed")
+        self._bus.subscribe(SessionStarted, self.desk.on_started, name="vdv463.at_once")
         for event in NEWS:
             self._bus.subscribe(event, self._on_news, name=f"vdv463.{event.__name__}")
 
