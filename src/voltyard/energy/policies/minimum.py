@@ -19,21 +19,40 @@ def serve(problem: Problem, wanted: Ints) -> bool:
     net, work = problem.net, problem.work
     asked: Ints = np.minimum(np.ceil(least).astype(np.int64), problem.need)
     priority = np.array([stay.priority for stay in problem.stays])
-    first = np.lexsort((asked, priority)).astype(np.int64)
-    flow.serve_in_order(net, work, first, asked.copy())
+    everybody = np.arange(len(asked), dtype=np.int64)
+    if not _push(problem, everybody, asked):
+        for row in everybody:
+            flow.withdraw(net, int(row))
+        first = np.lexsort((asked, priority)).astype(np.int64)
+        flow.serve_in_order(net, work, first, asked.copy())
     had: Ints = net.taken.sum(axis=1)
     lacks: Ints = np.maximum(wanted - had, 0)
-    for row in np.lexsort((lacks, priority)).tolist():
-        if lacks[row] > 0 and _push(problem, row, int(lacks[row])) > 0:
-            flow.withdraw(net, row)
-            missing = _push(problem, row, int(had[row]))
-            assert missing == 0, "what fitted before the attempt fits again"
+    order = np.lexsort((lacks, priority)).astype(np.int64)
+    _top_up(problem, order[lacks[order] > 0], lacks, had)
     return True
 
 
-def _push(problem: Problem, row: int, amount: int) -> int:
-    """What of it did not fit."""
+def _top_up(problem: Problem, order: Ints, lacks: Ints, had: Ints) -> None:
+    """Each all that it lacks or nothing more, one after the other; runs of those that fit together
+    are pushed at once, and others halved."""
+    begin, size = 0, len(order)
+    while begin < len(order):
+        run = order[begin : begin + size]
+        fits = _push(problem, run, lacks)
+        if not fits:
+            for row in run:
+                flow.withdraw(problem.net, int(row))
+            again = _push(problem, run, had)
+            assert again, "what fitted before the attempt fits again"
+        if fits or size == 1:
+            begin, size = begin + len(run), max(1, 2 * size)
+        else:
+            size = max(1, len(run) // 2)
+
+
+def _push(problem: Problem, rows: Ints, amounts: Ints) -> bool:
+    """Whether all of it fitted; what did stays."""
     need = np.zeros(len(problem.stays), dtype=np.int64)
-    need[row] = amount
+    need[rows] = amounts[rows]
     flow.augment(problem.net, problem.work, need)
-    return int(need[row])
+    return not need.any()
