@@ -335,15 +335,9 @@ def build_core(
     timetable = TimetableService(database, bus, clock, sites=sites, vehicles=fleets)
     note = audit.Auditor(clock)
     chargers = ChargerService(
-        database,
-        commits,
-        bus,
-        clock,
-        audit=note,
-        home=_home(tenancy, sites),
-        settings=_charger_settings(settings),
-        passwords=Passwords(station_in_place if inline else station_in_thread),
-    )
+        database, commits, bus, clock, audit=note, home=_home(tenancy, sites),
+        settings=_charger_settings(settings), passwords=_station_passwords(inline=inline),
+    )  # fmt: skip
     sessions = SessionService(
         database, commits, bus, clock,
         outlets=chargers, tokens=fleets, policies=sites, audit=note,
@@ -372,12 +366,10 @@ def build_core(
     monitoring.listen()
     pki = _pki(settings, database, bus, clock, chargers, alerts, note, inline=inline)
     tokens = _tokens(database, commits, bus, clock, sites, fleets, chargers, sessions)
-    bookings = BookingService(
-        database, commits, bus, clock, stations=chargers, places=sites, vehicles=fleets,
-        sessions=sessions, duties=timetable, tokens=fleets, reservations=tokens[0], alerts=alerts,
+    bookings = _bookings(
+        database, commits, bus, clock,
+        sites, fleets, chargers, sessions, timetable, tokens[0], alerts,
     )  # fmt: skip
-    bookings.listen()
-    sessions.booked_by(bookings.gate)
     core = Core(
         settings, database, clock, commits, bus, retries, leases, Jobs(database, clock, holder),
         tenancy, sites, fleets, timetable, chargers, sessions, alerts, energy, inputs, sampling,
@@ -386,12 +378,45 @@ def build_core(
         _billing(database, bus, clock, sites, fleets, chargers, sessions),
         OperatorService(database, bus, clock, tenancy), access, pace,
     )  # fmt: skip
+    return _completed(core, book, holder, inline=inline)
+
+
+def _completed(core: Core, book: passwords.PasswordBook, holder: str, *, inline: bool) -> Core:
+    """The rooms that rest on all the others."""
     core.studies = _studies(core)
     core.preconditioning = _preconditioning(core, book)
     core.presystems = _presystems(core, inline=inline)
     core.telling = _telling(core, holder, inline=inline)
-    bus.subscribe(SiteChanged, core.on_site, name="app.site")
+    core.bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _station_passwords(*, inline: bool) -> Passwords:
+    return Passwords(station_in_place if inline else station_in_thread)
+
+
+def _bookings(
+    database: Database,
+    commits: GroupCommit,
+    bus: Bus,
+    clock: Clock,
+    sites: SiteService,
+    fleets: FleetService,
+    chargers: ChargerService,
+    sessions: SessionService,
+    timetable: TimetableService,
+    reservations: ReservationService,
+    alerts: AlertService,
+) -> BookingService:
+    """Bays booked for vehicles, and sessions that keep to it."""
+    bookings = BookingService(
+        database, commits, bus, clock, stations=chargers, places=sites, vehicles=fleets,
+        sessions=sessions, duties=timetable, tokens=fleets, reservations=reservations,
+        alerts=alerts,
+    )  # fmt: skip
+    bookings.listen()
+    sessions.booked_by(bookings.gate)
+    return bookings
 
 
 def _tokens(
