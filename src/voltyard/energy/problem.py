@@ -49,8 +49,7 @@ class Problem:
 def compile_problem(given: PlanInput) -> Problem:
     """Raises ``Invalid`` when a stay names an EVSE or node that the tree does not have."""
     leaving = (stay.departure_at for stay in _in_need(given.stays))
-    cuts = [*leaving, *(at for run in given.must_run for at in (run.start_at, run.end_at))]
-    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, cuts)
+    bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, [*leaving, *_cuts(given)])
     # Served in order of departure, few vehicles have to be moved again.
     stays = tuple(sorted(_in_need(given.stays), key=lambda s: (s.departure_at, s.id.int)))
     places = [_place(given.tree, stay) for stay in stays]
@@ -93,6 +92,10 @@ def compile_problem(given: PlanInput) -> Problem:
         root_cap=net.cap[0].copy(),
         base_w=base_w,
     )
+
+
+CUT_FOR_MAX = 40
+"""For so many runs that must go, slots are cut where they begin and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,22 +213,30 @@ def _place(tree: ElectricalTree, stay: Stay) -> Node:
 
 def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Mapping[UUID, Floats], Floats]:
     """Power left for charging by node and slot, and other load of the whole site by slot."""
-    loads = {node.id: np.zeros(len(bounds) - 1) for node in given.tree.nodes}
+    loads: dict[UUID, Floats] = {node.id: np.zeros(len(bounds) - 1) for node in given.tree.nodes}
     for node_id, value in given.other_load_w.items():
         load_w = step_values(value, bounds, highest=True)
         for node in given.tree.path_to_root(node_id):
             loads[node.id] = loads[node.id] + load_w
+    border_s = np.array([bound.timestamp() for bound in bounds])
     for run in given.must_run:
-        runs = [
-            run.start_at < end_at and run.end_at > start_at for start_at, end_at in pairwise(bounds)
-        ]
-        for node in given.tree.path_to_root(run.node_id):
-            loads[node.id] = loads[node.id] + np.where(runs, run.power_w, 0.0)
+        first, last = run.start_at.timestamp(), run.end_at.timestamp()
+        slots = np.flatnonzero((border_s[:-1] < last) & (border_s[1:] > first))
+        for node in given.tree.path_to_root(run.node_id) if len(slots) else ():
+            loads[node.id][slots[0] : slots[-1] + 1] += run.power_w
     limits_w = {}
     for node in given.tree.nodes:
         allowed_w = np.array(lowest_limits_w(node, bounds, given.tree.zone))
         limits_w[node.id] = np.maximum(0.0, allowed_w - loads[node.id])
     return limits_w, loads[given.tree.root.id]
+
+
+def _cuts(given: PlanInput) -> Iterable[datetime]:
+    """Where what must run begins and ends. Of many, whole slots are kept free for each instead: a
+    plan of a thousand pieces would come too late."""
+    if len(given.must_run) > CUT_FOR_MAX:
+        return ()
+    return (at for run in given.must_run for at in (run.start_at, run.end_at))
 
 
 def _energy(power_w: Floats, hours: Floats) -> Ints:

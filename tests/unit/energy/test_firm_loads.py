@@ -46,6 +46,20 @@ def test_slots_are_cut_where_it_begins() -> None:
     assert starts in planner.plan(asking(tree, stay(0), must_run=(run,))).bounds
 
 
+def test_for_many_runs_whole_slots_are_kept_free_instead() -> None:
+    tree = flat_tree(600e3, 1)
+    starts = EVENING + timedelta(minutes=100)
+    runs = tuple(
+        MustRun(tree.root.id, starts + timedelta(minutes=i), EVENING + 3 * HOUR, 5e3)
+        for i in range(50)
+    )
+    made = planner.plan(asking(tree, stay(0), must_run=runs))
+    assert starts not in made.bounds
+    slot = made.slot_at(EVENING + 2.5 * HOUR)
+    assert slot is not None
+    assert made.peak_w >= 250e3
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 100_000))
 def test_grants_with_firm_power_stay_within_every_node(seed: int) -> None:
