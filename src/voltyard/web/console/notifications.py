@@ -307,7 +307,7 @@ async def _route_form(
     ui: Ui, route: Route | None, values: Mapping[str, str], faults: Mapping[str, str], error: str
 ) -> Response[str]:
     room = telling_of(ui).notifications
-    say = ui.gettext
+    say, targets = ui.gettext, room.targets(ui.who)
     return ui.page(
         "notification_route.html",
         status=422 if error else 200,
@@ -315,7 +315,8 @@ async def _route_form(
         values=values,
         faults=faults,
         error=error,
-        targets=room.targets(ui.who),
+        targets=targets,
+        reachable={target.user_id for target in targets},
         people=list((await people_of(ui)).values()),
         kinds=sorted(((kind, say(TITLES[kind])) for kind in room.kinds), key=lambda pair: pair[1]),
         notes=note_words,
