@@ -39,6 +39,7 @@ CSV_COLUMNS = (
     "stop_reason",
     "flags",
     "energy_exported_wh",
+    "operator_id",
 )
 
 
@@ -150,6 +151,7 @@ def csv_row(session: Session) -> tuple[str, ...]:
         _safe(session.stop_reason or ""),
         " ".join(session.flags),
         _number(session.energy_exported_wh),
+        _text(session.fleet_org_id),
     )
 
 
