@@ -268,23 +268,23 @@ class Keeper:
     async def _watch(self, known: SiteRuns, now: datetime) -> None:
         """Begin, count, end; and tell who must know."""
         sessions = self._parts.sessions.open_sessions(site_id=known.site.id)
-        there = {run.id: _session_of(run, sessions) for run in known.runs.values()}
+        there = _Plugged(sessions)
+        together_w: dict[UUID | None, float] = {}
+        for run in known.runs.values():
+            if run.start_at <= now < run.end_at:
+                together_w[run.duty_id] = together_w.get(run.duty_id, 0.0) + run.power_w
         since, known.watched_at = known.watched_at, now
         facts: list[Facts] = []
         moved: list[Run] = []
         for run in self.of_site(known.site.id):
             if run.state not in OPEN:
                 continue
-            session = there[run.id]
+            session = there.of(run)
             outlet = None
             if session is not None and session.evse_id is not None and self.control is not None:
                 outlet = self.control.outlet(known.site.id, session.evse_id)
-            together_w = sum(
-                other.power_w
-                for other in known.runs.values()
-                if other.duty_id == run.duty_id and other.start_at <= now < other.end_at
-            )
-            fact = Facts(run, self.label(run), session is not None, outlet, together_w)
+            needed_w = together_w.get(run.duty_id, 0.0)
+            fact = Facts(run, self.label(run), session is not None, outlet, needed_w)
             known.seen[run.id] = looked = seen(fact, known.seen.get(run.id), since, now)
             if looked.run != run:
                 known.runs[run.id] = looked.run
@@ -324,11 +324,11 @@ class Keeper:
         if not ahead:
             return []
         sessions = self._parts.sessions.open_sessions(site_id=known.site.id)
-        found = {run.id: _session_of(run, sessions) for run in ahead}
+        there = _Plugged(sessions)
         evse_of = {
-            run_id: session.evse_id
-            for run_id, session in found.items()
-            if session is not None and session.evse_id is not None
+            run.id: session.evse_id
+            for run in ahead
+            if (session := there.of(run)) is not None and session.evse_id is not None
         }
         try:
             tree = await self._parts.sites.tree(known.site.id)
@@ -345,15 +345,18 @@ class Keeper:
             await store.delete_runs(tx, dropped)
 
 
-def _session_of(run: Run, sessions: Sequence[Session]) -> Session | None:
-    """Where its vehicle is plugged in."""
-    for session in sessions:
-        if run.duty_id is not None and session.duty_id == run.duty_id:
-            return session
-    for session in sessions:
-        if run.vehicle_id is not None and session.vehicle_id == run.vehicle_id:
-            return session
-    return None
+class _Plugged:
+    """Where vehicles are plugged in: by their duty, else by themselves."""
+
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self._by_duty = {one.duty_id: one for one in reversed(sessions)}
+        self._by_vehicle = {one.vehicle_id: one for one in reversed(sessions)}
+
+    def of(self, run: Run) -> Session | None:
+        found = None if run.duty_id is None else self._by_duty.get(run.duty_id)
+        if found is None and run.vehicle_id is not None:
+            found = self._by_vehicle.get(run.vehicle_id)
+        return found
 
 
 def _counts(wish: Wish, now: datetime) -> bool:
