@@ -13,8 +13,7 @@ from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
 from voltyard.api.wire import In, Limit, Offset, Out, Page, out, page
 from voltyard.bookings.commands import NewBooking, NewSeries, RulesDraft, Whom
-from voltyard.bookings.model import Action, Booking, BookingState, Mode, Origin
-from voltyard.bookings.store import BookingFilter
+from voltyard.bookings.model import Action, Booking, BookingFilter, BookingState, Mode, Origin
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 LocalTime = Annotated[day_time, msgspec.Meta(tz=False, examples=["22:00:00"])]

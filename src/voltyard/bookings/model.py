@@ -184,3 +184,16 @@ class Decision:
     due_at: datetime | None = None
     by: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingFilter:
+    """``open_at``: neither cancelled nor over by then."""
+
+    site_id: UUID | None = None
+    place_id: UUID | None = None
+    vehicle_id: UUID | None = None
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+    open_at: datetime | None = None
+    origin: Origin | None = None

@@ -3,8 +3,7 @@
 from uuid import UUID
 
 from voltyard.bookings import store
-from voltyard.bookings.model import Booking, Decision, Series
-from voltyard.bookings.store import BookingFilter
+from voltyard.bookings.model import Booking, BookingFilter, Decision, Series
 from voltyard.errors import NotFound
 from voltyard.storage.engine import Database
 from voltyard.tenancy.access import require

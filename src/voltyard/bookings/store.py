@@ -1,12 +1,21 @@
 """All SQL of bookings, their series, rules and decisions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from voltyard.bookings.model import Action, Booking, Decision, Mode, Origin, Series, SiteRules
+from voltyard.bookings.model import (
+    Action,
+    Booking,
+    BookingFilter,
+    Decision,
+    Mode,
+    Origin,
+    Series,
+    SiteRules,
+)
 from voltyard.storage.engine import Row, Tx
 
 OVERLAP = "bookings_overlap"
@@ -14,19 +23,6 @@ BOOKING = tuple(field.name for field in fields(Booking))
 SERIES = tuple(field.name for field in fields(Series))
 RULES = tuple(field.name for field in fields(SiteRules))
 DECISION = tuple(field.name for field in fields(Decision))
-
-
-@dataclass(frozen=True, slots=True)
-class BookingFilter:
-    """``at`` None and no window: all. ``open_only``: neither cancelled nor over by ``now``."""
-
-    site_id: UUID | None = None
-    place_id: UUID | None = None
-    vehicle_id: UUID | None = None
-    from_at: datetime | None = None
-    until_at: datetime | None = None
-    open_at: datetime | None = None
-    origin: Origin | None = None
 
 
 async def insert(tx: Tx, booking: Booking) -> None:

@@ -10,8 +10,15 @@ from token_yard import TokenYard
 
 from voltyard.alerts.model import Alert
 from voltyard.bookings.commands import NewBooking, NewSeries, RulesDraft, Whom
-from voltyard.bookings.model import Action, Booking, BookingState, Decision, Mode, Origin
-from voltyard.bookings.store import BookingFilter
+from voltyard.bookings.model import (
+    Action,
+    Booking,
+    BookingFilter,
+    BookingState,
+    Decision,
+    Mode,
+    Origin,
+)
 from voltyard.errors import Conflict, Invalid
 from voltyard.fleets.commands import VehicleDraft
 from voltyard.ids import new_id

@@ -11,8 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from voltyard.bookings.commands import NewBooking, NewSeries, RulesDraft, Whom
-from voltyard.bookings.model import BookingState, Mode
-from voltyard.bookings.store import BookingFilter
+from voltyard.bookings.model import BookingFilter, BookingState, Mode
 from voltyard.chargers.model import StationFilter
 from voltyard.errors import Invalid, NotFound, VoltyardError
 from voltyard.tenancy.model import Permission
