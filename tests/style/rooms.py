@@ -136,6 +136,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "watching": "pure: what becomes of a run, and what of it is an alert",
     },
     "notifications": {
+        "checking": "what people enter, checked as a whole",
         "delivery": "leased, tried, tried again, bundled",
         "desk": "targets and routes in memory: an alert asks the database nothing but to be kept",
         "guard": "where voltyard may go on behalf of a tenant: a security decision read on its own",

@@ -15,14 +15,8 @@ from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.ids import new_id
 from voltyard.notifications import store
 from voltyard.notifications.channels import chat
-from voltyard.notifications.commands import (
-    RouteDraft,
-    TargetDraft,
-    checked_route,
-    checked_target,
-    route_from,
-    target_from,
-)
+from voltyard.notifications.checking import checked_route, checked_target, route_from, target_from
+from voltyard.notifications.commands import RouteDraft, TargetDraft
 from voltyard.notifications.delivery import Delivery
 from voltyard.notifications.desk import Desk
 from voltyard.notifications.model import (
