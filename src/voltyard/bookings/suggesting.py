@@ -93,7 +93,9 @@ class Suggester:
         changed = [
             replace(duty, bay_id=chosen[duty.id])
             for duty in duties
-            if duty.id in chosen and duty.bay_id != chosen[duty.id]
+            if duty.id in chosen
+            and duty.bay_id != chosen[duty.id]
+            and duty.org_id == who.org_id  # an operator's duties are its own to change
         ]
         return await self._duties.save_all(who, changed) if changed else []
 
