@@ -86,5 +86,7 @@ def test_files_exist(page: Path) -> None:
 def test_the_guide_names_every_setting_with_its_default() -> None:
     table = (REPOSITORY / "docs/operate/run.md").read_text().partition("| `VOLTYARD_…`")[2]
     rows = [line for line in table.partition("\n\n")[0].splitlines() if line.startswith("| `")]
-    named = {word.lower() for row in rows for word in re.findall(r"`([A-Z0-9_]+)`", row.split("|")[1])}
+    named = {
+        word.lower() for row in rows for word in re.findall(r"`([A-Z0-9_]+)`", row.split("|")[1])
+    }
     assert named == {field.name for field in fields(Settings)}

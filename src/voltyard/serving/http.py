@@ -15,8 +15,8 @@ from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
 from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
-from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard.api.vdv463_door import make_door
+from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard.app import Core
 from voltyard.config import Settings
 from voltyard.energy.enquiring import ExplainDesk
@@ -69,9 +69,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         diagnostics=core.diagnostics,
         technician=TechnicianRooms(core.chargers, core.configuration, core.monitoring, core.bulk),
         access=_access(core),
-        inputs=InputRooms(
-            core.inputs.meters, core.inputs.prices, core.sites, core.inputs.policies
-        ),
+        inputs=InputRooms(core.inputs.meters, core.inputs.prices, core.sites, core.inputs.policies),
         telling=TellingRooms(
             core.alerts, core.telling.departures, core.telling.notifications, core.tenancy
         ),
@@ -80,9 +78,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         operators=core.operators,
         rules=core.access,
         studies=core.studies,
-        bookings=BookingRooms(
-            core.bookings, core.chargers, core.fleets, core.sessions, core.sites
-        ),
+        bookings=BookingRooms(core.bookings, core.chargers, core.fleets, core.sessions, core.sites),
         why=why,
         presystems=core.presystems,
         preconditioning=core.preconditioning,
