@@ -91,7 +91,7 @@ def test_from_a_password_in_the_clear_to_certificates_and_back(
         page.get_by_role("link", name="CSV").click()
     assert "TamperDetectionActivated,yes,charger" in Path(download.value.path()).read_text()
     page.goto(f"{place.url}/alerts")
-    expect(page.get_by_text("Charger reports a security event")).to_be_visible()
+    expect(page.get_by_role("heading", name="Charger reports a security event")).to_be_visible()
 
     page.goto(f"{place.url}/chargers/{place.ids['CP02']}/certificates")
     box = page.locator("details.command", has_text="Revoke a certificate")

@@ -74,7 +74,6 @@ EVENTS: dict[str, type] = {
     "site_meters.changed": sitemeters.SiteMetersChanged,
     "tariffs.changed": billing.TariffsChanged,
     "payment.changed": billing.PaymentChanged,
-    "security.trust": pki.TrustChanged,
     "security.certificate": pki.CertificateChanged,
     "security.profile": pki.SecurityProfileChanged,
     "security.refused": pki.ConnectionRefused,
@@ -87,6 +86,7 @@ UNTOLD: dict[type, str] = {
     sitemeters.SiteMeterRead: "a reading, kept by the minute; REST has them",
     energy.GrantsChanged: "in process only, nothing is committed with it",
     chargers.MonitorsTold: "a part of a report; its end is seen in the monitors",
+    pki.TrustChanged: "of the whole server, no organisation's",
 }
 """Events that are not for webhooks, and why."""
 

@@ -15,7 +15,8 @@ from voltyard.notifications.channels.chat import shown
 from voltyard.notifications.channels.email import read_server, written
 from voltyard.notifications.channels.post import Answer
 from voltyard.notifications.channels.sms import SmsAccount, Twilio, Vonage, shortened
-from voltyard.notifications.commands import TargetDraft, checked_target
+from voltyard.notifications.checking import checked_target
+from voltyard.notifications.commands import TargetDraft
 from voltyard.notifications.guard import Guard, host_of, read_hosts, read_networks
 from voltyard.notifications.model import Channel
 from voltyard.notifications.ports import Message, Undeliverable
