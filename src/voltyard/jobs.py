@@ -23,6 +23,11 @@ RETRY_FIRST_S = 10.0
 RETRY_LAST_S = 3600.0
 
 
+SPARE_S = 240.0
+"""How long a lease of a periodic task outlasts four of its runs: it need not be renewed often.
+After a death another process takes over when it ends; one of the same name does at once."""
+
+
 class Leases:
     """Who does what only one process may do. ``holder`` names this process.
 
@@ -229,7 +234,7 @@ async def run_periodic(leases: Leases, clock: Clock, task: Periodic) -> None:
     try:
         async for _ in ticks(clock, task.every_s):
             try:
-                if await leases.hold(name, task.every_s * 4.0 + 60.0) is not None:
+                if await leases.hold(name, task.every_s * 4.0 + SPARE_S) is not None:
                     await task.work()
             except Exception:
                 log.exception("periodic task %s failed", task.name)

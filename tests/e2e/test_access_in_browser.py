@@ -166,7 +166,7 @@ def test_an_outlet_is_reserved_and_let_go(browser: Browser, place: Place) -> Non
 
 @pytest.mark.parametrize(
     ("theme", "width", "locale"),
-    [("dark", 390, "de"), ("light", 1280, "de")],
+    [("dark", 390, "de"), pytest.param("light", 1280, "de", marks=pytest.mark.long)],
 )
 def test_the_pages_fit(browser: Browser, place: Place, theme: str, width: int, locale: str) -> None:
     page = page_of(browser, place, theme, width, locale)

@@ -79,7 +79,10 @@ def test_the_tour_of_many_chargers(browser: Browser, place: Place) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("theme", "width", "locale"), [("dark", 390, "de"), ("light", 1280, "de")])
+@pytest.mark.parametrize(
+    ("theme", "width", "locale"),
+    [("dark", 390, "de"), pytest.param("light", 1280, "de", marks=pytest.mark.long)],
+)
 def test_the_pages_fit(browser: Browser, place: Place, theme: str, width: int, locale: str) -> None:
     page = page_of(browser, place, theme, width, locale)
     wrong: list[str] = []

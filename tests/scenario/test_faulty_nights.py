@@ -9,7 +9,13 @@ from voltyard.simulator.runner import crash_of
 
 
 @pytest.mark.parametrize(
-    ("seed", "faults"), [(11, "links"), (12, "reboots"), (13, "liar"), (14, "heavy")]
+    ("seed", "faults"),
+    [
+        (11, "links"),
+        (14, "heavy"),
+        pytest.param(12, "reboots", marks=pytest.mark.long),
+        pytest.param(13, "liar", marks=pytest.mark.long),
+    ],
 )
 def test_no_promise_is_broken(night: RunNight, seed: int, faults: str) -> None:
     depots = [demo_depot(seed, 4)]
