@@ -49,22 +49,40 @@ class Keeper:
         self._settled: dict[UUID, UUID | None] = {}
         self._tried: dict[UUID, datetime] = {}
 
+    def load(self) -> None:
+        """At start, after reservations and bookings: what chargers keep for them already."""
+        self._settled.clear()
+        for row in self._reservations.pending():
+            evse = None if row.evse_id is None else self._stations.evse(row.evse_id)
+            if row.created_by != BY or evse is None:
+                continue
+            for booking in self._diary.at(place_of(evse)):
+                if booking.kept_from <= row.from_at < booking.until_at:
+                    self._settled[booking.id] = row.id
+
     async def tick(self) -> None:
         now = self._clock.now()
+        await self._let_go_where_over(now)
         for rules in self._diary.all_rules():
             if rules.mode is not Mode.OFF and rules.on_charger:
                 for booking in self._diary.of_site(rules.site_id):
                     await self._look_at(booking, now)
 
+    async def _let_go_where_over(self, now: datetime) -> None:
+        """Lifted, cancelled, or moved with its duty: the charger need not keep it any more."""
+        for booking_id, held in list(self._settled.items()):
+            booking = self._diary.get(booking_id)
+            if held is not None and (booking is None or booking.lifted_at is not None):
+                await self._cancel(held)
+                self._settled[booking_id] = None
+            if booking is None or now >= booking.until_at:
+                del self._settled[booking_id]
+                self._tried.pop(booking_id, None)
+
     async def _look_at(self, booking: Booking, now: datetime) -> None:
-        held = self._settled.get(booking.id)
-        if held is not None and not booking.keeps(now) and now < booking.until_at:
-            await self.let_go(booking)
-        if booking.id in self._settled or not booking.kept_from <= now < booking.until_at:
+        if booking.id in self._settled or now >= booking.until_at or not booking.keeps(now):
             return
-        if not booking.keeps(now) or now - self._tried.get(booking.id, now - AGAIN_AFTER) < (
-            AGAIN_AFTER
-        ):
+        if now - self._tried.get(booking.id, now - AGAIN_AFTER) < AGAIN_AFTER:
             return
         evse = self._outlet(booking)
         token = await self._token(booking)
@@ -97,15 +115,14 @@ class Keeper:
         log.info("booking %s is not kept by its charger: %s", booking.id, error.message)
         self._settled[booking.id] = None
 
-    async def let_go(self, booking: Booking) -> None:
-        """Lifted or cancelled before its end: the charger need not keep it any more."""
-        held = self._settled.pop(booking.id, None)
-        self._settled[booking.id] = None
-        if held is not None:
-            try:
-                await self._reservations.cancel(system_principal(booking.org_id, BY), held)
-            except VoltyardError as error:
-                log.info("the reservation of booking %s: %s", booking.id, error.message)
+    async def _cancel(self, held: UUID) -> None:
+        owner = next((r.org_id for r in self._reservations.pending() if r.id == held), None)
+        if owner is None:
+            return  # used, or over by itself
+        try:
+            await self._reservations.cancel(system_principal(owner, BY), held)
+        except VoltyardError as error:
+            log.info("a reservation of a booking: %s", error)
 
     def _outlet(self, booking: Booking) -> Evse | None:
         """The one outlet of the place; at a bay with several the driver chooses."""

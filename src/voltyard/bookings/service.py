@@ -108,7 +108,7 @@ class BookingService(BookingReads):
         )  # fmt: skip
 
     async def load(self) -> None:
-        """At start, before the first connection."""
+        """At start, after reservations, before the first connection."""
         since = self._clock.now() - REMEMBERED
         async with transaction(self._database, SYSTEM) as tx:
             for rules in await store.all_rules(tx):
@@ -117,6 +117,7 @@ class BookingService(BookingReads):
                 self._diary.put(booking)
             for session_id in await store.allowed_sessions(tx, since - KEPT_FOR):
                 self._diary.allow(session_id)
+        self.keeper.load()
 
     def listen(self) -> None:
         self._bus.subscribe(DutiesChanged, self.follower.on_duties, name="bookings.duties")
@@ -217,7 +218,6 @@ class BookingService(BookingReads):
                 tx, who, "booking.cancel", "booking", booking_id, {}, at=now, remote=remote
             )
         await self._changed(after)
-        await self.keeper.let_go(after)
         return after
 
     async def lift(

@@ -1,6 +1,7 @@
 """Bays booked for vehicles, enforced at chargers of every version."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -298,3 +299,27 @@ def test_chargers_keep_a_booked_outlet_themselves(yard: Run) -> None:
         assert kept.id != other.id
 
     yard(play)
+
+
+def test_what_a_charger_keeps_goes_with_its_booking_also_after_a_restart(one_yard: Run) -> None:
+    async def play(yard: TokenYard) -> None:
+        buses = await two_buses(yard)
+        await rules(yard, RulesDraft(Mode.STRICT, on_charger=True))
+        bookings = yard.core.bookings
+        duty = a_duty(yard, buses["MINE"], yard.outlet(1).bay_id, 300)
+        duty = replace(duty, arrival_at=in_minutes(yard, 5))
+        await yard.core.timetable.save(yard.who, duty)
+        await yard.after(90)
+        assert yard.charger.evse(1).status is Status.RESERVED
+        await yard.core.timetable.save(yard.who, replace(duty, bay_id=yard.outlet(2).bay_id))
+        await yard.after(90)
+        assert yard.charger.evse(1).status is Status.AVAILABLE, "the duty has another bay now"
+        assert yard.charger.evse(2).status is Status.RESERVED
+        await bookings.load()
+        wanted = BookingFilter(site_id=yard.site.id, open_at=yard.clock.now())
+        (booked,), _ = await bookings.bookings(yard.who, wanted)
+        await bookings.lift(yard.who, booked.id, "it stays in the workshop")
+        await yard.after(90)
+        assert yard.charger.evse(2).status is Status.AVAILABLE
+
+    one_yard(play)
