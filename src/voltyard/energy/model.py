@@ -118,11 +118,6 @@ class FirmLoad:
     duty_id: UUID | None = None
     vehicle_id: UUID | None = None
 
-    def serves(self, duty_id: UUID | None, vehicle_id: UUID | None) -> bool:
-        if self.duty_id is not None:
-            return self.duty_id == duty_id
-        return self.vehicle_id is not None and self.vehicle_id == vehicle_id
-
     def spent_wh(self, since: datetime, until: datetime) -> float:
         """What it took of what flowed from ``since`` to ``until``, if it drew all it may."""
         start_at, end_at = max(self.start_at, since), min(self.end_at, until)
