@@ -110,6 +110,17 @@ def _turn(me: Floats, rules: Rules) -> float:
 
 
 @compiled
+def settle(
+    deal: Deal, rules: Rules, order: Ints, was_over: Bools, slack_w: float, slack_a: float
+) -> tuple[int, Ints]:
+    """Serve, recount from nothing, and the reasons: what was found, why and where by candidate."""
+    fresh = deal.room.copy()
+    serve(deal, rules, order)
+    found = recount(deal, fresh, was_over, slack_w, slack_a)
+    return found, reasons(deal)
+
+
+@compiled
 def serve(deal: Deal, rules: Rules, order: Ints) -> None:
     """Set every grant and who is calmed; what is granted is taken from the room.
 
@@ -346,10 +357,12 @@ def _band_w(me: Floats, rules: Rules) -> float:
 
 
 @compiled
-def reasons(deal: Deal) -> tuple[Ints, Ints]:
-    """By candidate why its grant is not higher, and the node that binds or -1."""
+def reasons(deal: Deal) -> Ints:
+    """By candidate why its grant is not higher, and the node that binds or -1: two rows."""
     count = deal.crowd.shape[0]
-    why, where = np.full(count, FULL, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    found = np.empty((2, count), dtype=np.int64)
+    why, where = found[0], found[1]
+    why[:], where[:] = FULL, -1
     for who in range(count):
         me = deal.crowd[who]
         power_w = me[GRANTED_W]
@@ -362,7 +375,7 @@ def reasons(deal: Deal) -> tuple[Ints, Ints]:
                 continue
             why[who] = LIMIT if power_w > 0.0 or left_w < 1.0 else MINIMUM
             where[who] = _tightest(deal, who)
-    return why, where
+    return found
 
 
 @compiled
