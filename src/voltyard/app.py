@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -199,8 +199,8 @@ class Core:
         for site in await self.sites.all():
             self._control(site.id)
         for task in (*self._periodic(), *self.telling.periodic()):
-            paced = replace(task, every_s=task.every_s * self.pace)
-            self.spawn(run_periodic(self.leases, self.clock, paced), task.name)
+            work = run_periodic(self.leases, self.clock, task.paced(self.pace))
+            self.spawn(work, task.name)
         self.spawn(self.jobs.run(), "jobs")
         self.spawn(self.inputs.collector.run(), "site meters")
         self.spawn(self.sampling.run(), "sampling")
@@ -776,6 +776,8 @@ class SimulatedHost:
             state=session.state.value,
             energy_wh=session.energy_wh,
             flags=session.flags,
+            token=session.id_token or "",
+            started_at=session.started_at,
         )
 
     def crash(self) -> None:
@@ -801,7 +803,9 @@ async def build_host(database_url: str, clock: Clock) -> SimulatedHost:
 
 
 def rooms(core: Core) -> furnish.Rooms:
-    return furnish.Rooms(core.sites, core.chargers, core.fleets, core.timetable)
+    return furnish.Rooms(
+        core.sites, core.chargers, core.fleets, core.timetable, core.operators, core.access
+    )
 
 
 async def first_organisation(core: Core, password: str = "not a person's password") -> Principal:

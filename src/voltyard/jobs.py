@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -226,6 +226,11 @@ class Periodic:
     name: str
     every_s: float
     work: Callable[[], Awaitable[object]]
+    spare_s: float = SPARE_S
+
+    def paced(self, pace: float) -> "Periodic":
+        """The same, that many times as seldom."""
+        return replace(self, every_s=self.every_s * pace, spare_s=self.spare_s * pace)
 
 
 async def run_periodic(leases: Leases, clock: Clock, task: Periodic) -> None:
@@ -234,7 +239,7 @@ async def run_periodic(leases: Leases, clock: Clock, task: Periodic) -> None:
     try:
         async for _ in ticks(clock, task.every_s):
             try:
-                if await leases.hold(name, task.every_s * 4.0 + SPARE_S) is not None:
+                if await leases.hold(name, task.every_s * 4.0 + task.spare_s) is not None:
                     await task.work()
             except Exception:
                 log.exception("periodic task %s failed", task.name)

@@ -1,6 +1,7 @@
 """The one way to the database: transactions whose tenant the database itself enforces."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
@@ -9,11 +10,14 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Executable, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from voltyard.clock import let_go
 from voltyard.errors import VoltyardError
 from voltyard.storage.embedded import APP_ROLE
+
+log = logging.getLogger(__name__)
 
 Params = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -83,7 +87,7 @@ class PostgresDatabase:
     """PostgreSQL by SQLAlchemy Core and asyncpg; every connection acts as the application role."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self._engine = make_engine(url, pool_size=pool_size, role=APP_ROLE)
+        self._engine = make_engine(url, pool_size=pool_size, role=APP_ROLE, autocommit=True)
         self._url = url
         self._writer: asyncpg.Connection | None = None
         self._writing = asyncio.Lock()
@@ -94,11 +98,15 @@ class PostgresDatabase:
     ) -> AsyncIterator[Tx]:
         if asyncio.current_task() is None:  # a message handled without one so far
             await let_go()
-        async with self._engine.begin() as connection:
-            await connection.execute(
-                _SET_SCOPE, {"org": str(org_id or ""), "system": system, "places": places}
-            )
-            yield _Tx(connection)
+        async with self._engine.connect() as connection:
+            driver = await _open(connection)
+            try:
+                await _plain(driver, _begin(org_id, system=system, places=places))
+                yield _Tx(connection)
+                await _plain(driver, "COMMIT")
+            except BaseException:
+                await _undo(connection, driver)
+                raise
 
     async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """By a connection of its own, whose scope is set once: one statement is one round trip."""
@@ -139,11 +147,52 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-_SET_SCOPE = text("SELECT voltyard_scope(:org, :system, :places)")
+def _begin(org_id: UUID | None, *, system: bool, places: bool) -> str:
+    """A transaction and its scope in one round trip; nothing in it but a UUID and two words."""
+    org = "" if org_id is None else str(UUID(int=org_id.int))
+    words = f"{'true' if system else 'false'}, {'true' if places else 'false'}"
+    return f"BEGIN; SELECT voltyard_scope('{org}', {words})"
 
 
-def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> AsyncEngine:
-    """An engine from a ``postgresql://`` URL (Unix socket by ``?host=`` included)."""
+async def _open(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own; one that the server has closed since (a restart) is replaced."""
+    while True:
+        raw = await connection.get_raw_connection()
+        driver: asyncpg.Connection = raw.driver_connection
+        if not driver.is_closed():
+            return driver
+        await connection.invalidate()
+
+
+async def _plain(driver: asyncpg.Connection, sql: str) -> None:
+    """Raises what a statement by SQLAlchemy would raise."""
+    try:
+        await driver.execute(sql)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise OperationalError(sql, None, error) from error
+
+
+async def _undo(connection: AsyncConnection, driver: asyncpg.Connection) -> None:
+    """Roll back; a connection that cannot be brought back to order is not used again."""
+    in_order = False
+    try:
+        if not driver.is_closed() and driver.is_in_transaction():
+            await driver.execute("ROLLBACK")
+        in_order = not driver.is_closed()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        log.warning("a transaction could not be rolled back: %r", error)
+    finally:
+        if not in_order and not connection.invalidated:
+            await connection.invalidate()
+
+
+def make_engine(
+    url: str, *, pool_size: int = 10, role: str | None = None, autocommit: bool = False
+) -> AsyncEngine:
+    """An engine from a ``postgresql://`` URL (Unix socket by ``?host=`` included).
+
+    ``autocommit``: the caller begins and ends transactions itself.
+    """
     if urlsplit(url).scheme not in {"postgresql", "postgres", "postgresql+asyncpg"}:
         raise DatabaseError("the database URL must begin with postgresql://")
 
@@ -155,6 +204,7 @@ def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> As
         async_creator=connect,
         pool_size=pool_size,
         max_overflow=0,
+        isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
         pool_pre_ping=False,
         json_serializer=_no_json,
         hide_parameters=True,  # an error is logged: no password's hash, no card in it
