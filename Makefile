@@ -21,7 +21,7 @@ FILE ?= demo
 simulate_options = $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS)) \
   $(if $(VEHICLES),--vehicles $(VEHICLES)) $(ARGS)
 # make test
-WORKERS ?= 3
+WORKERS ?= 4
 TESTS ?= tests
 # make nights
 SEEDS ?= 0-199
