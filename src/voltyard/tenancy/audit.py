@@ -9,6 +9,7 @@ from uuid import UUID
 from voltyard.clock import Clock
 from voltyard.storage.engine import Tx
 from voltyard.tenancy import store
+from voltyard.tenancy.approved import ApprovedPrincipal
 from voltyard.tenancy.model import Principal
 
 
@@ -37,8 +38,11 @@ async def write(
 ) -> None:
     """Note a change in the same transaction. ``action`` is ``<room>.<verb>``, e.g. ``duty.delete``.
 
-    ``detail`` must hold no secret.
+    ``detail`` must hold no secret. Of a change that a second person approved it names them.
     """
+    if isinstance(principal, ApprovedPrincipal):
+        approved = {"proposal": str(principal.proposal_id), "approved_by": principal.approved_by}
+        detail = {**(detail or {}), **approved}
     await store.insert_audit(
         tx,
         at=at,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from voltyard.clock import Clock
@@ -9,7 +10,7 @@ from voltyard.errors import Invalid, TooMany, Unauthenticated
 from voltyard.storage.engine import Database, Row
 from voltyard.tenancy import audit, keys, store
 from voltyard.tenancy.access import acting_name, on_behalf, permissions_in
-from voltyard.tenancy.model import ROLE_PERMISSIONS, Permission, Principal, User
+from voltyard.tenancy.model import ROLE_PERMISSIONS, LogInOrigin, Permission, Principal, User
 from voltyard.tenancy.passwords import (
     REMOTE_FREE_ATTEMPTS,
     PasswordBook,
@@ -40,6 +41,12 @@ class LoggedIn:
     expires_at: datetime
 
 
+class PasswordRule(Protocol):
+    """Whether somebody may come in by password at all."""
+
+    async def refuses(self, user: User) -> bool: ...
+
+
 class LogIn:
     """Every way in. What it raises tells a guesser nothing about which part was wrong."""
 
@@ -52,33 +59,62 @@ class LogIn:
         self._settings = settings
         self._remotes = Suspects(REMOTE_FREE_ATTEMPTS)
         self._names = Suspects(free=5)
+        self._rule: PasswordRule | None = None
 
     async def log_in(
         self, email: str, password: str, *, remote: str = "", user_agent: str = ""
     ) -> LoggedIn:
-        """Unauthenticated (code ``wrong_credentials``); TooMany (code ``locked``) when hammered."""
+        """Unauthenticated (code ``wrong_credentials``; ``sign_on_only`` where the password is right
+        and passwords are not allowed); TooMany (code ``locked``) when hammered."""
         user = await self._checked(email.strip(), password, remote)
         return await self.open_session(user, remote=remote, user_agent=user_agent)
 
-    async def open_session(self, user: User, *, remote: str = "", user_agent: str = "") -> LoggedIn:
-        """A session for somebody already proven."""
+    async def open_session(
+        self,
+        user: User,
+        *,
+        remote: str = "",
+        user_agent: str = "",
+        origin: LogInOrigin | None = None,
+        at_most: timedelta | None = None,
+    ) -> LoggedIn:
+        """A session for somebody already proven; ``at_most`` ends it earlier than the settings."""
         token, now = keys.new_token(), self._clock.now()
-        expires_at = now + self._settings.session_max
-        who = principal_of(user)
+        longest = self._settings.session_max
+        expires_at = now + (longest if at_most is None else min(longest, at_most))
+        who, came = principal_of(user), origin or LogInOrigin(remote, user_agent)
+        detail = {"email": user.email} | ({"issuer": came.issuer} if came.issuer else {})
         async with transaction(self._database, of(user.org_id)) as tx:
-            await store.insert_login_session(
-                tx, user, keys.digest(token), now, expires_at, user_agent
-            )
+            await store.insert_login_session(tx, user, keys.digest(token), now, expires_at, came)
             await audit.write(
-                tx, who, "login.ok", "user", user.id, {"email": user.email}, at=now, remote=remote
+                tx, who, "login.ok", "user", user.id, detail, at=now, remote=came.remote
             )
         return LoggedIn(token, who, expires_at)
+
+    def passwords_allowed_by(self, rule: PasswordRule) -> None:
+        """Who is asked, from now on, after a password was right."""
+        self._rule = rule
+
+    async def origin_of(self, token: str) -> tuple[UUID, LogInOrigin] | None:
+        """The organisation of a log-in and who has let it in."""
+        async with transaction(self._database, SYSTEM) as tx:
+            row = await store.login_origin(tx, keys.digest(token))
+        if row is None:
+            return None
+        return row["org_id"], LogInOrigin(issuer=row["issuer"], id_token=row["id_token"])
+
+    @property
+    def idle_since(self) -> datetime:
+        """Log-ins that were last used before have ended."""
+        return self._clock.now() - self._settings.session_idle
 
     async def confirm_password(self, user: User, password: str, *, remote: str = "") -> None:
         """Ask a logged-in person again, under the same lock. Invalid when wrong."""
         try:
             await self._checked(user.email, password, remote)
-        except Unauthenticated:
+        except Unauthenticated as error:
+            if error.code == "sign_on_only":
+                raise
             raise Invalid(
                 "The current password is wrong.", fields={"current": "is wrong"}
             ) from None
@@ -182,6 +218,9 @@ class LogIn:
         if found is None or not verified.right:
             await self._failed(email, None if found is None else found[0], remote)
             raise Unauthenticated("E-mail address or password is wrong.", code="wrong_credentials")
+        if self._rule is not None and await self._rule.refuses(found[0]):
+            await self._failed(email, found[0], "")
+            raise Unauthenticated("Sign in through your organisation.", code="sign_on_only")
         await self._succeeded(found[0], verified, remote)
         return found[0]
 

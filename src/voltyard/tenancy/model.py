@@ -135,6 +135,36 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class LogInOrigin:
+    """From where somebody signed in. ``issuer``: who has proven them; empty for a password.
+
+    ``id_token``: its proof, sealed, for signing out there.
+    """
+
+    remote: str = ""
+    user_agent: str = ""
+    issuer: str = ""
+    id_token: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLogIn:
+    """A log-in that still holds; ``current`` is the one of whoever asks."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    email: str
+    created_at: datetime
+    expires_at: datetime
+    last_seen_at: datetime
+    user_agent: str
+    remote: str
+    issuer: str
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     id: UUID
     org_id: UUID

@@ -283,6 +283,10 @@ class TenancyService:
             detail = {"email": user.email}
             await self._note(tx, principal, "user.password", user.id, detail, remote)
 
+    async def unusable_password(self) -> str:
+        """The hash of a password that nobody knows, for people whom others prove."""
+        return await self._passwords.hash(keys.new_token())
+
     # API keys
 
     async def keys(self, principal: Principal) -> list[ApiKey]:

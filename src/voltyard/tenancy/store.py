@@ -12,6 +12,8 @@ from voltyard.tenancy.model import (
     AdmittedSite,
     ApiKey,
     AuditEntry,
+    LogInOrigin,
+    OpenLogIn,
     Organisation,
     Permission,
     Role,
@@ -201,6 +203,19 @@ async def user(tx: Tx, user_id: UUID) -> User | None:
     return None if row is None else _user(row)
 
 
+async def user_by_email(tx: Tx, email: str) -> User | None:
+    """Within what the transaction sees."""
+    row = await tx.one(
+        f"SELECT {_USER} FROM users WHERE lower(email) = lower(:email)", {"email": email}
+    )
+    return None if row is None else _user(row)
+
+
+async def organisation_by_slug(tx: Tx, slug: str) -> Organisation | None:
+    row = await tx.one("SELECT * FROM organisations WHERE slug = :slug", {"slug": slug})
+    return None if row is None else _organisation(row)
+
+
 async def password_hash(tx: Tx, user_id: UUID) -> str:
     row = await tx.one("SELECT password_hash FROM users WHERE id = :id", {"id": user_id})
     return "" if row is None else str(row["password_hash"])
@@ -251,20 +266,56 @@ async def logged_in(tx: Tx, user_id: UUID, at: datetime, rehash: str | None) -> 
 
 
 async def insert_login_session(
-    tx: Tx, user: User, token_hash: str, at: datetime, expires_at: datetime, user_agent: str
+    tx: Tx, user: User, token_hash: str, at: datetime, expires_at: datetime, origin: LogInOrigin
 ) -> None:
     await tx.execute(
         "INSERT INTO login_sessions (token_hash, org_id, user_id, created_at, expires_at,"
-        " last_seen_at, user_agent) VALUES (:hash, :org_id, :user_id, :at, :until, :at, :agent)",
+        " last_seen_at, user_agent, remote, issuer, id_token) VALUES (:hash, :org_id, :user_id,"
+        " :at, :until, :at, :agent, :remote, :issuer, :id_token)",
         {
             "hash": token_hash,
             "org_id": user.org_id,
             "user_id": user.id,
             "at": at,
             "until": expires_at,
-            "agent": user_agent[:200],
+            "agent": origin.user_agent.replace("\0", "")[:200],
+            "remote": origin.remote[:100],
+            "issuer": origin.issuer,
+            "id_token": origin.id_token,
         },
     )
+
+
+async def login_origin(tx: Tx, token_hash: str) -> Row | None:
+    """Who let a log-in in: ``org_id``, ``issuer``, ``id_token``."""
+    return await tx.one(
+        "SELECT org_id, issuer, id_token FROM login_sessions WHERE token_hash = :hash",
+        {"hash": token_hash},
+    )
+
+
+async def open_log_ins(
+    tx: Tx, at: datetime, idle_since: datetime, token_hash: str, user_id: UUID | None
+) -> list[OpenLogIn]:
+    """Those that still hold, the last used first; ``user_id`` None is everybody's."""
+    rows = await tx.all(
+        "SELECT s.id, s.user_id, u.name, u.email, s.created_at, s.expires_at, s.last_seen_at,"
+        " s.user_agent, s.remote, s.issuer, s.token_hash = :hash AS current"
+        " FROM login_sessions s JOIN users u ON u.id = s.user_id"
+        " WHERE s.expires_at > :at AND s.last_seen_at > :idle AND u.active"
+        " AND (CAST(:user AS uuid) IS NULL OR s.user_id = :user)"
+        " ORDER BY s.last_seen_at DESC, s.id LIMIT 1000",
+        {"at": at, "idle": idle_since, "hash": token_hash, "user": user_id},
+    )
+    return [OpenLogIn(**row) for row in rows]
+
+
+async def end_log_in(tx: Tx, log_in_id: UUID) -> UUID | None:
+    """Whose it was; None when there is none."""
+    row = await tx.one(
+        "DELETE FROM login_sessions WHERE id = :id RETURNING user_id", {"id": log_in_id}
+    )
+    return None if row is None else row["user_id"]
 
 
 async def login_session(tx: Tx, token_hash: str, at: datetime, idle_since: datetime) -> Row | None:
@@ -302,8 +353,9 @@ async def end_login_session(tx: Tx, token_hash: str) -> None:
     await tx.execute("DELETE FROM login_sessions WHERE token_hash = :hash", {"hash": token_hash})
 
 
-async def end_login_sessions_of(tx: Tx, user_id: UUID, *, keep: str = "") -> None:
-    await tx.execute(
+async def end_login_sessions_of(tx: Tx, user_id: UUID, *, keep: str = "") -> int:
+    """How many there were, but for ``keep``."""
+    return await tx.execute(
         "DELETE FROM login_sessions WHERE user_id = :id AND token_hash <> :keep",
         {"id": user_id, "keep": keep},
     )
