@@ -1,7 +1,9 @@
 """Limits on their way: admitted, stored, sent, and what the answers change. Knows no plan."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -44,6 +46,8 @@ from voltyard.sites.model import ElectricalTree
 
 log = logging.getLogger(__name__)
 
+CUT_WAIT_S = 0.5
+"""A cut waits no longer to be stored."""
 VERIFY_AGAIN_S = 300.0
 VERIFY_HORIZON_S = 60
 
@@ -138,18 +142,29 @@ class Commander:
     async def _go(
         self, board: Board, changes: Sequence[tuple[Outlet, Change]], now: datetime
     ) -> None:
-        """Stored, then sent. If it cannot be stored, cuts still leave and raises do not."""
+        """Stored, then sent. If that takes long or cannot be, cuts still leave and raises do not."""
         chosen = [Chosen(outlet, change, outlet.held) for outlet, change in changes]
         for item in chosen:
             item.outlet.sent(item.change)
-        if not await self._save(board, now):
-            for item in chosen:
-                if item.adds:
-                    item.outlet.withdrawn(item.before)
-            chosen = [item for item in chosen if not item.adds]
+        cuts = [item for item in chosen if not item.adds]
+        raises = [item for item in chosen if item.adds]
+        saving = asyncio.get_running_loop().create_task(self._save(board, now))
+        try:
+            with suppress(TimeoutError):
+                async with self._clock.timeout(CUT_WAIT_S):
+                    await asyncio.shield(saving)
+            for item in cuts:
+                self._send(board, item, now)
+            stored = await saving
+        finally:
+            saving.cancel()
+        for item in raises:
+            if stored:
+                self._send(board, item, now)
+            else:
+                item.outlet.withdrawn(item.before)
+        if not stored:
             self._news(False)
-        for item in chosen:
-            self._send(board, item, now)
 
     async def _save(self, board: Board, now: datetime) -> bool:
         """Store every changed ceiling; False when the database does not take it in time."""
@@ -177,7 +192,8 @@ class Commander:
             command = fallback_limit(outlet.evse, outlet.station.quirks, change.power_w)
         else:
             command = self._live(outlet, change, now)
-        self._sender.send(link, command, lambda answer: self._answered(item, answer))
+        done = partial(self._answered, item)
+        self._sender.send(link, command, done, cut=not item.adds)
 
     def _live(self, outlet: Outlet, change: Change, now: datetime) -> Command:
         """The grant in the charger's words: a profile, one to be updated, or an update."""
@@ -232,11 +248,13 @@ class Commander:
             outlet.refused(item.change, item.before, now, unknown=answer.unknown)
         if not answer.accepted:
             log.info("limit for %s not taken: %s", outlet.station.identity, answer.error)
+        following = outlet.next_change(now, self.timing)
+        waits = following is not None and not Chosen(outlet, following, outlet.held).adds
         if not answer.accepted or (outlet.held.ceiling_w, outlet.granted_w) != before:
             self.changed.add(outlet.evse.id)
-            self._news(outlet.held.ceiling_w < before[0])
-        elif outlet.next_change(now, self.timing) is not None:
-            self._news(False)
+            self._news(waits or outlet.held.ceiling_w < before[0])
+        elif following is not None:
+            self._news(waits)
 
     # what it can do, does it hold the fail-safe, does it obey
 

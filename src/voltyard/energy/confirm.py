@@ -9,7 +9,10 @@ from enum import StrEnum
 
 from voltyard.energy.steering import CHARGING, Steer, Way
 
-WATT = 1.0
+WATT = 0.5
+"""Limits are whole watts or more: those that differ by less are the same. Any more would add up: a
+thousand outlets that may each keep one watt too much are a kilowatt over.
+"""
 
 
 class FallbackState(StrEnum):

@@ -10,9 +10,8 @@ from uuid import UUID
 from voltyard.chargers.model import CurrentType
 from voltyard.energy.allocator import Allocation, AllocationInput, Candidate, Reservation, allocate
 from voltyard.energy.board import Board
-from voltyard.energy.confirm import WATT
 from voltyard.energy.failsafe import FailsafeEvse, FailsafeLevel, failsafe_levels
-from voltyard.energy.headroom import Wiring
+from voltyard.energy.headroom import SLACK_W, Wiring
 from voltyard.energy.inputs import Present
 from voltyard.energy.model import Plan
 from voltyard.energy.outlet import Outlet
@@ -104,7 +103,7 @@ def targets(board: Board, given: GrantInput) -> Allocation:
         below = {
             evse_id: floors_w[evse_id]
             for evse_id in candidates
-            if allocation.power_w(evse_id) + WATT < floors_w[evse_id]
+            if allocation.power_w(evse_id) + SLACK_W < floors_w[evse_id]
         }
         if not below:
             break

@@ -13,6 +13,8 @@ from voltyard.errors import ChargerOffline, ChargerRefused, ChargerTimeout, Inva
 log = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 64
+CUTS_AT_ONCE = 512
+"""Beside the others: chargers that do not answer keep no cut waiting."""
 UNKNOWN_CODES = frozenset({"NotImplemented", "NotSupported"})
 """CALLERROR codes for an action that is not there; some makes take one for the other."""
 
@@ -35,10 +37,19 @@ class Sender:
         self._clock = clock
         self._timeout_s = timeout_s
         self._at_once = asyncio.Semaphore(MAX_AT_ONCE)
+        self._cuts_at_once = asyncio.Semaphore(CUTS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, link: StationLink, command: Command, done: Callable[[Answer], None]) -> None:
-        self.spawn(self._send(link, command, done))
+    def send(
+        self,
+        link: StationLink,
+        command: Command,
+        done: Callable[[Answer], None],
+        *,
+        cut: bool = False,
+    ) -> None:
+        turn = self._cuts_at_once if cut else self._at_once
+        self.spawn(self._send(link, command, done, turn))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -61,9 +72,13 @@ class Sender:
             log.error("work for a charger failed", exc_info=task.exception())
 
     async def _send(
-        self, link: StationLink, command: Command, done: Callable[[Answer], None]
+        self,
+        link: StationLink,
+        command: Command,
+        done: Callable[[Answer], None],
+        turn: asyncio.Semaphore,
     ) -> None:
-        async with self._at_once:
+        async with turn:
             done(await ask(link, command, self._clock, self._timeout_s))
 
 
