@@ -142,7 +142,7 @@ class Commander:
     async def _go(
         self, board: Board, changes: Sequence[tuple[Outlet, Change]], now: datetime
     ) -> None:
-        """Stored, then sent. If that takes long or cannot be, cuts still leave and raises do not."""
+        """Stored, then sent. If it takes long or cannot be, cuts still leave and raises do not."""
         chosen = [Chosen(outlet, change, outlet.held) for outlet, change in changes]
         for item in chosen:
             item.outlet.sent(item.change)
