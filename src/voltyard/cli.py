@@ -127,7 +127,7 @@ def _add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     bench = commands.add_parser("bench", help="measure against named peers, in the same run")
-    what = ["all", "plan", "storage", "ocpp", "energy", "control"]
+    what = ["all", "plan", "storage", "ocpp", "energy", "control", "latency"]
     bench.add_argument("what", nargs="?", choices=what, default="all")
     bench.add_argument("--json", action="store_true", dest="as_json")
     ocpp = bench.add_argument_group("bench ocpp")
@@ -136,10 +136,10 @@ def _add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     ocpp.add_argument("--rounds", type=int, default=5, help="rounds of which the median counts")
     ocpp.add_argument("--seconds", type=float, default=4.0, help="of one round")
     ocpp.add_argument("--only", help="names of subjects, with commas between")
-    control = bench.add_argument_group("bench control")
+    control = bench.add_argument_group("bench control, bench latency")
     control.add_argument("--chargers", type=int, default=1_000, help="connected and charging")
     control.add_argument("--cuts", type=int, default=5, help="how often the limit is lowered")
-    control.add_argument("--orders", type=int, default=300, help="commands by REST")
+    control.add_argument("--orders", type=int, help="commands by REST: 300, of latency 1000")
     control.add_argument("--replans", type=int, default=5, help="plans asked for")
     control.add_argument("--rate", type=float, default=100.0, help="readings a second, of all")
     energy = bench.add_argument_group("bench energy")

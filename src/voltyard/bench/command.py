@@ -5,7 +5,7 @@ import asyncio
 import json
 from typing import Any
 
-from voltyard.bench import control, ocpp, plan, storage
+from voltyard.bench import control, latency, ocpp, plan, storage
 from voltyard.bench.energy import measure as energy
 from voltyard.bench.figures import Figure
 
@@ -18,6 +18,8 @@ def main(arguments: argparse.Namespace) -> int:
         return ocpp.main(arguments)
     if arguments.what == "control":
         return control.main(arguments)
+    if arguments.what == "latency":
+        return latency.main(arguments)
     if arguments.what == "energy":
         return energy.main(arguments)
     figures: list[Figure] = []

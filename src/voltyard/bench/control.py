@@ -28,6 +28,7 @@ from voltyard.clock import SystemClock
 from voltyard.errors import Invalid, VoltyardError
 from voltyard.process import raise_file_limit
 
+ORDERS = 300
 CUT_SHARE = 0.4
 """Of what all may draw at the time, what a cut leaves them."""
 CUT_S = 30.0
@@ -117,35 +118,37 @@ class Stage:
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure, then print a table or JSON; progress goes to standard error."""
-    size = Size(
-        arguments.chargers, arguments.cuts, arguments.orders, arguments.replans, arguments.rate
-    )
-    if raise_file_limit() < size.chargers + SPARE_FILES:
-        raise Invalid(f"--chargers {size.chargers} needs more open files than this system grants")
+    orders = arguments.orders or ORDERS
+    size = Size(arguments.chargers, arguments.cuts, orders, arguments.replans, arguments.rate)
+    enough_files(size)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with ExitStack() as stack:
-        result = measure(_stage(size, arguments.data_dir / "control", stack), size)
+        result = measure(furnished(size, arguments.data_dir / "control", stack), size)
     print(json.dumps(result, indent=2) if arguments.as_json else control_report.table(result))
     return 0
 
 
+def enough_files(size: Size) -> None:
+    """Raises Invalid where the system grants fewer than so many chargers need."""
+    if raise_file_limit() < size.chargers + SPARE_FILES:
+        raise Invalid(f"--chargers {size.chargers} needs more open files than this system grants")
+
+
 def measure(stage: Stage, size: Size) -> dict[str, Any]:
-    joined = _bring(stage, size)
-    _say(f"{size.rate:g} readings a second; {size.replans} plans asked for")
-    stage.fleet.tell("flow", rate=size.rate)
-    _pause(CALM_S)
+    joined = under_load(stage, size)
+    _say(f"{size.replans} plans asked for")
     answers = _answers(stage, size)
-    _say(f"{size.commands} commands, each beside the bare network")
-    commands, floor = _commands(stage, size)
+    latencies, floor = commands(stage, size)
     cuts = []
     for number in range(size.cuts):
         _say(f"limit lowered, {number + 1} of {size.cuts}")
         cuts.append(_cut(stage))
     faults = stage.fleet.tell("answers")["errors"]
-    return control_report.result(size, joined, answers, commands, floor, cuts, faults)
+    return control_report.result(size, joined, answers, latencies, floor, cuts, faults)
 
 
-def _stage(size: Size, folder: Path, stack: ExitStack) -> Stage:
+def furnished(size: Size, folder: Path, stack: ExitStack) -> Stage:
+    """Server, chargers and bare sockets, with their files below ``folder``."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     _say(f"a depot of {size.chargers} chargers")
@@ -189,6 +192,15 @@ def _duty(
         "soc_arrival_pct": 43.0,
         "target_soc_pct": 65.0,
     }
+
+
+def under_load(stage: Stage, size: Size) -> dict[str, Any]:
+    """Everybody charges and readings flow; how that came about."""
+    joined = _bring(stage, size)
+    _say(f"{size.rate:g} readings a second")
+    stage.fleet.tell("flow", rate=size.rate)
+    _pause(CALM_S)
+    return joined
 
 
 def _bring(stage: Stage, size: Size) -> dict[str, Any]:
@@ -255,16 +267,17 @@ def _watched(stage: Stage, seconds: float) -> list[tuple[float, float]]:
     return found
 
 
-def _commands(stage: Stage, size: Size) -> tuple[list[float], list[float]]:
+def commands(stage: Stage, size: Size) -> tuple[list[float], list[float]]:
     """Seconds from a command by REST to the charger's confirmation of it in the answer, and of
     the same hops over bare sockets."""
-    commands, floor = [], []
+    _say(f"{size.commands} commands, each beside the bare network")
+    confirmed, floor = [], []
     for number in range(size.commands):
         station = stage.depot.stations[(number * 7) % size.chargers]
         body = {"command": "set_availability", "evse_number": 1, "operative": True}
         began_s = time.perf_counter()
         answer = stage.rest.post(f"/stations/{station}/commands", body)
-        commands.append(time.perf_counter() - began_s)
+        confirmed.append(time.perf_counter() - began_s)
         if not answer["accepted"]:
             raise VoltyardError(f"a charger of the bench refused a command: {answer}")
         began_s = time.perf_counter()
@@ -274,7 +287,7 @@ def _commands(stage: Stage, size: Size) -> tuple[list[float], list[float]]:
             left -= len(stage.floor.recv(left))
         floor.append(time.perf_counter() - began_s)
         _pause(COMMAND_PAUSE_S)
-    return commands, floor
+    return confirmed, floor
 
 
 def _cut(stage: Stage) -> dict[str, Any]:

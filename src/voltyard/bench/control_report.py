@@ -48,14 +48,14 @@ def result(
         "cut_confirmed_max_s": None if None in confirmed or not confirmed else max(confirmed),
         "cut_known_s": _median(known),
         "cut_chargers": _median([cut["lowered"] for cut in cuts]),
-        "command_p50_ms": _ms(commands, 0.50),
-        "command_p99_ms": _ms(commands, 0.99),
-        "floor_p50_ms": _ms(floor, 0.50),
-        "floor_p99_ms": _ms(floor, 0.99),
-        "answer_p50_ms": _ms(calm, 0.50),
-        "answer_p99_ms": _ms(calm, 0.99),
-        "answer_planning_p50_ms": _ms(planning, 0.50),
-        "answer_planning_p99_ms": _ms(planning, 0.99),
+        "command_p50_ms": milliseconds(commands, 0.50),
+        "command_p99_ms": milliseconds(commands, 0.99),
+        "floor_p50_ms": milliseconds(floor, 0.50),
+        "floor_p99_ms": milliseconds(floor, 0.99),
+        "answer_p50_ms": milliseconds(calm, 0.50),
+        "answer_p99_ms": milliseconds(calm, 0.99),
+        "answer_planning_p50_ms": milliseconds(planning, 0.50),
+        "answer_planning_p99_ms": milliseconds(planning, 0.99),
         "answers": len(calm),
         "answers_planning": len(planning),
         "cuts": [dict(cut) for cut in cuts],
@@ -65,13 +65,13 @@ def result(
 
 def table(found: Mapping[str, Any]) -> str:
     lines = [f"{found['chargers']} chargers, {found['rate']:g} readings a second"]
-    lines += [f"{title:56} {_shown(found[key]):>10}" for title, key in _ROWS]
+    lines += [f"{title:56} {shown(found[key]):>10}" for title, key in _ROWS]
     if found["errors"]:
         lines.append(f"errors: {found['errors']}")
     return "\n".join(lines)
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
@@ -80,7 +80,7 @@ def _median(values: Sequence[float | None]) -> float | None:
     return median(sure) if sure and len(sure) == len(values) else None
 
 
-def _ms(seconds: Sequence[float], share: float) -> float | None:
+def milliseconds(seconds: Sequence[float], share: float) -> float | None:
     """The share's quantile, in ms."""
     if not seconds:
         return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from voltyard.bench import control_report
+from voltyard.bench import control_report, latency
 from voltyard.bench.control import Size
 from voltyard.bench.depot import OUTLET_W
 from voltyard.bench.depot_charger import DepotCharger, DepotTraffic, Now
@@ -61,3 +61,16 @@ def test_a_cut_that_was_never_confirmed_leaves_no_figure() -> None:
     assert (found["cut_confirmed_s"], found["cut_confirmed_max_s"]) == (None, None)
     assert found["answer_planning_p99_ms"] is None
     assert "no answer" in control_report.table(found)
+
+
+def test_latency_is_told_beside_its_floor() -> None:
+    seconds = [0.001 * number for number in range(1, 101)]
+    found = latency.result(SIZE, JOINED, seconds, [each / 10 for each in seconds], {})
+    assert found["orders"] == 100
+    assert found["command_p50_ms"] == pytest.approx(51.0)
+    assert found["command_p99_ms"] == found["command_max_ms"] == pytest.approx(100.0)
+    assert found["floor_p99_ms"] == pytest.approx(10.0)
+    assert "100 commands" in latency.table(found)
+    nothing = latency.result(SIZE, JOINED, [], [], {"no answer": 1})
+    assert nothing["command_p99_ms"] is None
+    assert "no answer" in latency.table(nothing)
