@@ -194,6 +194,16 @@ EXTRA: dict[str, dict[str, str]] = {
         "sweep": "pure: sessions whose stop never came",
         "tokens": "id tokens as they are written in the field",
     },
+    "signon": {
+        "arrival": "from somebody proven to a user: a security decision read on its own",
+        "checking": "what people enter, checked as a whole",
+        "fetching": "HTTP outwards, through the guard",
+        "journey": "what a browser carries to the provider and back",
+        "ports": "what the room needs of others",
+        "provider": "what is asked of a provider, and remembered",
+        "signing": "what browsers go through, apart from what administrators enter",
+        "tokens": "pure: identity tokens, and every reason to refuse one",
+    },
     "sitemeters": {
         "collecting": "a task for each meter that is read",
         "history": "pure: other load from its past",
