@@ -776,8 +776,6 @@ class SimulatedHost:
             state=session.state.value,
             energy_wh=session.energy_wh,
             flags=session.flags,
-            token=session.id_token or "",
-            started_at=session.started_at,
         )
 
     def crash(self) -> None:
@@ -803,9 +801,7 @@ async def build_host(database_url: str, clock: Clock) -> SimulatedHost:
 
 
 def rooms(core: Core) -> furnish.Rooms:
-    return furnish.Rooms(
-        core.sites, core.chargers, core.fleets, core.timetable, core.operators, core.access
-    )
+    return furnish.Rooms(core.sites, core.chargers, core.fleets, core.timetable)
 
 
 async def first_organisation(core: Core, password: str = "not a person's password") -> Principal:
