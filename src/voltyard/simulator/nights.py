@@ -1,9 +1,10 @@
 """``voltyard nights``: many seeded nights with faults, each judged against every promise."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,8 @@ from voltyard.errors import Invalid
 from voltyard.simulator import nights_random, promises, runner
 from voltyard.simulator.demo import demo_depot
 from voltyard.simulator.night import fault_plans
+
+log = logging.getLogger(__name__)
 
 FAULTS = ("light", "links", "reboots", "liar", "heavy")
 LIMITS_W = (37_500.0, 25_000.0, 16_000.0)
@@ -69,17 +72,28 @@ def main(arguments: argparse.Namespace, factory: str) -> int:
         fault_plans([depot], arguments.faults, seeds[0])
     failed: list[Verdict] = []
     with ProcessPoolExecutor(arguments.workers) as pool:
-        running = [
-            pool.submit(judge, seed, arguments.faults, arguments.vehicles, factory, arguments.keep)
+        running = {
+            pool.submit(
+                judge, seed, arguments.faults, arguments.vehicles, factory, arguments.keep
+            ): seed
             for seed in seeds
-        ]
+        }
         for count, done in enumerate(as_completed(running), start=1):
-            verdict = done.result()
+            verdict = _verdict(done, running[done])
             _print(verdict, count, len(seeds))
             if verdict.broken:
                 failed.append(verdict)
     _close(failed, len(seeds), arguments)
     return 3 if failed else 0
+
+
+def _verdict(done: "Future[Verdict]", seed: int) -> Verdict:
+    """A night that could not be run to its end is a broken one, and the others go on."""
+    error = done.exception()
+    if error is None:
+        return done.result()
+    log.error("night %d ended", seed, exc_info=error)
+    return Verdict(seed, "unknown", 0.0, 0, 0, (f"the night ended with {error!r}",))
 
 
 def _print(verdict: Verdict, count: int, total: int) -> None:
