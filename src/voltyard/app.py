@@ -13,6 +13,7 @@ from voltyard.access.service import AccessService
 from voltyard.alerts.departures import DepartureDesk
 from voltyard.alerts.happenings import Happenings, Places
 from voltyard.alerts.service import AlertService
+from voltyard.approvals.service import ApprovalService
 from voltyard.billing.service import BillingService
 from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
@@ -173,6 +174,7 @@ class Core:
     presystems: PresystemService = field(init=False)
     preconditioning: PreconditioningService = field(init=False)
     telling: Telling = field(init=False)
+    approvals: ApprovalService = field(init=False)
 
     async def start(self) -> None:
         """Load what is stored, then begin to write, plan and control."""
@@ -195,6 +197,7 @@ class Core:
         await self.inputs.meters.load()
         await self.inputs.prices.load()
         await self.billing.load()
+        await self.approvals.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
@@ -220,6 +223,7 @@ class Core:
 
     async def close(self) -> None:
         """Finish: what waits for its commit is committed."""
+        await self.approvals.close()
         await self.firmware.close()
         await self.diagnostics.close()
         await self.pki.close()
@@ -269,6 +273,7 @@ class Core:
             Periodic("certificates", 60.0, self.pki.sweep),
             Periodic("reservations", 5.0, self.reservations.tick),
             Periodic("bookings", 10.0, self.bookings.tick),
+            Periodic("proposals", 15.0, self.approvals.tick),
             Periodic("bookings ahead", 3600.0, self.bookings.look_ahead),
             Periodic("old decisions", 24 * 3600.0, self.bookings.drop_old),
             Periodic("preconditioning", 5.0, self.preconditioning.tick),
@@ -387,8 +392,17 @@ def _completed(core: Core, book: passwords.PasswordBook, holder: str, *, inline:
     core.preconditioning = _preconditioning(core, book)
     core.presystems = _presystems(core, inline=inline)
     core.telling = _telling(core, holder, inline=inline)
+    core.approvals = _approvals(core)
     core.bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _approvals(core: Core) -> ApprovalService:
+    """Asked by the rooms whose changes may need a second person."""
+    approvals = ApprovalService(core.database, core.bus, core.clock, core.tenancy)
+    core.sites.gated_by(approvals)
+    core.energy.holds.gated_by(approvals)
+    return approvals
 
 
 def _station_passwords(*, inline: bool) -> Passwords:

@@ -10,6 +10,10 @@ EXTRA: dict[str, dict[str, str]] = {
         "reminders": "pure: what is wrong about a departure, and how loudly it is told",
         "rules": "what deserves an alert, pure, apart from opening and closing them",
     },
+    "approvals": {
+        "carrying": "approved changes carried out once, and what a crash left of them",
+        "gate": "the one place where a change is let through or held",
+    },
     "billing": {
         "costing": "what sessions cost while they run and at their end",
         "devices": "what chargers are told of money, and what they said to it",
@@ -76,6 +80,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "forecast": "pure: ready when, or short by how much and why",
         "granting": "pure: from the plan to a target for each EVSE",
         "headroom": "pure: what is free at each node",
+        "holding": "nodes held down for a while by people",
         "inputs": "from what is live to the planner's input",
         "ledger": "what must outlive a controller",
         "learning": "curves learnt from sessions that ended, lent to plans",
@@ -214,6 +219,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "sealing": "passwords of brokers at rest",
     },
     "sites": {
+        "guarding": "pure: whether a change could let more through, and how it reads",
         "limits": "pure: limits over time on the site's wall clock",
         "tree": "pure: a tree that can be guarded, or a reason why not",
     },

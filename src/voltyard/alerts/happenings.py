@@ -9,6 +9,8 @@ from uuid import UUID
 from voltyard.alerts.model import Severity
 from voltyard.alerts.ports import Occupancy, Outlets, Reservations
 from voltyard.alerts.service import AlertService, Cause
+from voltyard.approvals.events import ProposalChanged
+from voltyard.approvals.model import State
 from voltyard.bus import Bus
 from voltyard.chargers.model import Evse, EvseStatus
 from voltyard.clock import Clock
@@ -21,6 +23,7 @@ from voltyard.sites.model import ElectricalTree
 
 LIMIT_NEWS = timedelta(hours=1)
 REFUSAL_NEWS = timedelta(hours=1)
+FAILURE_NEWS = timedelta(days=1)
 AHEAD = timedelta(minutes=30)
 """So long before its beginning a reservation that could not hold is told."""
 OUT_OF_ORDER = frozenset({EvseStatus.FAULTED, EvseStatus.UNAVAILABLE})
@@ -55,6 +58,7 @@ class Happenings:
         bus.subscribe(LimitChanged, self._on_limit, name="alerts.limit_changed")
         bus.subscribe(LimitOverridden, self._on_override, name="alerts.limit_overridden")
         bus.subscribe(ReservationChanged, self._on_reservation, name="alerts.reservation")
+        bus.subscribe(ProposalChanged, self._on_proposal, name="alerts.proposal")
 
     async def _on_limit(self, event: LimitChanged) -> None:
         try:
@@ -96,6 +100,34 @@ class Happenings:
             str(event.node_id),
             params,
             ends_at=event.until_at,
+        )
+        await self._alerts.raise_(event.org_id, event.site_id, cause)
+
+    async def _on_proposal(self, event: ProposalChanged) -> None:
+        """Known until it is decided or expires; one that came to nothing once approved is news."""
+        waiting, failed = State.WAITING.value, (State.FAILED.value, State.OUTDATED.value)
+        key = f"approval_waiting:{event.proposal_id}"
+        if event.state != waiting:
+            await self._alerts.resolve(event.org_id, key)
+        if event.state != waiting and event.state not in failed:
+            return
+        kind, ends_at = "approval_waiting", event.expires_at
+        if event.state != waiting:
+            kind, ends_at = "approval_failed", event.at + FAILURE_NEWS
+        params = {
+            "subject": event.subject,
+            "change": event.kind,
+            "by": event.proposed_by,
+            "until_at": event.expires_at.isoformat(),
+        }
+        cause = Cause(
+            kind,
+            Severity.WARNING,
+            f"{kind}:{event.proposal_id}",
+            "proposal",
+            str(event.proposal_id),
+            params,
+            ends_at=ends_at,
         )
         await self._alerts.raise_(event.org_id, event.site_id, cause)
 

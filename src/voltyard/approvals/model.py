@@ -154,9 +154,7 @@ def why_not(proposal: Proposal, who: Principal, now: datetime) -> VoltyardError 
     if proposal.is_of(who):
         return Forbidden("A second person decides, not the proposer.", code="second_person")
     if not who.may(proposal.permission):
-        return Forbidden(
-            "You may not do this.", fields={"permission": proposal.permission.value}
-        )
+        return Forbidden("You may not do this.", fields={"permission": proposal.permission.value})
     return None
 
 

@@ -199,8 +199,7 @@ async def explain(tx: Tx, proposal_id: UUID, reason: str) -> bool:
 async def carried_out(tx: Tx, proposal_id: UUID, since: datetime) -> bool:
     """Whether the audit of the proposal's organisation has the change itself."""
     row = await tx.one(
-        "SELECT 1 AS one FROM audit_log WHERE at >= :since AND detail ->> 'proposal' = :id"
-        " LIMIT 1",
+        "SELECT 1 AS one FROM audit_log WHERE at >= :since AND detail ->> 'proposal' = :id LIMIT 1",
         {"since": since, "id": str(proposal_id)},
     )
     return row is not None

@@ -32,26 +32,25 @@ from voltyard.clock import Clock
 from voltyard.energy import offers, store
 from voltyard.energy.booting import Verdict
 from voltyard.energy.control import ControlSettings, Parts, SiteController
-from voltyard.energy.events import LimitOverridden
+from voltyard.energy.holding import HoldDesk, LimitHold
 from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
-from voltyard.energy.overrides import Override
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
 from voltyard.energy.ports import FirmLoads
 from voltyard.energy.profiles import ends_with_transaction, start_limit
 from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import SiteView
 from voltyard.energy.watching import Watching
-from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
+from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.jobs import Leases
 from voltyard.preconditioning.events import PreconditioningChanged
 from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sitemeters.events import SiteMeterRead
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
 from voltyard.storage.engine import Row
-from voltyard.tenancy import audit, scope
-from voltyard.tenancy.model import Permission, Principal
+from voltyard.tenancy import scope
+from voltyard.tenancy.model import Principal
 from voltyard.timetable.events import DutiesChanged
 
 log = logging.getLogger(__name__)
@@ -99,6 +98,7 @@ class EnergyService:
         self.discharge = DischargeDesk(
             planning.database, parts.clock, lambda: list(self._controllers.values())
         )
+        self.holds = HoldDesk(planning.database, parts.bus, parts.clock, self.controller)
 
     @property
     def clock(self) -> Clock:
@@ -399,33 +399,8 @@ class EnergyService:
     ) -> None:
         """Not more than ``power_w`` at a node until then; obeyed at the next tick, audited.
 
-        Raises Forbidden, NotFound, Invalid. A limit that ended (``until_at`` now) lifts it.
+        Raises Forbidden, NotFound, Invalid; Proposed where a loosening waits for a second person.
+        A limit that ended (``until_at`` now) lifts it.
         """
-        if not who.may(Permission.SITES_WRITE):
-            raise Forbidden("You may not set limits.")
-        controller = self.controller(site_id)
-        setup = controller.board.setup
-        if setup.site.org_id != who.org_id or node_id not in setup.tree.by_id:
-            raise NotFound("There is no such node.")
-        if not 0.0 <= power_w < 1e9:
-            raise Invalid("A limit is 0 or more watts.", fields={"power_w": "0 or more"})
-        override = Override(node_id, power_w, until_at, who.name)
-        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
-            await store.save_override(tx, who.org_id, site_id, node_id, power_w, until_at, who.name)
-            detail = {"power_w": power_w, "until_at": until_at.isoformat()}
-            await audit.write(
-                tx,
-                who,
-                "limit.override",
-                "node",
-                node_id,
-                detail,
-                at=self.clock.now(),
-                remote=remote,
-            )
-        controller.overrides.put(override)
-        controller.mark_at_once()
-        node, at = setup.tree.by_id[node_id].name, self.clock.now()
-        await self._parts.bus.publish(
-            LimitOverridden(who.org_id, site_id, node_id, node, power_w, until_at, who.name, at)
-        )
+        asked = LimitHold(site_id, node_id, power_w, until_at)
+        await self.holds.hold(who, asked, remote=remote)

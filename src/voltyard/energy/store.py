@@ -10,6 +10,7 @@ import msgspec
 from voltyard.energy.confirm import FallbackState, Held, Live
 from voltyard.energy.discharging import Order
 from voltyard.energy.learnt import Learnt
+from voltyard.energy.overrides import Override
 from voltyard.energy.records import ForecastRow, GrantRow, PowerSample
 from voltyard.storage.engine import Row, Tx
 from voltyard.storage.groupcommit import Write
@@ -181,6 +182,19 @@ async def overrides(tx: Tx, site_id: UUID) -> list[Row]:
         " WHERE site_id = :site_id ORDER BY node_id",
         {"site_id": site_id},
     )
+
+
+async def override(tx: Tx, node_id: UUID) -> Override | None:
+    """As last set, ended or not; nobody else sets one there until the transaction ends."""
+    await tx.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended('hold ' || CAST(:id AS text), 0))",
+        {"id": str(node_id)},
+    )
+    row = await tx.one(
+        "SELECT node_id, power_w, until_at, set_by FROM limit_overrides WHERE node_id = :id",
+        {"id": node_id},
+    )
+    return None if row is None else Override(**row)
 
 
 async def save_override(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from voltyard.approvals import events as approvals
 from voltyard.billing import events as billing
 from voltyard.bookings import events as bookings
 from voltyard.bulk import events as bulk
@@ -74,6 +75,7 @@ EVENTS: dict[str, type] = {
     "site_meters.changed": sitemeters.SiteMetersChanged,
     "tariffs.changed": billing.TariffsChanged,
     "payment.changed": billing.PaymentChanged,
+    "proposal.changed": approvals.ProposalChanged,
     "security.certificate": pki.CertificateChanged,
     "security.profile": pki.SecurityProfileChanged,
     "security.refused": pki.ConnectionRefused,

@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voltyard.errors import Invalid
-from voltyard.sites.model import NodeKind, NodeLimit, PlanFor, Site
+from voltyard.sites.model import Node, NodeKind, NodeLimit, PlanFor, Site
 
 NAME_MAX = 200
 
@@ -55,6 +55,31 @@ class NodeDraft:
     parent_id: UUID | None
     limits: tuple[NodeLimit, ...] = ()
     evse_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeChange:
+    """A change of a tree as it is kept for approval: nodes to put, and ids to take away.
+
+    ``whole``: ``nodes`` are the tree. ``action`` is what the audit calls it.
+    """
+
+    site_id: UUID
+    action: str
+    nodes: tuple[Node, ...]
+    removed: tuple[UUID, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiteUpdate:
+    site_id: UUID
+    draft: SiteDraft
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRemoval:
+    site_id: UUID
 
 
 def site_from(draft: SiteDraft, site_id: UUID, org_id: UUID) -> Site:

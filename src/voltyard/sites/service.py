@@ -1,18 +1,30 @@
 """Use cases of sites: places, bays and the electrical tree, checked before it is kept."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate, OpenGate
+from voltyard.approvals.model import Kind
 from voltyard.bus import Bus
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.ids import new_id
 from voltyard.sessions.ports import SitePolicy
-from voltyard.sites import store, tree
-from voltyard.sites.commands import AreaDraft, BayDraft, NodeDraft, SiteDraft, clean_name, site_from
+from voltyard.sites import guarding, store, tree
+from voltyard.sites.commands import (
+    AreaDraft,
+    BayDraft,
+    NodeDraft,
+    SiteDraft,
+    SiteRemoval,
+    SiteUpdate,
+    TreeChange,
+    clean_name,
+    site_from,
+)
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
 from voltyard.sites.model import Area, Bay, ElectricalTree, Node, NodeLimit, Site
 from voltyard.storage.engine import Database, Tx
@@ -43,6 +55,14 @@ class SiteService:
         self._sites: dict[UUID, Site] = {}
         self._trees: dict[UUID, ElectricalTree] = {}
         self._areas: dict[UUID, dict[UUID, UUID | None]] = {}
+        self._gate: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """Raises of limits wait for a second person where that is switched on; cuts never do."""
+        self._gate = gate
+        gate.carries_out(Action("sites.tree", TreeChange, self._carry_out_tree))
+        gate.carries_out(Action("sites.update", SiteUpdate, self._carry_out_update))
+        gate.carries_out(Action("sites.remove", SiteRemoval, self._carry_out_removal))
 
     # For other rooms: no principal, from memory when possible
 
@@ -142,25 +162,61 @@ class SiteService:
     async def update_site(
         self, principal: Principal, site_id: UUID, draft: SiteDraft, *, remote: str = ""
     ) -> Site:
+        """A time zone on whose clock limits hold may wait for a second person."""
         require(principal, Permission.SITES_WRITE)
-        with refusals(_CLASHES):
-            async with transaction(self._database, of(principal.org_id)) as tx:
-                before = _found(await store.site(tx, site_id, lock=True), "site")
-                after = site_from(draft, site_id, principal.org_id)
-                await store.update_site(tx, after)
-                changed = audit.changes(before, after)
-                await self._note(tx, principal, "site.update", site_id, changed, remote)
+        async with self._gate.guarding(principal):
+            with refusals(_CLASHES):
+                after = await self._update_site(principal, site_id, draft, remote)
         await self._publish_site(after)
         return after
 
-    async def delete_site(self, principal: Principal, site_id: UUID, *, remote: str = "") -> None:
-        """With its areas, bays, tree and duties; stations and sessions stay, without a site."""
-        require(principal, Permission.SITES_WRITE)
+    async def _update_site(
+        self, principal: Principal, site_id: UUID, draft: SiteDraft, remote: str
+    ) -> Site:
         async with transaction(self._database, of(principal.org_id)) as tx:
+            before = _found(await store.site(tx, site_id, lock=True), "site")
+            after = site_from(draft, site_id, principal.org_id)
+            nodes = await store.nodes(tx, site_id)
+            self._gate.check(
+                principal,
+                Kind.LIMITS,
+                lambda: guarding.site_update(before, SiteUpdate(site_id, draft), nodes),
+                needed=before.timezone != after.timezone and guarding.by_the_clock(nodes),
+            )
+            await store.update_site(tx, after)
+            changed = audit.changes(before, after)
+            await self._note(tx, principal, "site.update", site_id, changed, remote)
+        return after
+
+    async def _carry_out_update(self, who: Principal, data: SiteUpdate) -> Mapping[str, Any]:
+        await self.update_site(who, data.site_id, data.draft)
+        return {}
+
+    async def delete_site(self, principal: Principal, site_id: UUID, *, remote: str = "") -> None:
+        """With its areas, bays, tree and duties; stations and sessions stay, without a site.
+
+        One with a tree may wait for a second person: its limits go with it.
+        """
+        require(principal, Permission.SITES_WRITE)
+        async with (
+            self._gate.guarding(principal),
+            transaction(self._database, of(principal.org_id)) as tx,
+        ):
             site = _found(await store.site(tx, site_id, lock=True), "site")
+            nodes = await store.nodes(tx, site_id)
+            self._gate.check(
+                principal,
+                Kind.LIMITS,
+                lambda: guarding.site_removal(site, nodes),
+                needed=bool(nodes),
+            )
             await store.delete_site(tx, site_id)
             await self._note(tx, principal, "site.delete", site_id, {"name": site.name}, remote)
         await self._publish_site(site, deleted=True)
+
+    async def _carry_out_removal(self, who: Principal, data: SiteRemoval) -> Mapping[str, Any]:
+        await self.delete_site(who, data.site_id)
+        return {}
 
     # Areas and bays
 
@@ -328,22 +384,34 @@ class SiteService:
         remote: str,
     ) -> ElectricalTree:
         require(principal, Permission.SITES_WRITE)
-        with refusals(_CLASHES):
-            async with transaction(self._database, of(principal.org_id)) as tx:
-                site = _found(await store.site(tx, site_id, lock=True), "site")
-                before = await store.nodes(tx, site_id)
-                after = [replace(n, name=clean_name(n.name)) for n in change(list(before))]
-                built = tree.build(after, site.zone) if after else None
-                if built is not None:
-                    await self._check_evses(tx, site_id, after)
-                    await store.replace_nodes(tx, site.org_id, site_id, before, built.nodes)
-                else:
-                    await store.clear_nodes(tx, site_id)
-                detail = _tree_changes(before, after)
-                await self._note(tx, principal, action, site_id, detail, remote)
+        async with self._gate.guarding(principal):
+            with refusals(_CLASHES):
+                async with transaction(self._database, of(principal.org_id)) as tx:
+                    site = _found(await store.site(tx, site_id, lock=True), "site")
+                    before = await store.nodes(tx, site_id)
+                    after = guarding.renamed(change(list(before)), clean_name)
+                    built = tree.build(after, site.zone) if after else None
+                    if built is not None:
+                        await self._check_evses(tx, site_id, after)
+                    self._gate.check(
+                        principal,
+                        Kind.LIMITS,
+                        lambda: guarding.tree_change(site, before, after, action),
+                        needed=guarding.raises(before, after),
+                    )
+                    if built is not None:
+                        await store.replace_nodes(tx, site.org_id, site_id, before, built.nodes)
+                    else:
+                        await store.clear_nodes(tx, site_id)
+                    detail = _tree_changes(before, after)
+                    await self._note(tx, principal, action, site_id, detail, remote)
         self._trees.pop(site_id, None)
         await self._publish_tree(site, before, after)
         return built or ElectricalTree((), site.zone)
+
+    async def _carry_out_tree(self, who: Principal, data: TreeChange) -> Mapping[str, Any]:
+        await self._change_tree(who, data.site_id, guarding.changing(data), data.action, "")
+        return {}
 
     async def _check_evses(self, tx: Tx, site_id: UUID, nodes: Sequence[Node]) -> None:
         wanted = [node.evse_id for node in nodes if node.evse_id is not None]
