@@ -49,6 +49,7 @@ from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
 from voltyard.notifications.channels.built import ChannelSettings, senders
+from voltyard.notifications.guard import Guard, read_networks
 from voltyard.notifications.service import NotificationService, Setup
 from voltyard.notifications.service import Places as Readers
 from voltyard.notifications.wording import Wording
@@ -65,6 +66,9 @@ from voltyard.preconditioning.service import PreconditioningService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.model import Session
 from voltyard.sessions.service import SessionService
+from voltyard.signon.fetching import GuardedFetch
+from voltyard.signon.provider import Providers
+from voltyard.signon.service import SignOnService
 from voltyard.simulator import furnish
 from voltyard.simulator.depot import DepotSpec
 from voltyard.simulator.host import StoredSession
@@ -86,6 +90,7 @@ from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.login import LoginSettings
 from voltyard.tenancy.model import Principal, Role
 from voltyard.tenancy.operators import OperatorService
+from voltyard.tenancy.presence import Presence
 from voltyard.tenancy.service import NewUser, TenancyService
 from voltyard.timetable.service import DutyFilter, TimetableService
 from voltyard.timetable.vdv463.conditioning import Conditioning
@@ -174,6 +179,8 @@ class Core:
     presystems: PresystemService = field(init=False)
     preconditioning: PreconditioningService = field(init=False)
     telling: Telling = field(init=False)
+    sign_on: SignOnService = field(init=False)
+    presence: Presence = field(init=False)
     approvals: ApprovalService = field(init=False)
 
     async def start(self) -> None:
@@ -238,12 +245,14 @@ class Core:
         await self.commits.close()
         await _cancelled(self.tasks)
         await self.telling.notifications.close()
+        await self.sign_on.close()
         await self.database.close()
 
     def reached_at(self, base_url: str) -> None:
-        """Where chargers reach our HTTP: addresses of firmware and for logs begin so."""
+        """Where our HTTP is reached: addresses of firmware, for logs, and of sign-ins begin so."""
         self.firmware.reached_at(base_url)
         self.diagnostics.reached_at(base_url)
+        self.sign_on.door.reached_at(base_url)
 
     async def on_site(self, event: SiteChanged) -> None:
         if not event.deleted:
@@ -285,6 +294,7 @@ class Core:
             Periodic("configuration", 600.0, self.configuration.keeper.sweep),
             Periodic("old events", 24 * 3600.0, self.monitoring.drop_old),
             Periodic("log-ins", 3600.0, self.tenancy.login.clean_up),
+            Periodic("sign-ins", 3600.0, self.sign_on.door.clean_up),
         )
 
     async def _make_partitions(self) -> None:
@@ -393,8 +403,25 @@ def _completed(core: Core, book: passwords.PasswordBook, holder: str, *, inline:
     core.presystems = _presystems(core, inline=inline)
     core.telling = _telling(core, holder, inline=inline)
     core.approvals = _approvals(core)
+    core.sign_on = _sign_on(core)
+    core.presence = Presence(core.database, core.clock, core.tenancy.login)
     core.bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
+
+
+def _sign_on(core: Core) -> SignOnService:
+    """Providers of identities; the key that seals client secrets lies in the data folder."""
+    settings, clock = core.settings, core.clock
+    guard = Guard(read_networks(settings.sso_networks))
+    made = SignOnService(
+        core.database,
+        clock,
+        core.tenancy,
+        Providers(GuardedFetch(clock, guard), clock),
+        Sealer(settings.data_dir / "sign_on.key"),
+    )
+    core.tenancy.login.passwords_allowed_by(made.door)
+    return made
 
 
 def _approvals(core: Core) -> ApprovalService:
