@@ -78,6 +78,7 @@ class Settings:
     notify_hosts: str = ""
     notify_timeout_s: float = 15.0
     keep_notifications_days: int = 400
+    sso_networks: str = ""
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -276,11 +277,12 @@ def _notification_problems(settings: Settings) -> Mapping[str, str]:
         wrong["sms_url"] = "begins with http:// or https:// and a host, and names no user"
     if settings.sms_url and not (settings.sms_user and settings.sms_token and settings.sms_from):
         wrong["sms_url"] = "needs sms_user, sms_token and sms_from"
-    try:
-        for word in settings.notify_networks.replace(",", " ").split():
-            ip_network(word)
-    except ValueError as error:
-        wrong["notify_networks"] = str(error)
+    for name in ("notify_networks", "sso_networks"):
+        try:
+            for word in getattr(settings, name).replace(",", " ").split():
+                ip_network(word)
+        except ValueError as error:
+            wrong[name] = str(error)
     return wrong
 
 

@@ -34,7 +34,7 @@ class FakeAuthenticator:
             return None
         return principal(Role(role))
 
-    async def log_in(self, email: str, password: str, remote: str) -> str:
+    async def log_in(self, email: str, password: str, remote: str, user_agent: str = "") -> str:
         role = email.partition("@")[0]
         if role not in set(Role) or password != PASSWORD:
             raise Unauthenticated("E-mail or password is wrong.")

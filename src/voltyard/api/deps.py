@@ -30,10 +30,12 @@ from voltyard.preconditioning.service import PreconditioningService
 from voltyard.reservations.service import ReservationService
 from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.service import SessionService
+from voltyard.signon.service import SignOnService
 from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
 from voltyard.study.service import StudyService
 from voltyard.tenancy.operators import OperatorService
+from voltyard.tenancy.presence import Presence
 from voltyard.tenancy.service import TenancyService
 from voltyard.timetable.service import TimetableService
 from voltyard.timetable.vdv463.service import PresystemService
@@ -110,6 +112,8 @@ class ApiDeps:
     operators: OperatorService
     access: AccessService
     presystems: PresystemService
+    sign_on: SignOnService
+    presence: Presence
     site_meters: SiteMeterService
     prices: PriceService
     policies: PolicyService

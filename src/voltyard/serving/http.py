@@ -82,6 +82,8 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         why=why,
         presystems=core.presystems,
         preconditioning=core.preconditioning,
+        sign_on=core.sign_on,
+        presence=core.presence,
     )
     api = _rest(core, why, secret)
     return Litestar(
@@ -123,6 +125,8 @@ def _rest(core: Core, why: ExplainDesk, secret: bytes) -> ApiDeps:
         operators=core.operators,
         access=core.access,
         presystems=core.presystems,
+        sign_on=core.sign_on,
+        presence=core.presence,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,
@@ -211,8 +215,11 @@ class ConsoleLogIn:
             return None
         return await self._tenancy.login.principal_of_session(session_token)
 
-    async def log_in(self, email: str, password: str, remote: str) -> str:
-        return (await self._tenancy.login.log_in(email, password, remote=remote)).token
+    async def log_in(self, email: str, password: str, remote: str, user_agent: str = "") -> str:
+        made = await self._tenancy.login.log_in(
+            email, password, remote=remote, user_agent=user_agent
+        )
+        return made.token
 
     async def log_out(self, session_token: str) -> None:
         await self._tenancy.login.log_out(session_token)

@@ -22,9 +22,11 @@ from voltyard.errors import NotFound, Unauthenticated
 from voltyard.firmware.service import FirmwareService
 from voltyard.pki.service import PkiService
 from voltyard.preconditioning.service import PreconditioningService
+from voltyard.signon.service import SignOnService
 from voltyard.study.service import StudyService
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.operators import OperatorService
+from voltyard.tenancy.presence import Presence
 from voltyard.timetable.vdv463.service import PresystemService
 from voltyard.web.assets import SECURE_HEADERS, asset
 from voltyard.web.auth import (
@@ -151,6 +153,8 @@ class Deps:
     studies: StudyService | None = None
     presystems: PresystemService | None = None
     bookings: BookingRooms | None = None
+    sign_on: SignOnService | None = None
+    presence: Presence | None = None
 
 
 @dataclass(slots=True)

@@ -190,6 +190,8 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
         operators=core.operators,
         access=core.access,
         presystems=core.presystems,
+        sign_on=core.sign_on,
+        presence=core.presence,
         configuration=core.configuration,
         monitoring=core.monitoring,
         bulk=core.bulk,

@@ -70,6 +70,8 @@ def test_a_missing_file_says_so() -> None:
         ({"SMS_PROVIDER": "pigeon"}, {"sms_provider"}),
         ({"NOTIFY_NETWORKS": "10.0.0.0/8, fd00::/8"}, set()),
         ({"NOTIFY_NETWORKS": "10.0.0.1/8"}, {"notify_networks"}),
+        ({"SSO_NETWORKS": "10.1.0.0/16"}, set()),
+        ({"SSO_NETWORKS": "keycloak"}, {"sso_networks"}),
     ],
 )
 def test_ways_to_people_are_checked_at_start(values: dict[str, str], wrong: set[str]) -> None:
