@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from voltyard.api import (
     alerts,
+    approvals,
     asking,
     bookings,
     commanding,
@@ -48,6 +49,7 @@ from voltyard.api.caller import caller
 from voltyard.api.deps import AnyRequest, ApiDeps
 from voltyard.api.docs import docs_routes
 from voltyard.api.guard import refuse_odd
+from voltyard.approvals.gate import Proposed
 from voltyard.tenancy.model import Principal
 
 ROUTERS: tuple[Router, ...] = (
@@ -70,6 +72,7 @@ ROUTERS: tuple[Router, ...] = (
     prices.ROUTER,
     policies.ROUTER,
     alerts.ROUTER,
+    approvals.ROUTER,
     notifications.ROUTER,
     firmware.ROUTER,
     diagnostics.ROUTER,
@@ -108,12 +111,16 @@ def api_router(current: Callable[[], ApiDeps]) -> Router:
     async def provide_caller(request: AnyRequest) -> Principal:
         return await caller(request, current())
 
+    async def before(request: AnyRequest) -> None:
+        await refuse_odd(request)
+        await approvals.hear_why(request)
+
     return Router(
         path="/api/v1",
         route_handlers=[*ROUTERS],
         dependencies={"deps": _provided(current), "who": Provide(provide_caller)},
-        exception_handlers=problems.HANDLERS,
-        before_request=refuse_odd,
+        exception_handlers={**problems.HANDLERS, Proposed: approvals.on_proposed},
+        before_request=before,
         response_headers={"cache-control": "no-store"},
         request_max_body_size=BODY_MAX,
     )

@@ -9,6 +9,7 @@ from litestar import Request
 from voltyard.access.service import AccessService
 from voltyard.alerts.departures import DepartureDesk
 from voltyard.alerts.service import AlertService
+from voltyard.approvals.service import ApprovalService
 from voltyard.billing.service import BillingService
 from voltyard.bookings.service import BookingService
 from voltyard.bulk.service import BulkService
@@ -119,6 +120,7 @@ class ApiDeps:
     policies: PolicyService
     why: ExplainDesk
     studies: StudyService
+    approvals: ApprovalService
     clock: Clock
     health: Health
     meters: Sequence[Meters] = ()

@@ -13,6 +13,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import ControllerRouterHandler
 
 from voltyard import __version__
+from voltyard.api.approvals import MAY_WAIT
 from voltyard.api.problems import Problem
 
 DESCRIPTION = """Charging management for electric fleets.
@@ -21,7 +22,8 @@ Send an API key made under “People” in the console: `Authorization: Bearer v
 its scopes allow. Times are RFC 3339; what is sent needs an offset. Units are in the names:
 `_w` watts, `_wh` watt-hours, `_pct` per cent, `_s` seconds, `_a` amps. Lists have `limit` and
 `offset`. Errors are problem details (RFC 9457) with a stable `code` and one entry in `errors` for
-each wrong field. What belongs to another organisation is not found."""
+each wrong field. What belongs to another organisation is not found. A change may answer 202: it
+waits for a second person, where that is switched on; the header `Voltyard-Reason` says why."""
 TAGS = {
     "Sites": "Sites, areas, bays, the electrical tree and its limits.",
     "Stations": "Charging stations, EVSEs, configuration, message log and commands.",
@@ -34,6 +36,7 @@ TAGS = {
     "Energy": "Power now, planned, forecast and past.",
     "Studies": "A period against what-ifs, the smallest site, room to grow.",
     "Alerts": "What a person must know.",
+    "Approvals": "Changes that wait for a second person.",
     "Firmware": "Images, campaigns over many chargers, and how far each charger is.",
     "Logs": "Diagnostics and security logs of chargers.",
     "People": "Organisation, users, API keys and the audit.",
@@ -41,6 +44,10 @@ TAGS = {
 _METHODS = ("get", "post", "put", "patch", "delete")
 _PAGE_NAME = re.compile(r"Page_.*\.(\w+?)(?:Out)?_$")
 _UPLOADS = {"csv": "text/csv", "spice-ev": "application/json"}
+_WAITS = {
+    "description": "Not done yet: it waits for a second person, as switched on.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ProposalOut"}}},
+}
 _SECURE = {
     "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none';"
     " base-uri 'none'",
@@ -123,6 +130,8 @@ def _tidy(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["requestBody"] = {"required": True, "content": {media: {"schema": schema}}}
     for status in [s for s in operation["responses"] if not s.startswith("2")]:
         del operation["responses"][status]
+    if (method, path) in MAY_WAIT:
+        operation["responses"]["202"] = _WAITS
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     operation["responses"]["default"] = {
         "description": "A problem: see its code.",

@@ -15,6 +15,7 @@ from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 
 from voltyard.access.service import AccessService
+from voltyard.approvals.service import ApprovalService
 from voltyard.billing.service import BillingService
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.enquiring import ExplainDesk
@@ -153,6 +154,7 @@ class Deps:
     studies: StudyService | None = None
     presystems: PresystemService | None = None
     bookings: BookingRooms | None = None
+    approvals: ApprovalService | None = None
     sign_on: SignOnService | None = None
     presence: Presence | None = None
 

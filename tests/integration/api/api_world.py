@@ -202,6 +202,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
             core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
         ),
         studies=core.studies,
+        approvals=core.approvals,
         clock=core.clock,
         health=parts,
         meters=(parts,),
