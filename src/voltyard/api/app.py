@@ -37,6 +37,7 @@ from voltyard.api import (
     reservations,
     security,
     sessions,
+    signon,
     sitemeters,
     sites,
     stations,
@@ -55,6 +56,7 @@ from voltyard.tenancy.model import Principal
 ROUTERS: tuple[Router, ...] = (
     people.ROUTER,
     operators.ROUTER,
+    signon.ROUTER,
     sites.ROUTER,
     stations.ROUTER,
     commanding.ROUTER,
