@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from voltyard.alerts.service import AlertService
@@ -20,8 +20,7 @@ from voltyard.bookings.commands import (
 )
 from voltyard.bookings.diary import REMEMBERED, Diary
 from voltyard.bookings.enforcing import Enforcer, decided
-from voltyard.bookings.events import BookingChanged
-from voltyard.bookings.following import Follower
+from voltyard.bookings.following import Follower, changed
 from voltyard.bookings.gate import Gate, place_of
 from voltyard.bookings.keeping import Keeper
 from voltyard.bookings.model import (
@@ -103,7 +102,7 @@ class BookingService(BookingReads):
             reservations=reservations,
         )  # fmt: skip
         self.follower = Follower(
-            database, clock, self._diary,
+            database, bus, clock, self._diary,
             places=places, vehicles=vehicles, duties=duties, alerts=alerts,
         )  # fmt: skip
 
@@ -178,15 +177,17 @@ class BookingService(BookingReads):
         site = await self._places.site(who, new.site_id)
         place_id = await self._place(who, new.site_id, new.whom)
         rules = self._diary.rules(site.id) or SiteRules(site.id, site.org_id)
+        # a local time less some minutes is another instant where the clocks change
+        from_at, until_at = new.from_at.astimezone(UTC), new.until_at.astimezone(UTC)
         booking = Booking(
             id=new_id(),
             org_id=site.org_id,
             site_id=site.id,
             place_id=place_id,
-            from_at=new.from_at,
-            until_at=new.until_at,
-            kept_from=new.from_at - rules.before,
-            kept_until=new.until_at + rules.after,
+            from_at=from_at,
+            until_at=until_at,
+            kept_from=from_at - rules.before,
+            kept_until=until_at + rules.after,
             created_by=who.name,
             created_at=now,
             bay_id=new.whom.bay_id,
@@ -317,6 +318,7 @@ class BookingService(BookingReads):
             )  # fmt: skip
         for booking in gone:
             await self._changed(booking)
+        await self.follower.series_ended(after)
         return after
 
     def is_allowed(self, session_id: UUID) -> bool:
@@ -356,13 +358,7 @@ class BookingService(BookingReads):
 
     async def _changed(self, booking: Booking) -> None:
         self._diary.put(booking)
-        now = self._clock.now()
-        await self._bus.publish(
-            BookingChanged(
-                booking.org_id, booking.site_id, booking.id, booking.place_id,
-                booking.state(now).value, now,
-            )
-        )  # fmt: skip
+        await self._bus.publish(changed(booking, self._clock.now()))
 
     @asynccontextmanager
     async def _changing(self, org_id: UUID) -> AsyncIterator[Tx]:
