@@ -5,9 +5,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from voltyard import eventlog
@@ -27,7 +27,7 @@ from voltyard.sessions.live import LiveBoard
 from voltyard.sessions.model import Flag, MeterReading, Session, SessionState
 from voltyard.sessions.ports import Outlets
 from voltyard.sessions.register import Point, Register
-from voltyard.storage.engine import Database
+from voltyard.storage.engine import Database, Tx
 from voltyard.storage.groupcommit import GroupCommit, Write
 from voltyard.tenancy import scope
 
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 TRANSACTION_ID_BLOCK = 100
 LOOK_BACK = timedelta(days=30)
 LIFETIME_MIN_WH = 1_000.0
+READ_AT_ONCE = 50
 UNKNOWN_POWER_W = 1_000_000.0
 
 SessionEvent = SessionStarted | SessionUpdated | SessionEnded | SessionQuarantined
@@ -91,7 +92,8 @@ class Book:
         self._outlets = outlets
         self._live = live
         self._ids: deque[int] = deque()
-        self._register_wh: dict[UUID, float] = {}
+        self._stood: dict[UUID, _Stood] = {}
+        self._forgotten: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unkept = 0
         self._quiet: asyncio.Future[None] | None = None
@@ -103,10 +105,37 @@ class Book:
             for session in await store.newest_of_evses(tx, since):
                 self._remember_register(session)
             running = await store.open_sessions(tx)
-            points = await store.points(tx, [session.id for session in running])
-        for session in running:
-            self.index.put(self._restored(session, points[session.id]))
+            await self._take_in(tx, running)
         self._live.load(running)
+
+    async def recover(self) -> None:
+        """Open sessions that memory had to forget are there again, even if nobody speaks of them.
+
+        Raises what the database says while it is still away.
+        """
+        forgotten, self._forgotten = self._forgotten, set()
+        wanted = [known for known in forgotten if self.index.get(known) is None]
+        try:
+            async with scope.transaction(self._database, scope.SYSTEM) as tx:
+                await self._take_in(tx, await store.open_sessions(tx, wanted))
+        except BaseException:
+            self._forgotten |= forgotten
+            raise
+
+    @property
+    def forgetful(self) -> bool:
+        """Whether sessions that run may be missing in the index."""
+        return bool(self._forgotten)
+
+    async def _take_in(self, tx: Tx, sessions: Sequence[Session]) -> None:
+        """With their readings, of a few at a time: of a long night there are millions."""
+        for first in range(0, len(sessions), READ_AT_ONCE):
+            part = sessions[first : first + READ_AT_ONCE]
+            points = await store.points(tx, [session.id for session in part])
+            for session in part:
+                prior_wh = await self._prior_wh(tx, session)
+                if self.index.get(session.id) is None:
+                    self.index.put(self._restored(session, points[session.id], prior_wh))
 
     async def find(self, station_id: UUID, ref: str) -> Tracked | None:
         """By the charger's reference; from the database if it is long over."""
@@ -116,13 +145,17 @@ class Book:
     async def find_start(
         self, station_id: UUID, start_key: str, message_key: str
     ) -> Tracked | None:
-        """By the content of its start, else by the message that carried it."""
-        known = self.index.by_start(station_id, start_key) or self.index.by_message(
-            station_id, message_key
-        )
+        """By the content of its start, else by the message that carried it.
+
+        A charger that counts messages from each boot gives two starts one message id.
+        """
+        known = self.index.by_start(station_id, start_key)
         if known is not None:
             return known
-        return await self._fetch(station_id, start_key=start_key, start_message=message_key)
+        found = await self._fetch(station_id, start_key=start_key, start_message=message_key)
+        if found is not None and found.session.start_key == start_key:
+            return found
+        return self.index.by_message(station_id, message_key) or found
 
     async def get(self, session_id: UUID) -> Tracked | None:
         known = self.index.get(session_id)
@@ -148,7 +181,8 @@ class Book:
 
     def new(self, session: Session, evse: Evse | None) -> Tracked:
         """A session that has just begun, findable from now on."""
-        tracked = Tracked(session, self._register(session.evse_id, evse))
+        stood = None if session.evse_id is None else self._stood.get(session.evse_id)
+        tracked = Tracked(session, _register(evse, None if stood is None else stood.wh))
         self.index.put(tracked)
         return tracked
 
@@ -201,6 +235,7 @@ class Book:
             if error is not None:
                 tracked.unsaved = True
                 self.index.drop(tracked)
+                self._forgotten.add(tracked.session.id)
         if error is not None:
             log.warning("a message about a session was not kept: %s", error)
             return
@@ -290,16 +325,19 @@ class Book:
             if session is None:
                 return None
             points = (await store.points(tx, [session.id]))[session.id]
+            prior_wh = await self._prior_wh(tx, session)
         known = self.index.get(session.id)
         if known is not None:
             return known
-        tracked = self._restored(session, points)
+        tracked = self._restored(session, points, prior_wh)
         self.index.put(tracked)
         return tracked
 
-    def _restored(self, session: Session, points: Sequence[Point]) -> Tracked:
+    def _restored(
+        self, session: Session, points: Sequence[Point], prior_wh: float | None
+    ) -> Tracked:
         evse = None if session.evse_id is None else self._outlets.evse(session.evse_id)
-        register = self._register(session.evse_id, evse)
+        register = _register(evse, prior_wh)
         for point in points:
             register.add(point)
         seen_at = session.last_reading_at or session.started_at
@@ -325,20 +363,39 @@ class Book:
         tracked.noted = register.measured.notes
         return tracked
 
-    def _register(self, evse_id: UUID | None, evse: Evse | None) -> Register:
-        power_w = UNKNOWN_POWER_W if evse is None else evse.max_power_w
-        prior_wh = None if evse_id is None else self._register_wh.get(evse_id)
-        return Register(power_w, prior_wh)
+    async def _prior_wh(self, tx: Tx, session: Session) -> float | None:
+        """Where the register stood before a session; later ones may have been since."""
+        stood = None if session.evse_id is None else self._stood.get(session.evse_id)
+        if stood is not None and stood.started_at >= session.started_at:
+            before = await store.session_before(tx, session)
+            stood = None if before is None else _stood(before)
+        return None if stood is None else stood.wh
 
     def _remember_register(self, session: Session) -> None:
-        """A register that did not start near zero counts over all sessions."""
+        """A late word about a former session does not put the register back."""
         if session.evse_id is None or session.open:
             return
-        start_wh, last_wh = session.meter_start_wh, session.meter_last_wh
-        if start_wh is not None and last_wh is not None and start_wh >= LIFETIME_MIN_WH:
-            self._register_wh[session.evse_id] = last_wh
-        else:
-            self._register_wh.pop(session.evse_id, None)
+        known = self._stood.get(session.evse_id)
+        if known is None or known.started_at <= session.started_at:
+            self._stood[session.evse_id] = _stood(session)
+
+
+class _Stood(NamedTuple):
+    """Where an outlet's register stood after a session; None if it counts each by itself."""
+
+    started_at: datetime
+    wh: float | None
+
+
+def _stood(session: Session) -> _Stood:
+    """A register that did not start near zero counts over all sessions."""
+    start_wh = session.meter_start_wh
+    counts_on = start_wh is not None and start_wh >= LIFETIME_MIN_WH
+    return _Stood(session.started_at, session.meter_last_wh if counts_on else None)
+
+
+def _register(evse: Evse | None, prior_wh: float | None) -> Register:
+    return Register(UNKNOWN_POWER_W if evse is None else evse.max_power_w, prior_wh)
 
 
 def _heard(last_seq: int | None, *, gap: bool) -> set[int]:

@@ -350,7 +350,12 @@ class Intake:
             if known is None:
                 known = await self._book.find(station.id, storable(ref))
             return known or await self._unknown_meter(station, evse, storable(ref), readings)
-        current = None if evse is None else self._book.index.current(evse.id)
+        if evse is None:
+            return None
+        current = self._book.index.current(evse.id)
+        if current is None and self._book.forgetful:
+            await self._book.recover()
+            current = self._book.index.current(evse.id)
         if current is None:
             return None
         since = current.session.started_at - fold.GRACE

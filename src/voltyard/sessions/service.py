@@ -242,6 +242,8 @@ class SessionService(SessionReads):
 
     async def sweep(self) -> list[Session]:
         """Every minute or so: close what nobody stopped; returns the sessions closed."""
+        if self._book.forgetful:
+            await self._book.recover()
         now = self._clock.now()
         changes = []
         for tracked in self._book.index.open():

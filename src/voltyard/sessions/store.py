@@ -35,9 +35,24 @@ _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 _whole = attrgetter(*_NAMES)
 
 
-async def open_sessions(tx: Tx) -> list[Session]:
-    rows = await tx.all(f"SELECT {_COLUMNS} FROM sessions WHERE ended_at IS NULL")
+async def open_sessions(tx: Tx, among: Sequence[UUID] | None = None) -> list[Session]:
+    """All of them, or those of ``among``."""
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM sessions WHERE ended_at IS NULL"
+        " AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(:ids))",
+        {"ids": None if among is None else list(among)},
+    )
     return [_session(row) for row in rows]
+
+
+async def session_before(tx: Tx, session: Session) -> Session | None:
+    """The one that ended at the same outlet and started last before it."""
+    row = await tx.one(
+        f"SELECT {_COLUMNS} FROM sessions WHERE station_id = :station AND evse_id = :evse"
+        " AND ended_at IS NOT NULL AND started_at < :at ORDER BY started_at DESC LIMIT 1",
+        {"station": session.station_id, "evse": session.evse_id, "at": session.started_at},
+    )
+    return None if row is None else _session(row)
 
 
 async def newest_of_evses(tx: Tx, since: datetime) -> list[Session]:
@@ -59,11 +74,11 @@ async def find(
     start_key: str | None = None,
     start_message: str | None = None,
 ) -> Session | None:
-    """By the charger's reference or by what was kept of its start."""
+    """By the charger's reference or by what was kept of its start, its content before all."""
     row = await tx.one(
         f"SELECT {_COLUMNS} FROM sessions WHERE station_id = :station_id AND"
         " (transaction_ref = :ref OR start_key = :start_key OR start_message = :start_message)"
-        " ORDER BY started_at DESC LIMIT 1",
+        " ORDER BY coalesce(start_key = :start_key, false) DESC, started_at DESC LIMIT 1",
         {
             "station_id": station_id,
             "ref": ref,
