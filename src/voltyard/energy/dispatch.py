@@ -67,12 +67,14 @@ def share(
             if key[stay] == np.inf:
                 break
             before = net.taken[stay, slot]
-            able_wh = able(cars, stay, given_wh[stay] - before, present_s[stay, slot]) - before
-            amount = min(need[stay], net.stay_cap[stay, slot] - before, np.int64(able_wh))
+            amount = min(need[stay], net.stay_cap[stay, slot] - before)
             node = net.node_of_stay[stay]
             while node >= 0:
                 amount = min(amount, net.cap[node, slot] - net.used[node, slot])
                 node = net.parent[node]
+            if amount > 0:
+                able_wh = able(cars, stay, given_wh[stay] - before, present_s[stay, slot]) - before
+                amount = min(amount, np.int64(able_wh))
             least = wishes.min_w[stay] * present_s[stay, slot] / 3600.0
             running[stay] = amount > 0 and (amount + before >= least or amount == need[stay])
             if running[stay]:

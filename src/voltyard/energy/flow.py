@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voltyard.energy.compiled import compiled
+from voltyard.energy.compiled import compiled, inlined
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -40,11 +41,13 @@ class Network(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of a search, one entry for each stay and cell."""
+    """Working memory of a search, one entry for each stay and cell. No stay in need gets to what
+    is ``dead``, as long as none comes to be in need."""
 
     level: Ints
     queue: Ints
     arc: Ints
+    dead: Bools
 
 
 def network(parent: Ints, node_of_stay: Ints, stay_cap: Ints, cap: Ints) -> Network:
@@ -90,6 +93,7 @@ def scratch(net: Network) -> Scratch:
         level=np.empty(size, dtype=np.int64),
         queue=np.empty(size, dtype=np.int64),
         arc=np.empty(size, dtype=np.int64),
+        dead=np.zeros(size, dtype=np.bool_),
     )
 
 
@@ -100,6 +104,7 @@ def augment(net: Network, work: Scratch, need: Ints) -> int:
     Afterwards ``work.level`` is ≥ 0 exactly on the source side of a minimum cut.
     """
     total = 0
+    work.dead[:] = False
     for stay in range(need.shape[0]):
         for slot in range(net.first_slot[stay], net.end_slot[stay]):
             if need[stay] <= 0:
@@ -186,7 +191,7 @@ def reach(net: Network, work: Scratch, need: Ints) -> bool:
     return reached >= 0
 
 
-@compiled
+@inlined
 def _push(net: Network, work: Scratch, stay: int, most: int) -> int:
     """Push up to ``most`` Wh from ``stay`` along one shortest path; 0 when there is none left."""
     path = work.queue
@@ -207,7 +212,7 @@ def _push(net: Network, work: Scratch, stay: int, most: int) -> int:
         work.arc[path[depth]] += 1
 
 
-@compiled
+@inlined
 def _step(net: Network, work: Scratch, here: int) -> int:
     """The next stay or cell one level on, -2 for out at the root, -1 for a dead end."""
     stays, slots = net.taken.shape
@@ -252,7 +257,7 @@ def _step(net: Network, work: Scratch, here: int) -> int:
     return -1
 
 
-@compiled
+@inlined
 def _apply(net: Network, path: Ints, depth: int, most: int) -> int:
     """Send what fits along ``path[0..depth]`` and out at the root."""
     amount = most
@@ -263,7 +268,7 @@ def _apply(net: Network, path: Ints, depth: int, most: int) -> int:
     return amount
 
 
-@compiled
+@inlined
 def _room(net: Network, path: Ints, step: int, depth: int) -> int:
     stays, slots = net.taken.shape
     here = path[step]
@@ -283,7 +288,7 @@ def _room(net: Network, path: Ints, step: int, depth: int) -> int:
     return int(net.used[other, slot])
 
 
-@compiled
+@inlined
 def _shift(net: Network, path: Ints, step: int, depth: int, amount: int) -> None:
     stays, slots = net.taken.shape
     here = path[step]
@@ -366,12 +371,26 @@ def serve_in_order(net: Network, work: Scratch, order: Ints, need: Ints) -> None
 @compiled
 def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     """Open closed slots one by one in ``order`` until every need (reduced in place) is met."""
+    stays = need.shape[0]
     missing = need.sum()
+    work.dead[:] = False
     net.is_open[:] = False
+    ahead = np.zeros(stays, dtype=np.int64)
+    rate = np.ones(stays)
+    for stay in range(stays):
+        for slot in range(net.first_slot[stay], net.end_slot[stay]):
+            ahead[stay] += net.stay_cap[stay, slot]
+            rate[stay] = max(rate[stay], float(net.stay_cap[stay, slot]))
+    turn = np.arange(stays)
+    key = np.empty(stays)
     for position in range(order.shape[0]):
         slot = order[position]
         net.is_open[slot] = True
-        missing -= _straight(net, slot, need)
+        for stay in range(stays):
+            key[stay] = (ahead[stay] - need[stay]) / rate[stay]
+            ahead[stay] -= net.stay_cap[stay, slot]
+        _sort(turn, key)
+        missing -= _straight(net, slot, need, turn)
         # Slots opened before take no more: only the new one leads out.
         while missing > 0 and net.used[0, slot] < net.cap[0, slot]:
             if not _reach_back(net, work, slot, slot + 1, need):
@@ -383,11 +402,26 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     return int(missing)
 
 
-@compiled
-def _straight(net: Network, slot: int, need: Ints) -> int:
-    """Give stays in need what fits into one slot without moving anybody; the Wh pushed."""
+@inlined
+def _sort(turn: Ints, key: Floats) -> None:
+    """Lowest key first, by insertion: from slot to slot the order changes little."""
+    for place in range(1, turn.shape[0]):
+        who = turn[place]
+        before = place - 1
+        while before >= 0 and key[turn[before]] > key[who]:
+            turn[before + 1] = turn[before]
+            before -= 1
+        turn[before + 1] = who
+
+
+@inlined
+def _straight(net: Network, slot: int, need: Ints, turn: Ints) -> int:
+    """Give stays in need, in turn, what fits into one slot without moving anybody; the Wh pushed.
+
+    Who has the least to spare in what is still closed is first, so that few are moved later.
+    """
     total = 0
-    for stay in range(need.shape[0]):
+    for stay in turn:
         if net.used[0, slot] >= net.cap[0, slot]:
             break
         if need[stay] > 0:
@@ -395,7 +429,7 @@ def _straight(net: Network, slot: int, need: Ints) -> int:
     return total
 
 
-@compiled
+@inlined
 def _direct(net: Network, stay: int, slot: int, need: Ints) -> int:
     """Give one stay what fits into one slot beside what is there; the Wh pushed."""
     amount = min(need[stay], net.stay_cap[stay, slot] - net.taken[stay, slot])
@@ -419,10 +453,12 @@ def _reach_back(net: Network, work: Scratch, first: int, end: int, need: Ints) -
     """Breadth-first from free capacity at the root in slots [first, end), against the arcs, to
     the nearest stays in need, which get level 0; whether there is one.
 
-    Against the arcs, so that what is on no shortest path out is not looked at when pushing.
+    Against the arcs, so that what is on no shortest path out is not looked at when pushing. What
+    leads here and has no stay in need among it never has one again: no later push can enter it,
+    for whatever has an arc into it would lead here, too. It is dead from then on.
     """
     stays, slots = net.taken.shape
-    level, queue = work.level, work.queue
+    level, queue, dead = work.level, work.queue, work.dead
     level[:] = -1
     head, tail, nearest = 0, 0, -1
     for slot in range(first, end):
@@ -439,7 +475,7 @@ def _reach_back(net: Network, work: Scratch, first: int, end: int, need: Ints) -
         if here < stays:
             base = stays + net.node_of_stay[here] * slots
             for other in range(net.first_slot[here], net.end_slot[here]):
-                if net.taken[here, other] > 0 and level[base + other] < 0:
+                if net.taken[here, other] > 0 and _is_new(level, dead, base + other):
                     level[base + other] = further
                     queue[tail] = base + other
                     tail += 1
@@ -448,30 +484,55 @@ def _reach_back(net: Network, work: Scratch, first: int, end: int, need: Ints) -
         at = (here - stays) - node * slots
         if node > 0 and net.used[node, at] > 0:
             above = stays + net.parent[node] * slots + at
-            if level[above] < 0:
+            if _is_new(level, dead, above):
                 level[above] = further
                 queue[tail] = above
                 tail += 1
         for position in range(net.first_child[node], net.first_child[node + 1]):
             below = net.child[position]
             cell = stays + below * slots + at
-            if net.used[below, at] < net.cap[below, at] and level[cell] < 0:
+            if net.used[below, at] < net.cap[below, at] and _is_new(level, dead, cell):
                 level[cell] = further
                 queue[tail] = cell
                 tail += 1
         for position in range(net.first_stay[node], net.first_stay[node + 1]):
             stay = net.stay[position]
-            if net.taken[stay, at] < net.stay_cap[stay, at] and level[stay] < 0:
+            if net.taken[stay, at] < net.stay_cap[stay, at] and _is_new(level, dead, stay):
                 level[stay] = further
                 queue[tail] = stay
                 tail += 1
                 if need[stay] > 0 and nearest < 0:
                     nearest = further
-    if nearest < 0:
-        return False
-    for vertex in range(level.shape[0]):
-        level[vertex] = nearest - level[vertex] if 0 <= level[vertex] <= nearest else -1
-    return True
+    for place in range(tail):
+        vertex = queue[place]
+        if nearest < 0:
+            dead[vertex] = True
+        level[vertex] = nearest - level[vertex] if level[vertex] <= nearest else -1
+    return nearest >= 0
+
+
+@inlined
+def _is_new(level: Ints, dead: Bools, vertex: int) -> bool:
+    return bool(level[vertex] < 0 and not dead[vertex])
+
+
+@compiled
+def carried(net: Network) -> Ints:
+    """What each node below the root could carry while stays that load it may take something."""
+    present = np.zeros(net.cap.shape, dtype=np.bool_)
+    for stay in range(net.taken.shape[0]):
+        node = net.node_of_stay[stay]
+        while node > 0:
+            for slot in range(net.first_slot[stay], net.end_slot[stay]):
+                if net.stay_cap[stay, slot] > 0:
+                    present[node, slot] = True
+            node = net.parent[node]
+    total = np.zeros(net.cap.shape[0], dtype=np.int64)
+    for node in range(1, net.cap.shape[0]):
+        for slot in range(net.cap.shape[1]):
+            if present[node, slot]:
+                total[node] += net.cap[node, slot]
+    return total
 
 
 def clear(net: Network) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,55 +63,67 @@ def _runs(problem: Problem, node: int, edge: Bools) -> list[Binding]:
     ]
 
 
-def forecasts(problem: Problem, shortages: dict[int, Shortage]) -> dict[int, Forecast]:
-    """By row of the problem, from the planned flow and the true charge curves."""
-    if not problem.stays:
-        return {}
-    outcome, ready_wh = _followed(problem)
-    return {
-        row: _forecast(problem, row, outcome, float(ready_wh[row]), shortages.get(row))
-        for row in range(len(problem.stays))
-    }
+class Followed(NamedTuple):
+    """The plan through the true curves, what each stay needs within the horizon to be ready, and
+    who misses that, by row."""
+
+    outcome: Outcome
+    ready_wh: Floats
+    missed: Bools
 
 
-def misses(problem: Problem) -> Bools:
-    """Who will miss, by row: what the forecasts say of it, without the rest of them."""
-    if not problem.stays:
-        return np.zeros(0, dtype=np.bool_)
-    outcome, ready_wh = _followed(problem)
-    overdue = np.array([stay.departure_at <= problem.bounds[0] for stay in problem.stays])
-    missed: Bools = np.where(overdue, 0.0, outcome.energy_wh) + _ROUNDING_WH < ready_wh
-    return missed
-
-
-def _followed(problem: Problem) -> tuple[Outcome, Floats]:
-    """The plan through the true curves, and what each stay needs within the horizon to be ready.
-
-    Rows are in the order of departure.
-    """
-    reserve_wh = np.array([stay.energy_needed_wh for stay in problem.stays]) - problem.asked_wh
-    ready_wh: Floats = np.array([stay.ready_wh for stay in problem.stays]) - reserve_wh
+def follow(problem: Problem) -> Followed:
+    """Rows are in the order of departure."""
+    stays = problem.stays
+    reserve_wh = np.array([stay.energy_needed_wh for stay in stays]) - problem.asked_wh
+    ready_wh: Floats = np.array([stay.ready_wh for stay in stays]) - reserve_wh
     outcome = taper.follow(
         problem.net,
         problem.cars,
         problem.present_s,
-        seconds_after(problem.bounds, problem.stays),
+        seconds_after(problem.bounds, stays),
         np.maximum(ready_wh - 1.0, 0.0),
-        np.arange(len(problem.stays), dtype=np.int64),
+        np.arange(len(stays), dtype=np.int64),
     )
-    return outcome, ready_wh
+    overdue = np.array([stay.departure_at <= problem.bounds[0] for stay in stays], dtype=np.bool_)
+    missed: Bools = np.where(overdue, 0.0, outcome.energy_wh) + _ROUNDING_WH < ready_wh
+    return Followed(outcome, ready_wh, missed)
+
+
+def forecasts(
+    problem: Problem, followed: Followed, shortages: dict[int, Shortage]
+) -> dict[int, Forecast]:
+    """By row of the problem, from the planned flow and the true charge curves."""
+    outcome = followed.outcome
+    told = zip(
+        outcome.energy_wh.tolist(),
+        outcome.ready_s.tolist(),
+        followed.ready_wh.tolist(),
+        problem.asked_wh.tolist(),
+        strict=True,
+    )
+    return {
+        row: _forecast(problem, row, *figures, shortages.get(row))
+        for row, figures in enumerate(told)
+    }
 
 
 def _forecast(
-    problem: Problem, row: int, outcome: Outcome, ready_wh: float, why: Shortage | None
+    problem: Problem,
+    row: int,
+    energy_wh: float,
+    ready_s: float,
+    ready_wh: float,
+    asked_wh: float,
+    why: Shortage | None,
 ) -> Forecast:
     stay, now = problem.stays[row], problem.bounds[0]
-    overdue = stay.departure_at <= now
-    energy_wh = 0.0 if overdue else float(outcome.energy_wh[row])
-    later_wh = stay.energy_needed_wh - float(problem.asked_wh[row])
+    if stay.departure_at <= now:
+        energy_wh = 0.0
+    later_wh = stay.energy_needed_wh - asked_wh
     short_wh = max(0.0, stay.energy_needed_wh - later_wh - energy_wh)
     will_miss = energy_wh + _ROUNDING_WH < ready_wh
-    ready_at = at_seconds(problem.bounds, float(outcome.ready_s[row]))
+    ready_at = at_seconds(problem.bounds, ready_s)
     if ready_wh <= 0.0:
         ready_at = max(now, stay.arrival_at) if later_wh <= 0.0 else None
     return Forecast(

@@ -14,7 +14,7 @@ import numpy as np
 
 from voltyard.energy import allocator, dispatch, flow, triage
 from voltyard.energy.flow import Bools, Ints
-from voltyard.energy.forecast import Shortage, forecasts, misses, settled, shortage
+from voltyard.energy.forecast import Followed, Shortage, follow, forecasts, settled, shortage
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, PlanStats, Stay
 from voltyard.energy.policies import minimum
 from voltyard.energy.problem import (
@@ -65,15 +65,15 @@ def plan(given: PlanInput) -> Plan:
     problem = shaped.problem
     readiness = _comfortable(problem, saving=saving)
     if readiness is None:
-        problem, readiness = _under_overload(problem, given.given_up)
-    elif problem.stays:
+        problem, readiness, followed = _under_overload(problem, given.given_up)
+    else:
         profile = shaped.profile
         if profile is None or not _carries(problem, readiness.allotted, profile):
             prices = step_values(given.prices, problem.bounds, highest=False)
             profile = _profile(given, problem, readiness, prices)
-        _share_truly(problem, readiness, profile)
+        followed = _share_truly(problem, readiness, profile)
     _check(problem)
-    made = _finished(given, problem, readiness)
+    made = _finished(given, problem, readiness, followed)
     return replace(made, storage_w=shaped.storage_w, discharge_w=shaped.discharge_w)
 
 
@@ -134,7 +134,10 @@ def _comfortable(problem: Problem, *, saving: bool) -> Readiness | None:
     return Readiness(problem.need.copy(), physical, shortages, True, hurry=hurry)
 
 
-def _under_overload(problem: Problem, given_up: Set[UUID]) -> tuple[Problem, Readiness]:
+Tried = tuple[Problem, Readiness, Followed]
+
+
+def _under_overload(problem: Problem, given_up: Set[UUID]) -> Tried:
     """As carefully as makes nobody late: bolder only where that makes one more ready.
 
     What the flow finds possible at its boldest is the aim; what the true curves then leave of it
@@ -145,26 +148,23 @@ def _under_overload(problem: Problem, given_up: Set[UUID]) -> tuple[Problem, Rea
     best: tuple[tuple[int, ...], Care] | None = None
     cares = CARES if len(problem.stays) <= MANY else (CARES[0], CARES[2], CARES[-1])
     for care in cares:
-        asked, readiness, counts = _tried(problem, given_up, care)
+        tried = _tried(problem, given_up, care)
+        counts = _counts(problem, ~tried[2].missed)
         if counts >= aim:
-            return asked, readiness
+            return tried
         if best is None or counts > best[0]:
             best = counts, care
     assert best is not None
-    if best[1] is not CARES[-1]:
-        asked, readiness, _ = _tried(problem, given_up, best[1])
-    return asked, readiness
+    return tried if best[1] is CARES[-1] else _tried(problem, given_up, best[1])
 
 
-def _tried(
-    problem: Problem, given_up: Set[UUID], care: Care
-) -> tuple[Problem, Readiness, tuple[int, ...]]:
-    """A plan with this care, and who is ready by it through the true curves, by priority."""
+def _tried(problem: Problem, given_up: Set[UUID], care: Care) -> Tried:
+    """A plan with this care, and what comes of it through the true curves."""
     asked = with_care(problem, care)
     readiness = _served(asked, given_up, care)
     early = np.arange(len(problem.hours), dtype=np.int64)
-    _share_truly(asked, readiness, _opened(asked, readiness.allotted, early))
-    return asked, readiness, _counts(problem, ~misses(asked))
+    followed = _share_truly(asked, readiness, _opened(asked, readiness.allotted, early))
+    return asked, readiness, followed
 
 
 def _counts(problem: Problem, ready: Bools) -> tuple[int, ...]:
@@ -380,7 +380,7 @@ def _cheapest(
 # (C) who charges when, calmly
 
 
-def _share_truly(problem: Problem, readiness: Readiness, profile: Ints) -> None:
+def _share_truly(problem: Problem, readiness: Readiness, profile: Ints) -> Followed:
     """Share until the true curves make ready whom the flow made ready, or it gets no better.
 
     The flow knows of tapering only that it is bounded; who would miss because of it goes first.
@@ -389,14 +389,17 @@ def _share_truly(problem: Problem, readiness: Readiness, profile: Ints) -> None:
     best, fewest = first, len(first) + 1
     for _ in range(_MAX_SHARE_ROUNDS):
         _share(problem, readiness, profile, first)
-        missing = misses(problem) & ~readiness.short
+        followed = follow(problem)
+        missing = followed.missed & ~readiness.short
         if int(missing.sum()) < fewest:
             best, fewest = first, int(missing.sum())
         if fewest == 0 or not (missing & ~first).any():
             break
         first = first | missing
-    if best is not first:
-        _share(problem, readiness, profile, best)
+    if best is first:
+        return followed
+    _share(problem, readiness, profile, best)
+    return follow(problem)
 
 
 def _share(problem: Problem, readiness: Readiness, profile: Ints, first: Bools) -> None:
@@ -434,11 +437,11 @@ def _check(problem: Problem) -> None:
     assert int(net.used[0].sum()) == int(net.taken.sum()), "energy passes the root"
 
 
-def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
+def _finished(given: PlanInput, problem: Problem, readiness: Readiness, followed: Followed) -> Plan:
     power = problem.net.taken / problem.hours
     node_power = problem.net.used / problem.hours
     root_w = node_power[0] + problem.base_w
-    by_row = forecasts(problem, readiness.shortages)
+    by_row = forecasts(problem, followed, readiness.shortages)
     found: dict[UUID, Forecast] = {problem.stays[row].id: made for row, made in by_row.items()}
     ids = [stay.id for stay in problem.stays]
     found |= {s.id: settled(s, given.now) for s in given.stays if s.id not in found}
@@ -474,12 +477,7 @@ def _finished(given: PlanInput, problem: Problem, readiness: Readiness) -> Plan:
 def _tight(problem: Problem) -> Sequence[int]:
     """Nodes below the root that are planned to be used most of the time vehicles are there."""
     net = problem.net
-    present = np.zeros(net.cap.shape, dtype=np.bool_)
-    for row, node in enumerate(net.node_of_stay.tolist()):
-        while node > 0:
-            present[node] |= net.stay_cap[row] > 0
-            node = int(net.parent[node])
-    carried = np.where(present, net.cap, 0).sum(axis=1).astype(np.float64)
+    carried = flow.carried(net).astype(np.float64)
     used = net.used.sum(axis=1)
     found = np.flatnonzero((carried > 0.0) & (used >= TIGHT_SHARE * carried))
     return [int(index) for index in found if index > 0]

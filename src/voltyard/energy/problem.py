@@ -1,17 +1,17 @@
 """From what the site knows to the arrays of a flow problem: slots, capacities, needs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import isfinite
-from uuid import UUID
+from typing import NamedTuple
 
 import numpy as np
 
 from voltyard.energy import flow, taper
-from voltyard.energy.flow import Ints
+from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.model import PlanInput, Stay, Step, slot_bounds
 from voltyard.energy.taper import Floats, Vehicles
 from voltyard.errors import Invalid
@@ -52,33 +52,25 @@ def compile_problem(given: PlanInput) -> Problem:
     bounds = slot_bounds(given.now, given.horizon_end, given.slot_s, [*leaving, *_cuts(given)])
     # Served in order of departure, few vehicles have to be moved again.
     stays = tuple(sorted(_in_need(given.stays), key=lambda s: (s.departure_at, s.id.int)))
-    places = [_place(given.tree, stay) for stay in stays]
     limits_w, base_w = _limits(given, bounds)
-    kept, folded = _kept_nodes(given.tree, stays, places)
-    index_of = {node.id: index for index, node in enumerate(kept)}
+    shape = _shape(given.tree, stays)
     hours = np.array([(b - a).total_seconds() / 3600.0 for a, b in pairwise(bounds)])
-    cap = np.stack([_energy(limits_w[node.id], hours) for node in kept])
-    node_of_stay = [index_of[_nearest(given.tree, node, index_of)] for node in places]
-    parent = [-1, *(index_of[_above(given.tree, node, index_of)] for node in kept[1:])]
+    cap = _energy(limits_w[shape.kept], hours)
     cars = taper.vehicles(stays)
     asked_wh = _asked(stays, bounds[-1])
-    own_w = np.array(
-        [limits_w[p.id] if p.id in folded else np.full(len(hours), np.inf) for p in places]
-    ).reshape(len(stays), len(hours))
+    own_w = np.where(shape.folded.reshape(-1, 1), limits_w[shape.place], np.inf)
     own_w = _below_ceilings(stays, bounds, np.minimum(own_w, 1e12))
     present_s = _present(stays, bounds, 0)
     full_cap = _stay_cap(cars, present_s, asked_wh, own_w)
     gentle_cap = _gentle(stays, bounds, given.ready_before_s, cars, asked_wh, own_w, full_cap)
     need = np.minimum(np.ceil(asked_wh - 1e-6).astype(np.int64), full_cap.sum(axis=1))
     ready = _ready(stays, asked_wh, CARES[0])
-    net = flow.network(
-        np.array(parent, dtype=np.int64), np.array(node_of_stay, dtype=np.int64), full_cap, cap
-    )
+    net = flow.network(shape.parent, shape.node_of_stay, full_cap, cap)
     return Problem(
         bounds=bounds,
         hours=hours,
         stays=stays,
-        nodes=tuple(kept),
+        nodes=tuple(given.tree.nodes[number] for number in shape.kept.tolist()),
         net=net,
         work=flow.scratch(net),
         cars=cars,
@@ -176,20 +168,44 @@ def step_values(
     ends = np.array([step.end_at.timestamp() for step in steps])
     values = np.array([step.value for step in steps])
     borders = np.array([bound.timestamp() for bound in bounds])
-    ordered = bool((ends[1:] >= ends[:-1]).all())
-    result = np.zeros(slots)
-    for slot, (start_s, end_s) in enumerate(pairwise(borders.tolist())):
-        first = int(ends.searchsorted(start_s, "right")) if ordered else 0
-        here = slice(first, int(starts.searchsorted(end_s, "left")))
-        covered_s = np.minimum(ends[here], end_s) - np.maximum(starts[here], start_s)
+    if (ends[1:] < ends[:-1]).any() or (ends <= starts).any():
+        return _each(values, starts, ends, borders, range(slots), np.zeros(slots), highest=highest)
+    first = ends.searchsorted(borders[:-1], "right")
+    last = starts.searchsorted(borders[1:], "left")
+    inside = first < last
+    result = values[np.where(inside, first, 0)]
+    several = last > first + 1
+    if highest and several.any():
+        places = np.column_stack((first, last))[several].ravel()
+        padded = np.append(values, -np.inf)
+        result[several] = np.maximum.reduceat(padded, places)[::2]
+        several = np.zeros(slots, dtype=np.bool_)
+    left = np.flatnonzero(several | ~inside).tolist()
+    return _each(values, starts, ends, borders, left, result, highest=highest)
+
+
+def _each(
+    values: Floats,
+    starts: Floats,
+    ends: Floats,
+    borders: Floats,
+    slots: Iterable[int],
+    result: Floats,
+    *,
+    highest: bool,
+) -> Floats:
+    """``result`` with these slots filled in one by one, whatever the order of the steps' ends."""
+    for slot in slots:
+        start_s, end_s = borders[slot], borders[slot + 1]
+        covered_s = np.minimum(ends, end_s) - np.maximum(starts, start_s)
         inside = covered_s > 0.0
         if not inside.any():
             earlier = np.flatnonzero(ends <= start_s)
             result[slot] = values[earlier[-1] if len(earlier) else 0]
         elif highest:
-            result[slot] = values[here][inside].max()
+            result[slot] = values[inside].max()
         else:
-            result[slot] = np.average(values[here][inside], weights=covered_s[inside])
+            result[slot] = np.average(values[inside], weights=covered_s[inside])
     return result
 
 
@@ -211,24 +227,29 @@ def _place(tree: ElectricalTree, stay: Stay) -> Node:
     return node
 
 
-def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Mapping[UUID, Floats], Floats]:
-    """Power left for charging by node and slot, and other load of the whole site by slot."""
-    loads: dict[UUID, Floats] = {node.id: np.zeros(len(bounds) - 1) for node in given.tree.nodes}
+def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Floats, Floats]:
+    """Power left for charging by node and slot, other load of the whole site by slot."""
+    nodes, slots = given.tree.nodes, len(bounds) - 1
+    row = {node.id.int: index for index, node in enumerate(nodes)}
+    loads = np.zeros((len(nodes), slots))
     for node_id, value in given.other_load_w.items():
         load_w = step_values(value, bounds, highest=True)
         for node in given.tree.path_to_root(node_id):
-            loads[node.id] = loads[node.id] + load_w
+            loads[row[node.id.int]] += load_w
     border_s = np.array([bound.timestamp() for bound in bounds])
     for run in given.must_run:
         first, last = run.start_at.timestamp(), run.end_at.timestamp()
-        slots = np.flatnonzero((border_s[:-1] < last) & (border_s[1:] > first))
-        for node in given.tree.path_to_root(run.node_id) if len(slots) else ():
-            loads[node.id][slots[0] : slots[-1] + 1] += run.power_w
-    limits_w = {}
-    for node in given.tree.nodes:
-        allowed_w = np.array(lowest_limits_w(node, bounds, given.tree.zone))
-        limits_w[node.id] = np.maximum(0.0, allowed_w - loads[node.id])
-    return limits_w, loads[given.tree.root.id]
+        at = np.flatnonzero((border_s[:-1] < last) & (border_s[1:] > first))
+        for node in given.tree.path_to_root(run.node_id) if len(at) else ():
+            loads[row[node.id.int]][at[0] : at[-1] + 1] += run.power_w
+    allowed = np.empty((len(nodes), slots))
+    for index, node in enumerate(nodes):
+        if all(limit.is_constant for limit in node.limits):
+            allowed[index] = min((limit.total_w for limit in node.limits), default=np.inf)
+        else:
+            allowed[index] = lowest_limits_w(node, bounds, given.tree.zone)
+    left_w: Floats = np.maximum(0.0, allowed - loads)
+    return left_w, loads[0]
 
 
 def _cuts(given: PlanInput) -> Iterable[datetime]:
@@ -241,41 +262,61 @@ def _cuts(given: PlanInput) -> Iterable[datetime]:
 
 def _energy(power_w: Floats, hours: Floats) -> Ints:
     energy = np.minimum(np.where(np.isfinite(power_w), power_w, 1e18) * hours, flow.UNLIMITED_WH)
-    return np.floor(energy + 1e-6).astype(np.int64)
+    whole: Ints = np.floor(energy + 1e-6).astype(np.int64)
+    return whole
 
 
-def _kept_nodes(
-    tree: ElectricalTree, stays: Sequence[Stay], places: Sequence[Node]
-) -> tuple[list[Node], set[UUID]]:
-    """Nodes that must stay in the problem, root first, and leaves folded into their stays."""
-    at_leaf: dict[UUID, list[Stay]] = defaultdict(list)
-    for stay, node in zip(stays, places, strict=True):
-        if node.evse_id is not None and node.parent_id is not None:
-            at_leaf[node.id].append(stay)
-    folded = {node_id for node_id, here in at_leaf.items() if not _overlapping(here)}
-    needed = {tree.root.id}
-    for place in {node.id: node for node in places}.values():
-        for node in tree.path_to_root(place.id):
-            if node.id not in folded and (node.limits or node.id == place.id):
-                needed.add(node.id)
-        if place.id in folded and place.parent_id is not None:
-            needed.add(place.parent_id)
-    return [node for node in tree.nodes if node.id in needed], folded
+class _Shape(NamedTuple):
+    """Nodes of the tree that stay in the problem, root first; by stay its place in the tree,
+    whether that is folded into it, and the lowest kept node above it."""
+
+    kept: Ints
+    parent: Ints
+    place: Ints
+    folded: Bools
+    node_of_stay: Ints
+
+
+def _shape(tree: ElectricalTree, stays: Sequence[Stay]) -> _Shape:
+    nodes = tree.nodes
+    number = {node.id.int: index for index, node in enumerate(nodes)}
+    above = [-1 if n.parent_id is None else number[n.parent_id.int] for n in nodes]
+    places = [number[_place(tree, stay).id.int] for stay in stays]
+    at_leaf: dict[int, list[Stay]] = defaultdict(list)
+    for stay, place in zip(stays, places, strict=True):
+        if nodes[place].evse_id is not None and above[place] >= 0:
+            at_leaf[place].append(stay)
+    folded = {place for place, here in at_leaf.items() if not _overlapping(here)}
+    needed, seen = {0}, {-1}
+    for place in set(places):
+        node = above[place] if place in folded else place
+        needed.add(node)
+        while node not in seen:
+            seen.add(node)
+            if nodes[node].limits:
+                needed.add(node)
+            node = above[node]
+    kept = sorted(needed)
+    index_of = [-1] * len(nodes)
+    for index, node in enumerate(kept):
+        index_of[node] = index
+    for node, over in enumerate(above):
+        # Parents come first, so that theirs is known.
+        if index_of[node] < 0:
+            index_of[node] = index_of[over]
+    parent = [-1, *(index_of[above[node]] for node in kept[1:])]
+    return _Shape(
+        kept=np.array(kept, dtype=np.int64),
+        parent=np.array(parent, dtype=np.int64),
+        place=np.array(places, dtype=np.int64),
+        folded=np.array([place in folded for place in places], dtype=np.bool_),
+        node_of_stay=np.array([index_of[place] for place in places], dtype=np.int64),
+    )
 
 
 def _overlapping(stays: list[Stay]) -> bool:
     ordered = sorted(stays, key=lambda stay: stay.arrival_at)
     return any(later.arrival_at < earlier.departure_at for earlier, later in pairwise(ordered))
-
-
-def _nearest(tree: ElectricalTree, node: Node, index_of: Mapping[UUID, int]) -> UUID:
-    """The node itself when it is kept, else the closest kept node above it."""
-    return next(above.id for above in tree.path_to_root(node.id) if above.id in index_of)
-
-
-def _above(tree: ElectricalTree, node: Node, index_of: Mapping[UUID, int]) -> UUID:
-    assert node.parent_id is not None
-    return _nearest(tree, tree.by_id[node.parent_id], index_of)
 
 
 def _asked(stays: Sequence[Stay], horizon_end: datetime) -> Floats:

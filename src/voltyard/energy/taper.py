@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from voltyard.energy.compiled import compiled
+from voltyard.energy.compiled import compiled, inlined
 from voltyard.energy.flow import Ints, Network
 from voltyard.energy.model import Stay
 
@@ -20,10 +20,12 @@ _LEAST_W = 50.0
 
 
 class Vehicles(NamedTuple):
-    """By stay: power table (0 rows are flat at ``max_w``), state of charge and % per Wh."""
+    """By stay: power table (0 rows are flat at ``max_w``), up to where its power is the same,
+    state of charge and % per Wh."""
 
     has_curve: NDArray[np.bool_]
     table_w: Floats
+    flat_pct: Floats
     soc_pct: Floats
     pct_per_wh: Floats
     max_w: Floats
@@ -33,22 +35,26 @@ def vehicles(stays: tuple[Stay, ...]) -> Vehicles:
     count = len(stays)
     table_w = np.zeros((count, TABLE_POINTS))
     has_curve = np.zeros(count, dtype=np.bool_)
-    soc_pct, pct_per_wh = np.zeros(count), np.zeros(count)
+    flat_pct, soc_pct, pct_per_wh = np.zeros(count), np.zeros(count), np.zeros(count)
     grid = np.linspace(0.0, 100.0, TABLE_POINTS)
+    known: dict[tuple[object, float], Floats] = {}
     for index, stay in enumerate(stays):
         if stay.curve is None or stay.soc_pct is None or not stay.battery_wh:
             continue
-        socs = [soc for soc, _ in stay.curve.points]
-        powers = [power for _, power in stay.curve.points]
-        table_w[index] = np.minimum(np.interp(grid, socs, powers), stay.max_power_w)
+        kind = stay.curve.points, stay.max_power_w
+        if kind not in known:
+            socs, powers = zip(*stay.curve.points, strict=True)
+            known[kind] = np.minimum(np.interp(grid, socs, powers), stay.max_power_w)
+        table_w[index] = known[kind]
+        flat_pct[index] = grid[np.argmin(np.append(known[kind] == known[kind][0], False)) - 1]
         has_curve[index] = True
         soc_pct[index] = stay.soc_pct
         pct_per_wh[index] = 100.0 * stay.efficiency / stay.battery_wh
     max_w = np.array([stay.max_power_w for stay in stays], dtype=np.float64)
-    return Vehicles(has_curve, table_w, soc_pct, pct_per_wh, max_w)
+    return Vehicles(has_curve, table_w, flat_pct, soc_pct, pct_per_wh, max_w)
 
 
-@compiled
+@inlined
 def power_at(table_w: Floats, soc_pct: float) -> float:
     """Linear interpolation in one table, clamped to 0..100 %."""
     place = min(max(soc_pct, 0.0), 100.0) / _STEP_PCT
@@ -57,19 +63,18 @@ def power_at(table_w: Floats, soc_pct: float) -> float:
     return float(table_w[low] * (1.0 - share) + table_w[low + 1] * share)
 
 
-@compiled
-def charge(table_w: Floats, soc_pct: float, pct_per_wh: float, seconds: float) -> float:
-    """Energy taken as fast as the table allows, in Wh."""
-    return float(_charge(table_w, soc_pct, pct_per_wh, seconds, np.inf))
-
-
-@compiled
-def _charge(
-    table_w: Floats, soc_pct: float, pct_per_wh: float, seconds: float, enough_wh: float
-) -> float:
-    """The same, no further than until there is enough."""
+@inlined
+def _charge(cars: Vehicles, stay: int, soc_pct: float, seconds: float, enough_wh: float) -> float:
+    """Energy taken as fast as its table allows, in Wh, no further than until there is enough."""
+    table_w, pct_per_wh = cars.table_w[stay], cars.pct_per_wh[stay]
     total_wh = 0.0
     left_s = seconds
+    flat_wh = (cars.flat_pct[stay] - max(soc_pct, 0.0)) / pct_per_wh
+    if flat_wh > 0.0 and table_w[0] > 0.0:
+        flat_s = min(left_s, flat_wh * 3600.0 / table_w[0])
+        if flat_s == left_s:
+            return float(table_w[0] * left_s / 3600.0)
+        total_wh, left_s = flat_wh, left_s - flat_s
     while left_s > 0.0 and total_wh < enough_wh:
         step_s = min(left_s, _SUBSTEP_S)
         start_w = power_at(table_w, soc_pct + total_wh * pct_per_wh)
@@ -98,9 +103,7 @@ def bounded_energy(cars: Vehicles, present_s: Floats, need_wh: Floats) -> Floats
         for point in range(TABLE_POINTS - 2, -1, -1):
             envelope_w[point] = max(envelope_w[point], envelope_w[point + 1])
         now_pct, per_wh = cars.soc_pct[stay], cars.pct_per_wh[stay]
-        reachable_wh = _charge(
-            cars.table_w[stay], now_pct, per_wh, present_s[stay].sum(), need_wh[stay]
-        )
+        reachable_wh = _charge(cars, stay, now_pct, present_s[stay].sum(), need_wh[stay])
         back_pct = now_pct + min(need_wh[stay], reachable_wh) * per_wh
         for slot in range(slots - 1, -1, -1):
             left_s = present_s[stay, slot]
@@ -168,16 +171,16 @@ def follow(
     return Outcome(energy_wh, ready_s)
 
 
-@compiled
+@inlined
 def able(cars: Vehicles, stay: int, energy_wh: float, seconds: float) -> float:
     """Energy a stay takes at most in a slot, after ``energy_wh`` since now."""
     if not cars.has_curve[stay]:
         return float(cars.max_w[stay] * seconds / 3600.0)
     soc_pct = cars.soc_pct[stay] + energy_wh * cars.pct_per_wh[stay]
-    return float(charge(cars.table_w[stay], soc_pct, cars.pct_per_wh[stay], seconds))
+    return float(_charge(cars, stay, soc_pct, seconds, np.inf))
 
 
-@compiled
+@inlined
 def _release(net: Network, room_wh: Floats, stay: int, slot: int, amount_wh: float) -> None:
     node = net.node_of_stay[stay]
     while node >= 0:
@@ -185,7 +188,7 @@ def _release(net: Network, room_wh: Floats, stay: int, slot: int, amount_wh: flo
         node = net.parent[node]
 
 
-@compiled
+@inlined
 def _most_room(net: Network, room_wh: Floats, stay: int, slot: int, most_wh: float) -> float:
     node = net.node_of_stay[stay]
     while node >= 0:
