@@ -427,8 +427,11 @@ def _sign_on(core: Core) -> SignOnService:
 def _approvals(core: Core) -> ApprovalService:
     """Asked by the rooms whose changes may need a second person."""
     approvals = ApprovalService(core.database, core.bus, core.clock, core.tenancy)
-    core.sites.gated_by(approvals)
-    core.energy.holds.gated_by(approvals)
+    for room in (
+        core.sites, core.energy.holds, core.chargers, core.bulk, core.configuration, core.pki,
+        core.firmware,
+    ):  # fmt: skip
+        room.gated_by(approvals)
     return approvals
 
 

@@ -42,6 +42,7 @@ EXTRA: dict[str, dict[str, str]] = {
     "chargers": {
         "administration": "what people decide, apart from what chargers say",
         "admission": "who may connect: a security decision read on its own",
+        "approving": "pure: which commands may wait for a second person, and as what",
         "arrivals": "whether a crowd of chargers is coming, for whoever can wait",
         "asking": "the door for any message, and what is refused at it",
         "core": "what both halves of the service share",
@@ -55,6 +56,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "upkeep": "what chargers tell of updates and logs, handed on",
     },
     "configuration": {
+        "approving": "pure: what waits for a second person, as it reads",
         "keeper": "looks at chargers and repairs, apart from what people decide",
         "makes": "the makes shipped with voltyard",
     },
@@ -156,6 +158,7 @@ EXTRA: dict[str, dict[str, str]] = {
         "desk": "reservations in memory: a token that is shown asks the database nothing",
     },
     "pki": {
+        "approving": "pure: what waits for a second person, as it reads",
         "authorities": "the built-in authorities as they are kept",
         "book": "certificates in memory: the door asks the database nothing",
         "desk": "what happens unasked: door, warnings, renewal",
@@ -174,6 +177,7 @@ EXTRA: dict[str, dict[str, str]] = {
     },
     "firmware": {
         "alerting": "what of its events is an alert",
+        "approving": "pure: what waits for a second person, as it reads",
         "campaigns": "what people decide on campaigns, apart from what chargers say",
         "library": "images: brought in, checked, retired",
         "occupancy": "whether a charger is needed now or soon",

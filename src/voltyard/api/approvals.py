@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get, post, put
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
@@ -87,7 +87,7 @@ async def proposals(
     who: Who,
     limit: Limit = 50,
     offset: Offset = 0,
-    kind: Kind | None = None,
+    kind: FromQuery[Kind | None] = None,
     only_state: Annotated[State | None, QueryParameter(name="state")] = None,
     text: Text = "",
 ) -> Page[ProposalOut]:
@@ -212,6 +212,22 @@ MAY_WAIT = frozenset(
         ("delete", "/api/v1/sites/{site_id}/nodes/{node_id}"),
         ("put", "/api/v1/sites/{site_id}/nodes/{node_id}/limits"),
         ("post", "/api/v1/sites/{site_id}/nodes/{node_id}/emergency-limit"),
+        ("post", "/api/v1/makes"),
+        ("put", "/api/v1/makes/{make_id}"),
+        ("delete", "/api/v1/makes/{make_id}"),
+        ("post", "/api/v1/templates"),
+        ("put", "/api/v1/templates/{template_id}"),
+        ("delete", "/api/v1/templates/{template_id}"),
+        ("patch", "/api/v1/stations/{station_id}"),
+        ("put", "/api/v1/stations/{station_id}/evses/{number}"),
+        ("post", "/api/v1/stations/{station_id}/commands"),
+        ("post", "/api/v1/stations/{station_id}/ocpp"),
+        ("put", "/api/v1/stations/{station_id}/configuration"),
+        ("post", "/api/v1/stations/{station_id}/drift/repair"),
+        ("post", "/api/v1/stations/{station_id}/security-profile"),
+        ("put", "/api/v1/stations/{station_id}/required-profile"),
+        ("post", "/api/v1/firmware/campaigns"),
+        ("post", "/api/v1/firmware/campaigns/{campaign_id}/resume"),
         ("post", "/api/v1/approvals/{proposal_id}/again"),
         ("put", "/api/v1/approval-settings"),
     }

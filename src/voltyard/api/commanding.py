@@ -160,6 +160,7 @@ async def command(
     require(who, allowed)
     deps.chargers.station_view(who.org_id, station_id)
     asked = as_command(deps, data)
+    await deps.chargers.permit(who, station_id, asked, timeout_s=timeout_s)
     if isinstance(asked, c.RemoteStart):
         deps.sessions.expect_remote(station_id, asked.token)
     result = await deps.chargers.command(station_id, asked, who.name, timeout_s=timeout_s)

@@ -228,7 +228,7 @@ async def set_setting(
     require(who, Permission.CHARGERS_WRITE)
     deps.chargers.station_view(who.org_id, station_id)
     command = WriteConfiguration(data.key, data.value, data.attribute)
-    result = await deps.chargers.command(station_id, command, who.name)
+    result = await deps.chargers.order(who, station_id, command)
     reboot = result.status.value == "reboot_required"
     word = result.word or result.status.value
     return SettingOut(word=word, accepted=result.accepted or reboot, reboot_needed=reboot)

@@ -1,13 +1,14 @@
 """One command for many chargers, some at a time, each answer kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from voltyard.approvals.gate import Action, Gate, OpenGate
 from voltyard.bulk import store
 from voltyard.bulk.events import BulkChanged
 from voltyard.bulk.model import (
@@ -19,6 +20,7 @@ from voltyard.bulk.model import (
     ResultState,
 )
 from voltyard.bus import Bus
+from voltyard.chargers.approving import Order, kind_of, order_change
 from voltyard.chargers.commands import Ask, Command, CommandResult, CommandStatus
 from voltyard.chargers.model import Station, StationFilter
 from voltyard.chargers.secrets import keepable
@@ -28,7 +30,8 @@ from voltyard.errors import Conflict, Invalid, NotFound, TooMany, VoltyardError
 from voltyard.ids import new_id
 from voltyard.storage.engine import Database
 from voltyard.tenancy import audit, scope
-from voltyard.tenancy.model import Principal
+from voltyard.tenancy.access import require
+from voltyard.tenancy.model import Permission, Principal
 
 AT_ONCE = 32
 RUNS_MAX = 8
@@ -49,6 +52,12 @@ class BulkService:
         self._chargers = chargers
         self._runs: dict[UUID, asyncio.Task[None]] = {}
         self._cancelled: set[UUID] = set()
+        self._approvals: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """Configuration and firmware of many chargers may wait for a second person."""
+        self._approvals = gate
+        gate.carries_out(Action("chargers.bulk", Order, self._carry_out))
 
     async def load(self) -> None:
         """At start: what a former process left under way is interrupted."""
@@ -85,10 +94,16 @@ class BulkService:
         *,
         timeout_s: float = 30.0,
     ) -> BulkView:
-        """``command`` makes each charger's own; who may do it was asked before. Audited."""
+        """``command`` makes each charger's own; who may do it was asked before. Audited.
+
+        Raises TooMany, and Proposed where it waits for a second person: one that may wait is the
+        same for every charger.
+        """
         if len(self._runs) >= RUNS_MAX:
             raise TooMany("Too many commands in bulk are under way.")
-        shown = keepable(command(stations[0]))
+        first = command(stations[0])
+        await self._permit(who, stations, title, first, timeout_s)
+        shown = keepable(first)
         now = self._clock.now()
         bulk = Bulk(
             new_id(),
@@ -111,6 +126,31 @@ class BulkService:
         self._runs[bulk.id] = task
         task.add_done_callback(lambda _: self._forget(bulk.id))
         return BulkView(bulk, {ResultState.WAITING: len(ids)})
+
+    async def _permit(
+        self,
+        who: Principal,
+        stations: Sequence[Station],
+        title: str,
+        command: Command,
+        timeout_s: float,
+    ) -> None:
+        kind = kind_of(command)
+        if kind is not None:
+            async with self._approvals.guarding(who):
+                self._approvals.check(
+                    who,
+                    kind,
+                    lambda: order_change(stations, command, title=title, timeout_s=timeout_s),
+                )
+
+    async def _carry_out(self, who: Principal, order: Order) -> Mapping[str, Any]:
+        require(who, Permission.CHARGERS_COMMAND)
+        stations = self.chosen(who, order.station_ids, None)
+        view = await self.start(
+            who, stations, order.title, lambda _: order.command, timeout_s=order.timeout_s
+        )
+        return {"bulk": str(view.bulk.id)}
 
     async def cancel(self, who: Principal, bulk_id: UUID) -> BulkView:
         """Chargers that were not asked yet are skipped; those that were are waited for."""

@@ -5,8 +5,17 @@ from dataclasses import fields, replace
 from typing import Any
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate, OpenGate
+from voltyard.approvals.model import Kind
 from voltyard.chargers import store
 from voltyard.chargers.admission import IDENTITY
+from voltyard.chargers.approving import (
+    EvseChange,
+    StationChange,
+    evse_change,
+    evse_loosens,
+    station_change,
+)
 from voltyard.chargers.core import ChargerCore, Makes
 from voltyard.chargers.directory import Entry
 from voltyard.chargers.events import EvsesChanged, StationApproved, StationChanged
@@ -37,6 +46,14 @@ ROTATIONS = frozenset({"RST", "STR", "TRS", "RTS", "SRT", "TSR"})
 
 class StationAdmin(ChargerCore):
     """Create, approve, reject, retire, edit. All need ``chargers:write``."""
+
+    approvals: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """How chargers are limited, and what limits of sites rest on, may wait as well."""
+        self.approvals = gate
+        gate.carries_out(Action("chargers.evse", EvseChange, self._carry_out_evse))
+        gate.carries_out(Action("chargers.station", StationChange, self._carry_out_station))
 
     async def create_station(
         self,
@@ -105,8 +122,13 @@ class StationAdmin(ChargerCore):
         site_id: UUID | None = None,
         quirks: Quirks | None = None,
     ) -> Station:
-        """What is None stays as it is; the standard's quirks leave it to those of its make."""
+        """What is None stays as it is; the standard's quirks leave it to those of its make.
+
+        Other quirks or another site may wait for a second person.
+        """
         entry = self._of(who.org_id, station_id)
+        _may(who)
+        await self._permit_station(who, entry, StationChange(station_id, name, site_id, quirks))
         changed = replace(
             entry.station,
             name=entry.station.name if name is None else name,
@@ -114,6 +136,22 @@ class StationAdmin(ChargerCore):
         )
         await self._save(who, entry, changed, "station.update", quirks=quirks)
         return entry.station
+
+    async def _permit_station(self, who: Principal, entry: Entry, data: StationChange) -> None:
+        own, station = entry.own_quirks, entry.station
+        other = data.quirks is not None and data.quirks != (own or Quirks())
+        moved = station.site_id is not None and data.site_id not in (None, station.site_id)
+        kind = Kind.LIMITS if moved else Kind.CONFIGURATION
+        async with self.approvals.guarding(who):
+            self.approvals.check(
+                who, kind, lambda: station_change(station, data, own), needed=other or moved
+            )
+
+    async def _carry_out_station(self, who: Principal, data: StationChange) -> Mapping[str, Any]:
+        await self.update_station(
+            who, data.station_id, name=data.name, site_id=data.site_id, quirks=data.quirks
+        )
+        return {}
 
     async def set_password(self, who: Principal, station_id: UUID, password: str) -> None:
         """Takes effect at the next connection; the password itself is kept nowhere."""
@@ -150,9 +188,18 @@ class StationAdmin(ChargerCore):
             number,
             f"{station.name}/{number}",
         )
-        evse = _edited(before, changes)
-        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+        evse, known = _edited(before, changes), entry.evses.get(number)
+        async with (
+            self.approvals.guarding(who),
+            scope.transaction(self._database, scope.of(who.org_id)) as tx,
+        ):
             await _check_place(tx, evse, station.site_id)
+            self.approvals.check(
+                who,
+                Kind.LIMITS,
+                lambda: evse_change(station, before, evse, list(changes)),
+                needed=evse_loosens(known, evse),
+            )
             saved = await store.upsert_evse(tx, evse)
             detail = {name: str(value) for name, value in changes.items()}
             await self._audit(tx, who, "evse.save", "evse", str(saved.id), detail)
@@ -162,6 +209,11 @@ class StationAdmin(ChargerCore):
             EvsesChanged(who.org_id, station.site_id, station_id, (saved.id,), self._clock.now())
         )
         return saved
+
+    async def _carry_out_evse(self, who: Principal, data: EvseChange) -> Mapping[str, Any]:
+        changes = {name: getattr(data.evse, name) for name in data.names}
+        await self.save_evse(who, data.station_id, data.number, **changes)
+        return {}
 
     async def makes_changed(self, makes: Makes) -> None:
         """As ``makes_from``; whoever limits chargers is told which are limited otherwise now."""

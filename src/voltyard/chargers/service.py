@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from voltyard.approvals.gate import Gate
 from voltyard.billing.ports import Pricing
 from voltyard.bus import Bus
 from voltyard.chargers import store
@@ -129,6 +130,11 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         self.vehicle_certificates: VehicleCertificates = NoVehicleCertificates()
         self.pricing: Pricing | None = None
         self._background: set[asyncio.Task[None]] = set()
+
+    def gated_by(self, gate: Gate) -> None:
+        """What people change in chargers may wait for a second person."""
+        StationAdmin.gated_by(self, gate)
+        StationAsking.gated_by(self, gate)
 
     async def load(self) -> None:
         """At start, before the first connection: every station into memory, none connected."""

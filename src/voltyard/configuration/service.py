@@ -1,10 +1,13 @@
 """Makes, templates and drift: what people decide, kept in memory for those who ask at each boot."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate, OpenGate
+from voltyard.approvals.model import Change, Kind
 from voltyard.bus import Bus
 from voltyard.chargers.model import Quirks
 from voltyard.chargers.secrets import is_secret
@@ -12,9 +15,30 @@ from voltyard.chargers.service import ChargerService
 from voltyard.chargers.speech import VERSIONS
 from voltyard.clock import Clock
 from voltyard.configuration import store
+from voltyard.configuration.approving import (
+    known_make,
+    make_change,
+    repair_change,
+    template_change,
+)
+from voltyard.configuration.commands import (
+    DeleteMake,
+    DeleteTemplate,
+    Repair,
+    SaveMake,
+    SaveTemplate,
+)
 from voltyard.configuration.keeper import Keeper
 from voltyard.configuration.makes import SHIPPED, best
-from voltyard.configuration.model import KEYS_MAX, Drift, Make, Pattern, Template, Wanted
+from voltyard.configuration.model import (
+    KEYS_MAX,
+    Drift,
+    DriftState,
+    Make,
+    Pattern,
+    Template,
+    Wanted,
+)
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.ids import new_id
 from voltyard.storage.engine import Database
@@ -34,6 +58,37 @@ class ConfigurationService:
         self._chargers = chargers
         self.keeper = Keeper(database, bus, clock, chargers)
         self._makes: dict[UUID, list[Make]] = {}
+        self._approvals: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """What people decide may wait for a second person; repairs by voltyard itself never do."""
+        self._approvals = gate
+        gate.carries_out(Action("configuration.make", SaveMake, self._carry_out))
+        gate.carries_out(Action("configuration.make_delete", DeleteMake, self._carry_out))
+        gate.carries_out(Action("configuration.template", SaveTemplate, self._carry_out))
+        gate.carries_out(Action("configuration.template_delete", DeleteTemplate, self._carry_out))
+        gate.carries_out(Action("configuration.repair", Repair, self._carry_out, provable=False))
+
+    async def _carry_out(
+        self, who: Principal, asked: SaveMake | DeleteMake | SaveTemplate | DeleteTemplate | Repair
+    ) -> Mapping[str, Any]:
+        match asked:
+            case SaveMake():
+                await self.save_make(who, asked.make_id, asked.pattern, asked.quirks, asked.note)
+            case DeleteMake():
+                await self.delete_make(who, asked.make_id)
+            case SaveTemplate():
+                await self.save_template(who, asked.template_id, asked.draft)
+            case DeleteTemplate():
+                await self.delete_template(who, asked.template_id)
+            case Repair():
+                left = await self.look(who, asked.station_id)
+                return {row.key: row.state.value for row in left}
+        return {}
+
+    async def _permit(self, who: Principal, make: Callable[[], Change]) -> None:
+        async with self._approvals.guarding(who):
+            self._approvals.check(who, Kind.CONFIGURATION, make)
 
     def listen(self) -> None:
         self.keeper.listen()
@@ -84,6 +139,9 @@ class ConfigurationService:
         for other in self._makes.get(who.org_id, ()):
             if other.id != make_id and _alike(other.pattern, pattern):
                 raise Conflict("This vendor and model is described already.")
+        before = known_make(self._makes.get(who.org_id, ()), make_id)
+        asked = SaveMake(make_id, pattern, quirks, note)
+        await self._permit(who, lambda: make_change(before, asked))
         now = self._clock.now()
         make = Make(pattern, quirks, note, make_id or new_id(), who.org_id, now, who.name)
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
@@ -96,6 +154,7 @@ class ConfigurationService:
     async def delete_make(self, who: Principal, make_id: UUID) -> None:
         require(who, Permission.CHARGERS_WRITE)
         make = self._own_make(who.org_id, make_id)
+        await self._permit(who, lambda: make_change(make, DeleteMake(make_id)))
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             await store.delete_make(tx, make_id)
             detail = {"vendor": make.pattern.vendor, "model": make.pattern.model}
@@ -128,12 +187,13 @@ class ConfigurationService:
     ) -> Template:
         """``draft``'s id, owner and change are set here. Connected chargers are looked at soon."""
         require(who, Permission.CHARGERS_WRITE)
-        if template_id is not None:
-            self.template(who.org_id, template_id)
+        before = None if template_id is None else self.template(who.org_id, template_id)
         _check_template(draft)
         same_name = [t for t in self.templates(who.org_id) if t.name == draft.name]
         if any(other.id != template_id for other in same_name):
             raise Conflict("A template has this name.", fields={"name": "taken"})
+        asked = SaveTemplate(template_id, draft)
+        await self._permit(who, lambda: template_change(before, asked))
         now = self._clock.now()
         template = replace(
             draft,
@@ -154,6 +214,7 @@ class ConfigurationService:
         """What it had set stays set."""
         require(who, Permission.CHARGERS_WRITE)
         template = self.template(who.org_id, template_id)
+        await self._permit(who, lambda: template_change(template, DeleteTemplate(template_id)))
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             await store.delete_template(tx, template_id)
             now = self._clock.now()
@@ -187,7 +248,17 @@ class ConfigurationService:
     async def look(self, who: Principal, station_id: UUID) -> list[Drift]:
         """Compare and repair now, also what was refused before."""
         require(who, Permission.CHARGERS_WRITE)
-        self._chargers.station_view(who.org_id, station_id)
+        station = self._chargers.station_view(who.org_id, station_id).station
+        drift = await self.drift_of(who.org_id, station_id)
+        goals = self.keeper.goals(station, self._chargers.version(station_id))
+        await self._permit(
+            who,
+            lambda: repair_change(
+                station,
+                [(key, goal.wanted.value) for key, goal in goals.items()],
+                [row for row in drift if row.state is not DriftState.REPAIRED],
+            ),
+        )
         async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
             now = self._clock.now()
             await audit.write(tx, who, "configuration.look", "station", station_id, {}, at=now)

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate, OpenGate
+from voltyard.approvals.model import Kind
 from voltyard.bus import Bus
 from voltyard.chargers.model import Station, StationFilter, StationState
 from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.firmware import store
-from voltyard.firmware.commands import NewCampaign, campaign_problems
+from voltyard.firmware.approving import resume_change, start_change
+from voltyard.firmware.commands import NewCampaign, Resume, campaign_problems
 from voltyard.firmware.events import CampaignChanged
 from voltyard.firmware.library import Library
 from voltyard.firmware.model import (
@@ -50,6 +54,21 @@ class Campaigns(Library):
     ) -> None:
         super().__init__(database, bus, clock, blobs)
         self._stations = stations
+        self._approvals: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """Starting and resuming may wait for a second person; a campaign's waves never do."""
+        self._approvals = gate
+        gate.carries_out(Action("firmware.start", NewCampaign, self._carry_out_start))
+        gate.carries_out(Action("firmware.resume", Resume, self._carry_out_resume))
+
+    async def _carry_out_start(self, who: Principal, new: NewCampaign) -> Mapping[str, Any]:
+        view = await self.start_campaign(who, new)
+        return {"campaign": str(view.campaign.id)}
+
+    async def _carry_out_resume(self, who: Principal, asked: Resume) -> Mapping[str, Any]:
+        await self.resume_campaign(who, asked.campaign_id)
+        return {"campaign": str(asked.campaign_id)}
 
     async def start_campaign(
         self, who: Principal, new: NewCampaign, *, remote: str = ""
@@ -57,7 +76,8 @@ class Campaigns(Library):
         """Chargers that run the version already are skipped.
 
         Raises Invalid (a charger that the image is not made for, a signature that is wanted
-        and missing), NotFound, Conflict (a charger that another campaign has still to update).
+        and missing), NotFound, Conflict (a charger that another campaign has still to update),
+        Proposed.
         """
         require(who, Permission.CHARGERS_COMMAND)
         wrong = campaign_problems(new)
@@ -72,12 +92,18 @@ class Campaigns(Library):
         if not new.force:
             _check_made_for(image, stations)
         campaign, updates = self._drafted(who, new, image, stations)
-        async with transaction(self._database, of(who.org_id)) as tx:
+        async with (
+            self._approvals.guarding(who),
+            transaction(self._database, of(who.org_id)) as tx,
+        ):
             if taken := await store.wanted_elsewhere(tx, new.station_ids):
                 names = [station.identity for station in stations if station.id in taken]
                 raise Conflict(
                     f"Another campaign still updates {', '.join(names[:5])}.", code="charger_busy"
                 )
+            self._approvals.check(
+                who, Kind.FIRMWARE, lambda: start_change(image, stations, new, campaign.name)
+            )
             await store.insert_campaign(tx, campaign, updates)
             detail = {"image": image.version, "chargers": len(updates)}
             await self._note(tx, who, "firmware.start", campaign, remote, detail)
@@ -175,11 +201,16 @@ class Campaigns(Library):
     ) -> CampaignView:
         require(who, Permission.CHARGERS_COMMAND)
         now = self._clock.now()
-        async with transaction(self._database, of(who.org_id)) as tx:
+        async with (
+            self._approvals.guarding(who),
+            transaction(self._database, of(who.org_id)) as tx,
+        ):
             before = _campaign(await store.campaign(tx, campaign_id, lock=True))
             if before.state not in allowed:
                 raise Conflict(f"The campaign is {before.state.value}.", code="campaign_state")
             updates = await store.updates(tx, campaign_id)
+            if state is CampaignState.RUNNING:
+                self._approvals.check(who, Kind.FIRMWARE, lambda: resume_change(before, updates))
             failures = sum(update.state is UpdateState.FAILED for update in updates)
             ended = state is CampaignState.CANCELLED
             campaign = replace(

@@ -71,6 +71,13 @@ class NewCampaign:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A campaign that was paused, or stopped by itself, goes on."""
+
+    campaign_id: UUID
+
+
 def campaign_problems(new: NewCampaign) -> dict[str, str]:
     """Field → reason."""
     wrong = {f"rollout.{name}": why for name, why in rollout_problems(new.rollout).items()}

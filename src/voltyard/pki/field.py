@@ -1,11 +1,13 @@
 """What is done on a charger itself: its profile raised (A05), its roots seen to (M03, M04, M05)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate, OpenGate, Proposed
+from voltyard.approvals.model import Kind
 from voltyard.chargers.commands import (
     Command,
     CommandResult,
@@ -28,6 +30,7 @@ from voltyard.errors import (
     VoltyardError,
 )
 from voltyard.pki import store, x509
+from voltyard.pki.approving import RaiseProfile, profile_change
 from voltyard.pki.model import (
     ROOT_USES,
     VALID,
@@ -69,6 +72,23 @@ class Field:
 
     def __init__(self, pki: "PkiService") -> None:
         self._pki = pki
+        self._approvals: Gate = OpenGate()
+
+    def gated_by(self, gate: Gate) -> None:
+        """Security profiles are configuration: raising one may wait for a second person."""
+        self._approvals = gate
+        gate.carries_out(Action("pki.raise_profile", RaiseProfile, self._carry_out, provable=False))
+
+    async def _carry_out(self, who: Principal, asked: RaiseProfile) -> Mapping[str, Any]:
+        await self.raise_profile(
+            who,
+            asked.station_id,
+            asked.profile,
+            url=asked.url,
+            slot=asked.slot,
+            interface=asked.interface,
+        )
+        return {}
 
     async def each(
         self,
@@ -104,7 +124,8 @@ class Field:
         """Tell the charger to come with a higher profile; the old one holds until it has.
 
         Raises Conflict where what the new one needs is missing, ChargerRefused with the charger's
-        word. ``url``, ``slot`` and ``interface`` are for 2.0.1, whose profiles are of a network.
+        word, Proposed. ``url``, ``slot`` and ``interface`` are for 2.0.1, whose profiles are of a
+        network.
         """
         require(who, Permission.CHARGERS_COMMAND)
         station = self._pki.station_of(who, station_id)
@@ -114,6 +135,11 @@ class Field:
         await self._check_ready(station, profile)
         if self._pki.stations.link(station_id) is None:
             raise ChargerOffline("the charger is not connected")
+        asked = RaiseProfile(station_id, profile, url, slot, interface)
+        async with self._approvals.guarding(who):
+            self._approvals.check(
+                who, Kind.CONFIGURATION, lambda: profile_change(station, before, asked)
+            )
         await self._pki.change(
             station_id, who.org_id, target=profile, target_at=self._pki.clock.now()
         )
@@ -256,6 +282,8 @@ async def _tried(station_id: UUID, work: Callable[[UUID], Awaitable[object]]) ->
         await work(station_id)
     except VoltyardError as error:
         return Done(station_id, ok=False, code=error.code, message=error.message)
+    except Proposed:
+        return Done(station_id, ok=False, code="proposed", message="waits for a second person")
     return Done(station_id)
 
 

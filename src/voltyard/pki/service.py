@@ -1,11 +1,14 @@
 """Certificates and security profiles of chargers: what people ask for, and what they may see."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from voltyard.alerts.service import AlertService
+from voltyard.approvals.gate import Action, Gate, OpenGate
+from voltyard.approvals.model import Kind
 from voltyard.bus import Bus
 from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService
@@ -13,6 +16,7 @@ from voltyard.clock import Clock
 from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.pki import authority as make
 from voltyard.pki import store
+from voltyard.pki.approving import RequireProfile, required_change
 from voltyard.pki.authorities import Authorities, RunBlocking
 from voltyard.pki.book import Book
 from voltyard.pki.events import SecurityProfileChanged
@@ -87,6 +91,7 @@ class PkiService(Trust):
         )
         self.audit = audit
         self.settings = settings
+        self._approvals: Gate = OpenGate()
         self.field = Field(self)
         self.rotation = Rotation(self)
         self.rounds = Rounds(self)
@@ -209,6 +214,16 @@ class PkiService(Trust):
         require(who, Permission.VIEW)
         return [self._view(view.station) for view in self.stations.list_stations(who.org_id)]
 
+    def gated_by(self, gate: Gate) -> None:
+        """Security profiles are configuration: a change may wait for a second person."""
+        self._approvals = gate
+        self.field.gated_by(gate)
+        gate.carries_out(Action("pki.require_profile", RequireProfile, self._carry_out))
+
+    async def _carry_out(self, who: Principal, asked: RequireProfile) -> Mapping[str, Any]:
+        await self.set_required(who, asked.station_id, asked.profile, asked.reason)
+        return {}
+
     async def set_required(
         self, who: Principal, station_id: UUID, profile: Profile, reason: str
     ) -> SecurityView:
@@ -220,7 +235,12 @@ class PkiService(Trust):
         station = self.station_of(who, station_id)
         if not reason.strip():
             raise Invalid("say why", fields={"reason": "is needed"})
-        before = self.security_of(station).required
+        security = self.security_of(station)
+        before, asked = security.required, RequireProfile(station_id, profile, reason)
+        async with self._approvals.guarding(who):
+            self._approvals.check(
+                who, Kind.CONFIGURATION, lambda: required_change(station, security, asked)
+            )
         detail = {"from": int(before), "to": int(profile), "reason": reason[:REASON_MAX]}
 
         async def note(tx: Tx) -> None:

@@ -85,7 +85,7 @@ async def set_setting(ui: NamedDependency[Ui], station_id: FromPath[UUID]) -> Re
             form.text("value", longest=2_500),
             None if attribute in ("", "Actual") else attribute,
         )
-        result = await rooms_of(ui).chargers.command(station_id, command, ui.who.name)
+        result = await rooms_of(ui).chargers.order(ui.who, station_id, command)
     except VoltyardError as error:
         return await _configuration(ui, station_id, _told(error), 422)
     if not result.accepted and result.status.value != "reboot_required":

@@ -188,6 +188,7 @@ class StationSource(HistorySource):
         require(who, spec.permission)
         self.rooms.chargers.station_view(who.org_id, station_id)
         command = build_command(name, params, self.now())
+        await self.rooms.chargers.permit(who, station_id, command)
         task = asyncio.create_task(self._send(who, station_id, command))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
