@@ -30,6 +30,7 @@ from voltyard.configuration.events import DriftChanged
 from voltyard.configuration.model import Drift, DriftState, Template, Wanted, same
 from voltyard.errors import ChargerRefused, Conflict, Invalid, VoltyardError
 from voltyard.storage.engine import Database
+from voltyard.storage.groupcommit import REFUSALS
 from voltyard.tenancy import scope
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,8 @@ class Keeper:
                 await self.look(station_id)
         except VoltyardError as error:
             log.info("configuration of %s could not be looked at: %s", station_id, error)
+        except REFUSALS as error:
+            log.warning("configuration of %s is looked at later: %r", station_id, error)
         finally:
             self._under_way.discard(station_id)
 

@@ -275,6 +275,7 @@ class LocalListService:
     # A look
 
     async def _look(self, station_id: UUID, after_s: float, turn: asyncio.Semaphore) -> None:
+        again_s = SOON_S
         try:
             await self._clock.sleep(after_s)
             async with turn:
@@ -283,11 +284,15 @@ class LocalListService:
                 await self._set_right(station_id)
         except VoltyardError as error:
             log.info("the local list of %s was not set: %s", station_id, error)
+        except REFUSALS as error:
+            log.warning("the local list of %s is looked at later: %r", station_id, error)
+            self._again.add(station_id)
+            again_s = FIRST_S
         finally:
             self._under_way.discard(station_id)
         if station_id in self._again:
             self._again.discard(station_id)
-            self._ask_for(station_id, SOON_S)
+            self._ask_for(station_id, again_s)
 
     async def _set_right(self, station_id: UUID) -> None:
         station, link = self._stations.station(station_id), self._stations.link(station_id)

@@ -24,6 +24,7 @@ from voltyard.chargers.events import StationApproved, StationBooted, StationConn
 from voltyard.chargers.model import ConfigRow, Station, StationRef, StationState
 from voltyard.clock import Clock
 from voltyard.errors import ChargerRefused, VoltyardError
+from voltyard.storage.groupcommit import REFUSALS
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class Sampling:
             self._waiting.put_nowait(station_id)
 
     async def _look(self, station_id: UUID, turn: asyncio.Semaphore) -> None:
+        again = False
         try:
             await self._clock.sleep(AFTER_S)
             async with turn:
@@ -122,8 +124,13 @@ class Sampling:
                 await self._set_right(station_id)
         except VoltyardError as error:
             log.info("how often %s reports could not be set: %s", station_id, error)
+        except REFUSALS as error:
+            log.warning("how often %s reports is looked at later: %r", station_id, error)
+            again = True
         finally:
             self._under_way.discard(station_id)
+        if again:
+            self._ask_for(station_id)
 
     def governed_by(self, governed: Callable[[UUID], frozenset[str]]) -> None:
         """Keys that somebody else decides for a charger are left to them."""

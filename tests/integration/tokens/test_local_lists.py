@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from token_yard import TokenYard, bus
@@ -79,6 +80,24 @@ def test_a_list_that_is_not_the_one_that_was_sent_is_replaced_whole(yard: Run) -
         assert (now.drifts, now.state) == (1, ListState.SYNCED)
         view = yard.core.chargers.station_view(yard.who.org_id, yard.station.id)
         assert "local_list_drift" in {flag.flag for flag in view.flags}
+
+    yard(play)
+
+
+def test_a_database_that_is_away_for_a_moment_ends_nothing(
+    yard: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(yard: TokenYard) -> None:
+        async def away(org_id: UUID) -> None:
+            raise ConnectionResetError("the database restarts")
+
+        with monkeypatch.context() as trouble:
+            trouble.setattr(yard.core.fleets, "all_tokens", away)
+            await yard.core.local_lists.resend(yard.who, yard.station.id)
+            await yard.after(30)
+        await yard.token("A")
+        await yard.after(60)
+        assert set(yard.charger.tokens.list) == {"A"}
 
     yard(play)
 

@@ -167,6 +167,20 @@ def test_one_that_will_not_tell_may_still_be_told_and_silence_waits_for_the_next
     assert (charger.reads, charger.writes) == (2, [])
 
 
+def test_a_database_that_is_away_for_a_moment_ends_nothing() -> None:
+    charger = Charger({"MeterValueSampleInterval": "900"}, fails=ConnectionResetError("restarts"))
+
+    async def story(bus: Bus, clock: Clock) -> None:
+        await bus.publish(booted(charger))
+        await clock.sleep(60)
+        charger.fails = None
+        await bus.publish(booted(charger))
+        await clock.sleep(60)
+
+    play(charger, story)
+    assert charger.held["MeterValueSampleInterval"] == "30"
+
+
 def test_connecting_again_asks_nothing_and_boots_in_a_row_ask_once() -> None:
     charger = Charger(dict(RIGHT))
 
