@@ -5,6 +5,7 @@ from csv import writer
 from datetime import datetime
 from io import StringIO
 from typing import TypeVar
+from urllib.parse import quote
 
 from litestar.response import Stream
 
@@ -40,10 +41,22 @@ def csv_stream(
         lines(),
         media_type="text/csv; charset=utf-8",
         headers={
-            "content-disposition": f'attachment; filename="{file_name}"',
+            "content-disposition": attachment(file_name),
             "cache-control": "no-store",
         },
     )
+
+
+def attachment(file_name: str) -> str:
+    """The header of a download, in whatever letters a site is named (RFC 6266 §4.3).
+
+    A header takes Latin letters alone; who does not read ``filename*`` sees a plainer name.
+    """
+    plain = "".join(
+        c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in file_name
+    )
+    header = f'attachment; filename="{plain}"'
+    return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name)}"
 
 
 def _line(cells: Sequence[Cell]) -> str:

@@ -1,7 +1,7 @@
 """Reading what people typed: every field checked, all faults told at once."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -65,7 +65,8 @@ class Fields:
         return default if value is None else int(value)
 
     def moment(self, name: str, *, required: bool = False) -> datetime | None:
-        """A local time of the site as an instant."""
+        """A local time of the site as an instant, in UTC: minutes added to a local time would be
+        those of the wall clock, an hour off where the clocks change."""
         text = self.text(name, required=required)
         if not text:
             return None
@@ -74,7 +75,12 @@ class Fields:
         except ValueError:
             self.fault(name, self._say("This is not a date and time."))
             return None
-        return at if at.tzinfo is not None else at.replace(tzinfo=self._zone)
+        local = at if at.tzinfo is not None else at.replace(tzinfo=self._zone)
+        try:
+            return local.astimezone(UTC)
+        except OverflowError:
+            self.fault(name, self._say("This is not a date and time."))
+            return None
 
     def one_of(self, name: str, kind: type[E]) -> E | None:
         value = self.text(name)

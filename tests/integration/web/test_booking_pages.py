@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from console_world import World
 
+from voltyard.sites.commands import SiteDraft
+
 
 async def test_a_bay_is_booked_and_let_go(world: World) -> None:
     site = world.core.chargers.list_stations(world.who.org_id)[0].station.site_id
@@ -64,3 +66,16 @@ async def test_bays_are_suggested_and_taken_over(world: World) -> None:
     assert "vehicle,arrives_at" in await world.page(f"{page}.csv")
     wrong = {name: str(site) for name in chosen}
     assert (await world.post(page, page, **wrong)).status_code == 422
+
+
+async def test_a_site_of_any_name_has_its_exports(world: World) -> None:
+    site = await world.core.sites.site(world.who, world.site_id)
+    await world.core.sites.update_site(
+        world.who, site.id, SiteDraft('Łódź – "Nord"', timezone=site.timezone)
+    )
+    for path in ("bookings", "bay-plan", "board", "timetable"):
+        answer = await world.client.get(f"/sites/{site.id}/{path}.csv")
+        assert answer.status_code == 200, path
+        disposition = answer.headers["content-disposition"]
+        assert f'filename="{path}-__d_ _ _Nord_.csv"' in disposition, disposition
+        assert f"filename*=UTF-8''{path}-%C5%81%C3%B3d%C5%BA%20" in disposition

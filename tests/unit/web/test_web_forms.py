@@ -1,6 +1,6 @@
 """Reading what people typed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -42,6 +42,14 @@ def test_a_good_form_has_no_faults() -> None:
     assert form.flag("on")
     assert not form.flag("off")
     form.check()
+
+
+def test_minutes_before_a_moment_are_minutes_where_the_clocks_change() -> None:
+    at = fields(at="2026-03-29T03:05").moment("at")
+    assert at is not None
+    before = at - timedelta(minutes=10)
+    assert before.astimezone(UTC) == datetime(2026, 3, 29, 0, 55, tzinfo=UTC)
+    assert fields(at="0001-01-01T00:00").moment("at") is None
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-1", "11", "1e400"])
