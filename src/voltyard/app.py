@@ -820,6 +820,8 @@ class SimulatedHost:
             state=session.state.value,
             energy_wh=session.energy_wh,
             flags=session.flags,
+            token=session.id_token or "",
+            started_at=session.started_at,
         )
 
     def crash(self) -> None:
@@ -845,7 +847,9 @@ async def build_host(database_url: str, clock: Clock) -> SimulatedHost:
 
 
 def rooms(core: Core) -> furnish.Rooms:
-    return furnish.Rooms(core.sites, core.chargers, core.fleets, core.timetable)
+    return furnish.Rooms(
+        core.sites, core.chargers, core.fleets, core.timetable, core.operators, core.access
+    )
 
 
 async def first_organisation(core: Core, password: str = "not a person's password") -> Principal:

@@ -76,10 +76,11 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     simulate = commands.add_parser("simulate", help="a depot in virtual time")
-    simulate.add_argument("scenario", help="a SpiceEV scenario file, or the word demo")
+    simulate.add_argument("scenario", help="demo, shared, or a SpiceEV scenario file")
     simulate.add_argument("--seed", type=int, default=1)
     simulate.add_argument("--faults", default="none")
-    simulate.add_argument("--vehicles", type=int, default=80)
+    simulate.add_argument("--vehicles", type=int, help="80 of the demo, 12 of the shared depot")
+    simulate.add_argument("--days", type=int, default=7, help="of the shared depot")
     simulate.add_argument("--limit-kw", type=float, default=None, help="another grid limit")
     simulate.add_argument("--until", type=datetime.fromisoformat, default=None)
     simulate.add_argument("--json", action="store_true", dest="as_json")

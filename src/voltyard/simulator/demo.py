@@ -65,8 +65,8 @@ def demo_depot(
     limit_w = vehicles * 37_500.0 if limit_w is None else limit_w
     if vehicles < 1 or vehicles > 2 * cabinets or limit_w <= 0:
         raise Invalid("a demo depot needs a bus, an outlet for each and a grid limit")
-    stations = tuple(_station(seed, name, index) for index in range(cabinets))
-    fleet = tuple(_vehicle(seed, name, index) for index in range(vehicles))
+    stations = tuple(cabinet(seed, name, index) for index in range(cabinets))
+    fleet = tuple(bus(seed, name, index) for index in range(vehicles))
     stays = _stays(seed, name, night, fleet, stations)
     return DepotSpec(
         name=name,
@@ -92,7 +92,8 @@ def _local(day: date, wall: time) -> datetime:
     return datetime.combine(day, wall, ZoneInfo(_ZONE)).astimezone(UTC)
 
 
-def _station(seed: int, name: str, index: int) -> StationSpec:
+def cabinet(seed: int, name: str, index: int) -> StationSpec:
+    """A double outlet of 150 kW, in 1.6 or 2.0.1."""
     identity = f"{name.upper()}-C{index + 1:03d}"
     evses = tuple(
         EvseSpec(
@@ -114,14 +115,15 @@ def _station(seed: int, name: str, index: int) -> StationSpec:
     )
 
 
-def _vehicle(seed: int, name: str, index: int) -> VehicleSpec:
+def bus(seed: int, name: str, index: int, label: str | None = None) -> VehicleSpec:
+    """A bus of any size, known by its MAC or by a card."""
     rng = seeded(seed, "vehicle", name, index)
     kind = rng.choices(_TYPES, _TYPE_WEIGHTS)[0]
     autocharge = rng.random() < 0.5
     token = Token(f"{rng.getrandbits(48):012X}", "MacAddress", autocharge=True)
     if not autocharge:
         token = Token(f"{rng.getrandbits(32):08X}", "ISO14443")
-    label = f"Bus {index + 1:03d}"
+    label = label or f"Bus {index + 1:03d}"
     battery = BatterySpec(kind.capacity_wh, kind.max_power_w, kind.curve, efficiency=0.96)
     return VehicleSpec(stable_id(name, label), label, kind.name, battery, token)
 
@@ -136,26 +138,28 @@ def _nodes(
     nodes = [Node(root_id, NodeKind.GRID, "Grid", None, (NodeLimit(power_w=limit_w),))]
     transformer_w = _TRANSFORMER_W_A_VEHICLE * vehicles / transformers
     for number in range(transformers):
-        nodes.append(_node(name, NodeKind.TRANSFORMER, f"T{number + 1}", root_id, transformer_w))
+        nodes.append(node(name, NodeKind.TRANSFORMER, f"T{number + 1}", root_id, transformer_w))
     for number in range(feeders):
         below = stations[number * _CABINETS_A_FEEDER : (number + 1) * _CABINETS_A_FEEDER]
         parent_id = stable_id(name, f"T{number * transformers // feeders + 1}")
         power_w = max(
             _CABINET_W, _FEEDER_W_A_VEHICLE * 2 * len(below) / max(1.0, outlets_a_vehicle)
         )
-        feeder = _node(name, NodeKind.FEEDER, f"F{number + 1}", parent_id, power_w)
+        feeder = node(name, NodeKind.FEEDER, f"F{number + 1}", parent_id, power_w)
         nodes.append(feeder)
         for station in below:
-            nodes.extend(_cabinet(name, station, feeder.id))
+            nodes.extend(cabinet_nodes(name, station, feeder.id))
     return tuple(nodes)
 
 
-def _node(name: str, kind: NodeKind, label: str, parent_id: UUID, power_w: float) -> Node:
+def node(name: str, kind: NodeKind, label: str, parent_id: UUID, power_w: float) -> Node:
+    """A node of the tree with a constant limit."""
     return Node(stable_id(name, label), kind, label, parent_id, (NodeLimit(power_w=power_w),))
 
 
-def _cabinet(name: str, station: StationSpec, feeder_id: UUID) -> list[Node]:
-    cabinet = _node(name, NodeKind.CABINET, station.identity, feeder_id, station.max_power_w)
+def cabinet_nodes(name: str, station: StationSpec, feeder_id: UUID) -> list[Node]:
+    """Of a cabinet and its outlets."""
+    cabinet = node(name, NodeKind.CABINET, station.identity, feeder_id, station.max_power_w)
     outlets = [
         Node(
             stable_id(name, station.identity, evse.number, "leaf"),

@@ -11,7 +11,7 @@ from voltyard.simulator.evse import StationSpec, Token
 from voltyard.simulator.vehicle import Battery, BatterySpec
 from voltyard.sites import tree
 from voltyard.sites.limits import lowest_limit_ever_w
-from voltyard.sites.model import ElectricalTree, Node
+from voltyard.sites.model import ElectricalTree, Node, NodeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class StaySpec:
 
     With an ``approach`` the vehicle's battery goes on from its last departure over those legs;
     without one it arrives with ``arrival_soc_pct``. That value is otherwise what the approach
-    gives when every charge before it was as full as time allowed.
+    gives when every charge before it was as full as time allowed. ``is_duty`` False: it comes
+    and is in no timetable.
     """
 
     id: UUID
@@ -63,11 +64,40 @@ class StaySpec:
     planned_soc_pct: float | None = None
     priority: int = 5
     approach: tuple[Leg, ...] = ()
+    is_duty: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSpec:
+    """A fleet operator at the depot. ``vehicles`` by name charge only in its ``areas``, and nobody
+    else does there; without areas they charge at the whole site."""
+
+    name: str
+    vehicles: tuple[str, ...]
+    areas: tuple[str, ...] = ()
+    best_priority: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GuestsSpec:
+    """Public guests: ``vehicles`` that nobody has on record. They may begin in ``area`` on
+    ``weekdays`` from ``from_minute`` to ``until_minute`` of the site's day while ``keep_free``
+    other outlets of it stay free; nowhere and never else."""
+
+    vehicles: tuple[str, ...]
+    area: str
+    weekdays: tuple[int, ...] = ()
+    from_minute: int = 0
+    until_minute: int = 24 * 60
+    keep_free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DepotSpec:
-    """Everything of one site. ``start_at`` to ``end_at`` (UTC) is what to simulate."""
+    """Everything of one site. ``start_at`` to ``end_at`` (UTC) is what to simulate.
+
+    Vehicles of no operator that are no guests' are the depot's own.
+    """
 
     name: str
     timezone: str
@@ -77,6 +107,38 @@ class DepotSpec:
     stations: tuple[StationSpec, ...]
     vehicles: tuple[VehicleSpec, ...]
     stays: tuple[StaySpec, ...]
+    operators: tuple[OperatorSpec, ...] = ()
+    guests: GuestsSpec | None = None
+
+    @property
+    def duties(self) -> tuple[StaySpec, ...]:
+        """What the timetable has."""
+        return tuple(stay for stay in self.stays if stay.is_duty)
+
+    @property
+    def areas(self) -> dict[str, str | None]:
+        """By station: an area for each feeder; what hangs elsewhere is in none."""
+        by_id = {node.id: node for node in self.nodes}
+        of_evse = {node.evse_id: node for node in self.nodes if node.evse_id is not None}
+        found: dict[str, str | None] = {}
+        for station in self.stations:
+            node: Node | None = of_evse[station.evses[0].id]
+            while node is not None and node.kind is not NodeKind.FEEDER:
+                node = None if node.parent_id is None else by_id[node.parent_id]
+            name = None if node is None else f"Lane {node.name.removeprefix('F')}"
+            found[station.identity] = name
+        return found
+
+    def is_guest(self, vehicle: str) -> bool:
+        return self.guests is not None and vehicle in self.guests.vehicles
+
+    def operator_of(self, vehicle: str) -> OperatorSpec | None:
+        return next((each for each in self.operators if vehicle in each.vehicles), None)
+
+    def priority_of(self, stay: StaySpec) -> int:
+        """What its duty counts: no better than its operator is granted."""
+        operator = self.operator_of(stay.vehicle)
+        return stay.priority if operator is None else max(stay.priority, operator.best_priority)
 
     @property
     def tree(self) -> ElectricalTree:

@@ -4,18 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from voltyard.access.commands import RuleDraft
+from voltyard.access.model import Whom
+from voltyard.access.service import AccessService
 from voltyard.chargers.model import CurrentType, Station
 from voltyard.chargers.service import ChargerService
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
 from voltyard.ids import new_id
-from voltyard.simulator.depot import DepotSpec, StaySpec, VehicleSpec
+from voltyard.simulator.depot import DepotSpec, GuestsSpec, StaySpec, VehicleSpec, slug
 from voltyard.simulator.evse import EvseSpec, StationSpec
 from voltyard.sites.commands import AreaDraft, BayDraft, SiteDraft
-from voltyard.sites.model import Node, NodeKind
+from voltyard.sites.model import Node
 from voltyard.sites.service import SiteService
-from voltyard.tenancy.model import Principal
+from voltyard.tenancy.access import on_behalf
+from voltyard.tenancy.model import AdmittedSite, Principal, Role
+from voltyard.tenancy.operators import OperatorService
+from voltyard.tenancy.service import NewUser
 from voltyard.timetable.model import Duty
 from voltyard.timetable.service import TimetableService
 
@@ -30,6 +36,8 @@ class Rooms:
     chargers: ChargerService
     fleets: FleetService
     timetable: TimetableService
+    operators: OperatorService
+    access: AccessService
 
 
 async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
@@ -37,14 +45,16 @@ async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
     site = await rooms.sites.create_site(who, SiteDraft(depot.name, depot.timezone))
     evses: dict[UUID, UUID] = {}
     bays: dict[tuple[str, int], UUID] = {}
-    areas = await _areas(rooms, who, site.id, depot)
+    areas, area_of = await _areas(rooms, who, site.id, depot), depot.areas
     short = _short_names([spec.identity for spec in depot.stations])
     for position, spec in enumerate(depot.stations):
         station = await rooms.chargers.create_station(
             who, spec.identity, site_id=site.id, password=spec.password
         )
         for evse in spec.evses:
-            draft = BayDraft(f"{short[position]}/{evse.number}", areas[spec.identity], position)
+            area = area_of[spec.identity]
+            area_id = None if area is None else areas[area]
+            draft = BayDraft(f"{short[position]}/{evse.number}", area_id, position)
             bay = await rooms.sites.save_bay(who, site.id, draft)
             bays[spec.identity, evse.number] = bay.id
             evses[evse.id] = await _evse(rooms, who, station, spec, evse, bay.id)
@@ -53,11 +63,80 @@ async def furnish(rooms: Rooms, who: Principal, depot: DepotSpec) -> UUID:
     for node in nodes:
         if node.evse_id is not None:
             await _bind(rooms, who, node)
-    vehicles = await _vehicles(rooms, who, depot.vehicles)
-    duties = [_duty(site.id, who.org_id, stay, vehicles, bays) for stay in depot.stays]
-    if duties:
-        await rooms.timetable.save_all(who, duties)
+    if depot.guests is not None:
+        await _admit_guests(rooms, who, site.id, depot.guests, areas)
+    everybody = _Everybody(who, await _operators(rooms, who, site.id, depot, areas))
+    for principal in everybody.principals:
+        specs = [
+            vehicle
+            for vehicle in depot.vehicles
+            if everybody.of(depot, vehicle.name) == principal and not depot.is_guest(vehicle.name)
+        ]
+        vehicles = await _vehicles(rooms, principal, specs)
+        duties = [
+            _duty(site.id, principal.org_id, stay, vehicles, bays)
+            for stay in depot.duties
+            if everybody.of(depot, stay.vehicle) == principal
+        ]
+        if duties:
+            await rooms.timetable.save_all(principal, duties)
     return site.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Everybody:
+    """Who enters what: the depot operator, or it at work in one of its operators."""
+
+    own: Principal
+    operators: Mapping[str, Principal]
+
+    @property
+    def principals(self) -> Sequence[Principal]:
+        return [self.own, *self.operators.values()]
+
+    def of(self, depot: DepotSpec, vehicle: str) -> Principal:
+        operator = depot.operator_of(vehicle)
+        return self.own if operator is None else self.operators[operator.name]
+
+
+async def _operators(
+    rooms: Rooms,
+    who: Principal,
+    site_id: UUID,
+    depot: DepotSpec,
+    areas: Mapping[str, UUID],
+) -> Mapping[str, Principal]:
+    made: dict[str, Principal] = {}
+    for spec in depot.operators:
+        email = f"{slug(spec.name).lower()}@fleet.example"
+        place = AdmittedSite(site_id, tuple(areas[name] for name in spec.areas))
+        operator = await rooms.operators.create(
+            who,
+            spec.name,
+            NewUser(email, spec.name, Role.ADMIN, "not a person's password"),
+            places=[place],
+            best_priority=spec.best_priority,
+        )
+        made[spec.name] = on_behalf(who, operator.organisation.id)
+    return made
+
+
+async def _admit_guests(
+    rooms: Rooms, who: Principal, site_id: UUID, guests: GuestsSpec, areas: Mapping[str, UUID]
+) -> None:
+    """First where and when they may charge, then that they may not."""
+    by_day = RuleDraft(
+        f"Guests in {guests.area}",
+        Whom.GUESTS,
+        allow=True,
+        area_id=areas[guests.area],
+        weekdays=guests.weekdays,
+        from_minute=guests.from_minute,
+        until_minute=guests.until_minute,
+        keep_free=guests.keep_free,
+    )
+    await rooms.access.save(who, site_id, by_day)
+    await rooms.access.save(who, site_id, RuleDraft("No guests", Whom.GUESTS, allow=False))
 
 
 def _short_names(identities: Sequence[str]) -> list[str]:
@@ -66,26 +145,13 @@ def _short_names(identities: Sequence[str]) -> list[str]:
     return tails if len(set(tails)) == len(tails) else list(identities)
 
 
-async def _areas(
-    rooms: Rooms, who: Principal, site_id: UUID, depot: DepotSpec
-) -> dict[str, UUID | None]:
-    """An area for each feeder; stations that hang elsewhere have none."""
-    by_id = {node.id: node for node in depot.nodes}
-    of_evse = {node.evse_id: node for node in depot.nodes if node.evse_id is not None}
-    made: dict[UUID, UUID] = {}
-    found: dict[str, UUID | None] = {}
-    for station in depot.stations:
-        node: Node | None = of_evse[station.evses[0].id]
-        while node is not None and node.kind is not NodeKind.FEEDER:
-            node = None if node.parent_id is None else by_id[node.parent_id]
-        if node is None:
-            found[station.identity] = None
-            continue
-        if node.id not in made:
-            draft = AreaDraft(f"Lane {node.name.removeprefix('F')}", len(made))
-            made[node.id] = (await rooms.sites.save_area(who, site_id, draft)).id
-        found[station.identity] = made[node.id]
-    return found
+async def _areas(rooms: Rooms, who: Principal, site_id: UUID, depot: DepotSpec) -> dict[str, UUID]:
+    """The areas of its stations, by name."""
+    names = dict.fromkeys(name for name in depot.areas.values() if name is not None)
+    made: dict[str, UUID] = {}
+    for position, name in enumerate(names):
+        made[name] = (await rooms.sites.save_area(who, site_id, AreaDraft(name, position))).id
+    return made
 
 
 async def _evse(

@@ -21,6 +21,8 @@ class StoredSession:
     state: str
     energy_wh: float
     flags: tuple[str, ...]
+    token: str = ""
+    started_at: datetime | None = None
 
 
 class Host(Protocol):

@@ -48,6 +48,11 @@ class NightResult:
     virtual_s: float
     errors: tuple[str, ...] = ()
 
+    @property
+    def duties(self) -> tuple[StayResult, ...]:
+        """Those of the timetable; guests and whoever else came are left out."""
+        return tuple(stay for stay in self.stays if stay.stay.is_duty)
+
 
 @dataclass(slots=True)
 class _Watch:

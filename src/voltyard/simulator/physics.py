@@ -10,8 +10,13 @@ from voltyard.simulator.oracle import OracleResult, physically_ready
 
 
 def possible(depot: DepotSpec, results: Sequence[StayResult]) -> OracleResult:
-    """The most vehicles of ``depot`` that any schedule could have made ready."""
-    stays = [_stay(depot, result) for result in results if result.depot == depot.name]
+    """The most duties of ``depot`` that any schedule could have made ready, had nobody come
+    beside them."""
+    stays = [
+        _stay(depot, result)
+        for result in results
+        if result.depot == depot.name and result.stay.is_duty
+    ]
     margin = timedelta(hours=1)
     return physically_ready(stays, depot.tree, depot.start_at - margin, depot.end_at + margin)
 
@@ -35,6 +40,6 @@ def _stay(depot: DepotSpec, result: StayResult) -> Stay:
         efficiency=battery.efficiency,
         curve=ChargeCurve(battery.curve) if battery.curve else None,
         min_power_w=battery.min_power_w,
-        priority=spec.priority,
+        priority=depot.priority_of(spec),
         label=spec.vehicle,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from voltyard.simulator import sharing
 from voltyard.simulator.faults import FaultKind
 from voltyard.simulator.night import NightResult, lying_spans
 from voltyard.simulator.truth import Exceedance
@@ -21,6 +22,7 @@ def broken(night: NightResult) -> list[str]:
         *_limit(night),
         *_sessions(night),
         *_energy(night),
+        *sharing.broken(night),
         *(f"promise 6: unhandled {error}" for error in night.errors),
     ]
 
@@ -121,7 +123,7 @@ def late_without_warning(
     """Duties (external ids) that left short without being announced ``ahead`` of departure."""
     return [
         stay.stay.external_id
-        for stay in night.stays
+        for stay in night.duties
         if not stay.ready
         and not _announced_in_time(night, stay.stay.external_id, stay.stay.departure_at - ahead)
     ]

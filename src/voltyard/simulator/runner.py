@@ -25,9 +25,13 @@ from voltyard.simulator.host import Host
 from voltyard.simulator.loop import run_virtual
 from voltyard.simulator.night import Crash, NightResult, fault_plans, run_night
 from voltyard.simulator.physics import possible
+from voltyard.simulator.shared import shared_depot
 from voltyard.simulator.spice import spice_ev
 from voltyard.storage.embedded import APP_ROLE, EmbeddedPostgres
 from voltyard.storage.migrate import migrate
+
+DEMO_VEHICLES = 80
+SHARED_VEHICLES = 12
 
 
 class HostFactory(Protocol):
@@ -95,8 +99,13 @@ def load(arguments: argparse.Namespace) -> list[DepotSpec]:
     if arguments.scenario == "demo":
         if arguments.until is not None:
             raise Invalid("--until is for SpiceEV scenarios; the demo is one night")
-        depot = demo_depot(arguments.seed, arguments.vehicles)
+        depot = demo_depot(arguments.seed, arguments.vehicles or DEMO_VEHICLES)
         return [depot if limit_w is None else lower_limit(depot, limit_w)]
+    if arguments.scenario == "shared":
+        if arguments.until is not None:
+            raise Invalid("--until is for SpiceEV scenarios; a shared depot takes --days")
+        buses = (arguments.vehicles or SHARED_VEHICLES) // 3
+        return [shared_depot(arguments.seed, buses, arguments.days, limit_w=limit_w)]
     depots = spice_ev(arguments.scenario)
     if arguments.until is not None:
         depots = [_until(depot, arguments.until) for depot in depots]
@@ -140,12 +149,12 @@ def simulate(
 
 def summarise(night: NightResult, wall_s: float) -> Summary:
     """Compare with what physics allowed."""
-    late = sorted((stay for stay in night.stays if not stay.ready), key=_by_shortfall)
+    late = sorted((stay for stay in night.duties if not stay.ready), key=_by_shortfall)
     truths = night.truths.values()
     missed = promises.late_without_warning(night)
     return Summary(
-        duties=len(night.stays),
-        ready=sum(stay.ready for stay in night.stays),
+        duties=len(night.duties),
+        ready=sum(stay.ready for stay in night.duties),
         physically_ready_max=sum(possible(depot, night.stays).ready_max for depot in night.depots),
         late=[_late(stay) for stay in late],
         limit_violations=sum(len(checked.exceedances) for checked in truths),
@@ -185,7 +194,7 @@ def main(arguments: argparse.Namespace, make_host: HostFactory) -> int:
     faults = {"crash": "none", "mixed": "heavy"}.get(arguments.faults, arguments.faults)
     fault_plans(depots, faults, arguments.seed)  # an unknown name is told before anything starts
     if not arguments.as_json:
-        _say(f"{sum(len(d.stays) for d in depots)} duties at {', '.join(d.name for d in depots)}")
+        _say(f"{sum(len(d.duties) for d in depots)} duties at {', '.join(d.name for d in depots)}")
     night = simulate(
         depots, make_host, seed=arguments.seed, faults=faults, crash=crash, keep=arguments.keep
     )
