@@ -197,7 +197,7 @@ class Commander:
 
     def _live(self, outlet: Outlet, change: Change, now: datetime) -> Command:
         """The grant in the charger's words: a profile, one to be updated, or an update."""
-        assert outlet.session is not None, "a live limit belongs to a session"
+        session = outlet.session
         valid_s = outlet.valid_s(now, self.timing)
         if change.until_at is not None:
             left_s = (change.until_at - now).total_seconds() - self.timing.slack_s
@@ -209,8 +209,9 @@ class Commander:
             change.power_w,
             now=now,
             valid_s=valid_s,
-            transaction_ref=outlet.session.transaction_ref,
+            transaction_ref="" if session is None else session.transaction_ref,
         )
+        assert session is not None or made.transaction_ref is None, "it is of no transaction"
         made = steered(outlet.evse, made, change.steer)
         if change.way is Way.SET:
             return made

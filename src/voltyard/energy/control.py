@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from voltyard.bus import Bus
@@ -446,7 +447,7 @@ class SiteController:
         self._commander.verify(self.board, now)
         self._commander.insist(self.board, now)
         await let_go()
-        view = self._view(now, setup)
+        view = cache(lambda: self._view(now, setup))
         self.watching.sample(view, now)
         await self.watching.alert(view, self.board, found, self.planning, now)
 

@@ -170,7 +170,8 @@ class Outlet:
 
     def told(self, status: EvseStatus, error_code: str | None) -> None:
         """What the charger says of itself."""
-        self.evse = replace(self.evse, status=status, error_code=error_code)
+        if status is not self.evse.status or error_code != self.evse.error_code:
+            self.evse = replace(self.evse, status=status, error_code=error_code)
         self.says_idle = status in NO_TRANSACTION
 
     def forget_expired(self, now: datetime) -> None:
@@ -210,22 +211,30 @@ class Outlet:
     def _wanted(self, now: datetime, timing: Timing) -> Iterator[Change]:
         target, held = self.target, self.held
         fallback = Change(target.fallback_w, fallback=True)
-        live: Change | None = None
-        if self.session is not None and target.live_w is not None:
-            until_at = sure_end(now, self.valid_s(now, timing), timing.slack_s)
-            way = self._way(now, timing)
-            live = Change(target.live_w, until_at=until_at, steer=self.steer, way=way)
+        live = self._live_wanted(now, timing)
         if live is not None and self._cuts(live) and not self._waits(live, now, cut=True):
             yield live
         lower = held.fallback_w > target.fallback_w + WATT
         if (self.reinstall or lower) and not self._waits(fallback, now, cut=lower):
             yield fallback
-        stale = live is not None and self._live_is_stale(now, timing)
+        stale = self.session is not None and live is not None and self._live_is_stale(now, timing)
         if live is not None and stale and not self._waits(live, now, cut=False):
             yield live
         higher = held.fallback_w < target.fallback_w - WATT and self._may_raise_fallback()
         if higher and not stale and not self._waits(fallback, now, cut=False):
             yield fallback
+
+    def _live_wanted(self, now: datetime, timing: Timing) -> Change | None:
+        """That of its session. One that outlasted its session goes down to what an outlet may
+        draw where nobody charges: the next vehicle would take it, however low limits are then."""
+        until_at = sure_end(now, self.valid_s(now, timing), timing.slack_s)
+        if self.session is None:
+            lasts = self.held.lives and not ends_with_transaction(self.station.quirks)
+            return Change(self.target.fallback_w, until_at=until_at) if lasts else None
+        if self.target.live_w is None:
+            return None
+        way = self._way(now, timing)
+        return Change(self.target.live_w, until_at=until_at, steer=self.steer, way=way)
 
     def _way(self, now: datetime, timing: Timing) -> Way:
         """After anything odd, and where it must end earlier, a profile takes another's place."""
@@ -309,7 +318,7 @@ class Outlet:
             return
         self.live_failure, self.asked = None, False
         self.loose_s, self.loose_over = None, False
-        if self._for_another_session():
+        if self.session is None or self._for_another_session():
             self.installed = None
             self._drop_limits_of_the_transaction()
             return

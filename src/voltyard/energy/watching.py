@@ -1,6 +1,6 @@
 """What a controller leaves behind: power samples, and alerts for what a person must know."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -26,6 +26,9 @@ from voltyard.energy.view import NodePower, SiteView
 from voltyard.energy.watch import Step
 from voltyard.storage.groupcommit import GroupCommit
 from voltyard.timetable.model import Duty
+
+Look = Callable[[], SiteView]
+"""The site's power now, worked out when it is asked for."""
 
 SAMPLE_S = 60.0
 ALERT_S = 30.0
@@ -65,9 +68,10 @@ class Watching:
         if duty_id is not None:
             self._stopped[duty_id] = reason or "unknown"
 
-    def sample(self, view: SiteView, now: datetime) -> None:
+    def sample(self, look: Look, now: datetime) -> None:
         """A row for the root and each limited node, every minute and when a lot changed."""
         assert self._org_id is not None
+        view = look()
         due = self._sampled_at is None or now >= self._sampled_at + timedelta(seconds=SAMPLE_S)
         if not due and not self._jumped(view):
             return
@@ -90,7 +94,7 @@ class Watching:
         )
 
     async def alert(
-        self, view: SiteView, board: Board, found: Outlook, planning: Planning, now: datetime
+        self, look: Look, board: Board, found: Outlook, planning: Planning, now: datetime
     ) -> None:
         """Bring the site's alerts in line with what is true."""
         assert self._org_id is not None
@@ -115,7 +119,7 @@ class Watching:
                     n.limit_w,
                     n.granted_w + (n.other_w or 0.0),
                 )
-                for n in view.nodes
+                for n in look().nodes
             ],
         )
         await self._alerts.sync(self._org_id, self._site_id, SITE_KINDS, causes(facts))

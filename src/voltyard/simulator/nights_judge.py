@@ -1,6 +1,6 @@
 """The judge of random depots: what really flows at every node, in watts and in amps of a phase."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
@@ -55,6 +55,14 @@ class _Flow:
     phases_a: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What flowed when nodes were last compared with their limits, and none was over."""
+
+    drawn_w: list[float]
+    other_w: dict[UUID, float]
+
+
 @dataclass(slots=True)
 class Judge:
     """``other_w``: load that is no charger's, by node, as it is now."""
@@ -65,61 +73,71 @@ class Judge:
     exceeded: list[str] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     samples: int = 0
-    _below: dict[UUID, list[tuple[Outlet, tuple[int, ...]]]] = field(default_factory=dict)
-    _outlets: dict[UUID, Outlet] = field(default_factory=dict)
-    _over_since: dict[UUID, datetime] = field(default_factory=dict)
+    _outlets: list[Outlet] = field(default_factory=list)
+    _phases: list[tuple[int, ...]] = field(default_factory=list)
+    _below: dict[UUID, list[int]] = field(default_factory=dict)
+    _over_since: dict[int, datetime] = field(default_factory=dict)
     _chargers: dict[UUID, list[Charger]] = field(default_factory=dict)
     _allowed: dict[UUID, _Allowed] = field(default_factory=dict)
+    _looked: _Look | None = None
 
     def watch(self, chargers: Sequence[Charger]) -> None:
         for charger in chargers:
             for outlet in charger.outlets:
-                self._outlets[outlet.evse.id] = outlet
-                phases = wiring(outlet.evse).phases
                 for node in self.tree.path_of_evse(outlet.evse.id):
-                    self._below.setdefault(node.id, []).append((outlet, phases))
+                    self._below.setdefault(node.id, []).append(len(self._outlets))
                     self._chargers.setdefault(node.id, []).append(charger)
+                self._outlets.append(outlet)
+                self._phases.append(wiring(outlet.evse).phases)
 
     def listen(self, *, in_charge: bool) -> None:
         """Signals that somebody cannot have heard are not judged."""
+        now = self.clock.now()
+        self.signals = [s for s in self.signals if not s.spoiled and now < s.until_at]
         for signal in self.signals:
             below = self._chargers.get(signal.node_id, ())
-            # Without limits of transactions, one of a session that is over lasts until it ends.
-            heard = all(
-                c.link is not None
-                and c.mood.is_sound
-                and not c.boots
-                and c.station.quirks.tx_profile
-                for c in below
-            )
+            heard = all(c.link is not None and c.mood.is_sound and not c.boots for c in below)
             if not in_charge or not heard:
                 signal.spoiled = True
 
     def check(self) -> None:
         """Every node, now: without what liars take too much, and with it once they had time."""
         now = self.clock.now()
-        drawn_w = {key: self._drawn_w(each, now) for key, each in self._outlets.items()}
-        for node in self.tree.nodes:
-            if node.limits:
-                self.samples += 1
-                below = self._below.get(node.id, ())
-                flow = self._flow(node.id, ((o, p, drawn_w[o.evse.id]) for o, p in below))
+        drawn_w = [self._drawn_w(number, now) for number in range(len(self._outlets))]
+        limited = [node for node in self.tree.nodes if node.limits]
+        self.samples += len(limited)
+        look = _Look(drawn_w, dict(self.other_w))
+        if look != self._looked or now >= self._steady_until():
+            # Else the same flows under the same limits, and none was over.
+            before = len(self.exceeded)
+            for node in limited:
+                flow = self._flow(node, drawn_w)
                 self._compare(node, flow, self._allowed_at(node, now), now)
+            self._looked = look if len(self.exceeded) == before else None
         self._check_signals(now)
 
-    def _drawn_w(self, outlet: Outlet, now: datetime) -> float:
+    def _steady_until(self) -> datetime:
+        """When a limit may be another next."""
+        return min(known.until_at for known in self._allowed.values())
+
+    def _drawn_w(self, number: int, now: datetime) -> float:
         """What it takes beyond its limit counts once there was time to find that out."""
+        outlet = self._outlets[number]
+        if outlet.lies_since is None:
+            self._over_since.pop(number, None)
+            return outlet.obedient_w()
         power_w, allowed_w = outlet.power_w(), outlet.allowed_w()
         if power_w <= allowed_w * (1.0 + RULES.tolerance) + RULES.tolerance_w:
-            self._over_since.pop(outlet.evse.id, None)
+            self._over_since.pop(number, None)
             return min(power_w, allowed_w)
-        since = self._over_since.setdefault(outlet.evse.id, now)
+        since = self._over_since.setdefault(number, now)
         return power_w if (now - since).total_seconds() > LIE_S else allowed_w
 
     def _check_signals(self, now: datetime) -> None:
         for signal in self.signals:
             if signal.binds(now):
-                power_w = sum(o.obedient_w() for o, _ in self._below.get(signal.node_id, ()))
+                below = self._below.get(signal.node_id, ())
+                power_w = sum(self._outlets[number].obedient_w() for number in below)
                 if power_w > signal.power_w + TOLERANCE_W:
                     name = self.tree.by_id[signal.node_id].name
                     self._note(now, name, f"{power_w:.0f} W > signal {signal.power_w:.0f} W")
@@ -136,19 +154,22 @@ class Judge:
             )
         return known
 
-    def _flow(self, node_id: UUID, draws: Iterable[tuple[Outlet, tuple[int, ...], float]]) -> _Flow:
-        other_w = sum(
-            load_w
-            for at, load_w in self.other_w.items()
-            if any(node.id == node_id for node in self.tree.path_to_root(at))
-        )
+    def _flow(self, node: Node, drawn_w: Sequence[float]) -> _Flow:
+        other_w = sum(load_w for at, load_w in self.other_w.items() if self._is_above(node, at))
         phases_a = [other_w / PHASES / VOLTAGE_V] * PHASES
         total_w = other_w
-        for outlet, phases, power_w in draws:
+        for number in self._below.get(node.id, ()):
+            power_w = drawn_w[number]
+            if power_w == 0.0:
+                continue
             total_w += power_w
+            phases, voltage_v = self._phases[number], self._outlets[number].evse.voltage_v
             for phase in phases:
-                phases_a[phase - 1] += power_w / len(phases) / outlet.evse.voltage_v
+                phases_a[phase - 1] += power_w / len(phases) / voltage_v
         return _Flow(total_w, tuple(phases_a))
+
+    def _is_above(self, node: Node, at: UUID) -> bool:
+        return any(above.id == node.id for above in self.tree.path_to_root(at))
 
     def _compare(self, node: Node, flow: _Flow, allowed: _Allowed, now: datetime) -> None:
         if flow.power_w > allowed.power_w + TOLERANCE_W:

@@ -186,19 +186,23 @@ class World:
     vehicles: dict[UUID, Vehicle] = field(default_factory=dict)
     prices: Sequence[Step] = ()
     controller: SiteController | None = None
+    _stations: dict[UUID, Charger] = field(init=False)
     _loop: asyncio.Task[None] | None = None
     _boots: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _count: int = 0
     _metered_at: datetime | None = None
     _site_read_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        self._stations = {charger.station.id: charger for charger in self.chargers}
+
     # the views a controller asks for
 
     def link(self, station_id: UUID) -> Link | None:
-        return next((c.link for c in self.chargers if c.station.id == station_id), None)
+        return self._stations[station_id].link
 
     def running(self, site_id: UUID) -> Sequence[LiveSession]:
-        return sorted(self.sessions.values(), key=lambda session: session.session_id)
+        return sorted(self.sessions.values(), key=lambda session: session.session_id.int)
 
     async def setup(self, site_id: UUID) -> SiteSetup:
         return self.setup_now

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from math import inf
 from zoneinfo import ZoneInfo
 
@@ -88,12 +89,14 @@ def changes(
     return sorted(at for at in found if start < at <= end)
 
 
-def _instants(day: date, wall: time, zone: ZoneInfo) -> Iterable[datetime]:
+@lru_cache(maxsize=4096)
+def _instants(day: date, wall: time, zone: ZoneInfo) -> tuple[datetime, ...]:
     """The instants at which the site's clock shows ``wall`` on ``day`` (two when it repeats)."""
     local = datetime.combine(day, wall, zone)
     return (local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC))
 
 
+@lru_cache(maxsize=256)
 def _clock_shift(day: date, zone: ZoneInfo) -> datetime | None:
     """The instant at which the UTC offset changes within ``day``, to the second."""
     low = datetime.combine(day, time.min, zone).astimezone(UTC)

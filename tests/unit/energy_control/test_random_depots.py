@@ -1,6 +1,7 @@
 """Depots drawn at random (``voltyard nights --random-depots``): the short run, and its judge."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,39 @@ def test_a_signal_that_all_heard_is_judged() -> None:
         assert judge.exceeded == [], "nobody was connected: it cannot have been heard"
 
     run_virtual(story, START)
+
+
+def test_a_limit_that_outlasts_its_session_goes_down_at_once() -> None:
+    """Makes without limits of transactions kept theirs for a quarter of an hour, for whoever
+    came next."""
+
+    async def story(clock: ScaledClock) -> tuple[float, float, float]:
+        drawn = random_depot(16)
+        quirks = replace(drawn.stations[0].quirks, tx_profile=False)
+        stations = tuple(replace(station, quirks=quirks) for station in drawn.stations)
+        world = build(replace(drawn, stations=stations, planned=False), clock, SitePolicies())
+        await world.start()
+        for charger in world.chargers:
+            world.connect(charger)
+        await world.wait(60.0)
+        charger = world.chargers[0]
+        outlet = charger.outlets[0]
+        idle_w = outlet.allowed_w()
+        world.plug_in(charger, outlet)
+        await world.wait(60.0)
+        charging_w = outlet.allowed_w()
+        world.unplug(charger, outlet)
+        await world.wait(20.0)
+        after_w = outlet.allowed_w()
+        world.plug_in(charger, outlet)
+        await world.wait(60.0)
+        assert outlet.allowed_w() == charging_w, "the next one is granted as much as ever"
+        assert world.judge.exceeded == []
+        await world.end()
+        return idle_w, charging_w, after_w
+
+    idle_w, charging_w, after_w = run_virtual(story, START)
+    assert idle_w == after_w < charging_w
 
 
 def test_a_run_goes_on_where_it_stopped_and_names_what_broke(
