@@ -200,6 +200,10 @@ class TimetableService(Intake):
         vehicle_class = vehicle.vehicle_class if vehicle else ""
         fleet_id = vehicle.org_id if vehicle else org_id
         async with transaction(self._database, of(fleet_id)) as tx:
+            serves, ended_at = await store.served(tx, session_id)
+            if serves is not None and _settled(serves, vehicle_id, ended_at, at):
+                return
+            at = at if ended_at is None else min(at, ended_at)
             found = await store.candidates(tx, site_id, vehicle_id, vehicle_class, at, at + EARLY)
             duty, changed = await self._claim(tx, found, vehicle_id)
         if duty is None:
@@ -237,7 +241,21 @@ class TimetableService(Intake):
             due = await store.overdue(tx, now, now - LATE)
         for duty in due:
             await self._depart(duty, duty.departure_at)
+        await self._stay({duty.id: duty for duty in due})
         return len(due)
+
+    async def _stay(self, closed: Mapping[UUID, Duty]) -> None:
+        """A vehicle that has not left when its duty is closed serves its next one."""
+        if self.sessions is None or not closed:
+            return
+        now = self._clock.now()
+        for session in self.sessions.open_sessions():
+            if session.duty_id is None or session.vehicle_id is None:
+                continue
+            duty = closed.get(session.duty_id)
+            if duty is not None:
+                place, vehicle_id = duty.site_id, session.vehicle_id
+                await self._match(session.org_id, place, session.id, vehicle_id, now)
 
     async def _depart(self, duty: Duty, at: datetime) -> None:
         vehicle = None
@@ -337,6 +355,15 @@ async def _existing(tx: Tx, duty_id: UUID) -> Duty:
     if duty is None:
         raise NotFound("there is no such duty", detail=str(duty_id))
     return duty
+
+
+def _settled(duty: Duty, vehicle_id: UUID, ended_at: datetime | None, at: datetime) -> bool:
+    """Whether a session keeps its duty, whatever is told of it: it is over, or its vehicle is due
+    and has not left yet."""
+    if duty.vehicle_id != vehicle_id:
+        return False
+    due = duty.departure_at <= at and duty.state in (DutyState.PLANNED, DutyState.PRESENT)
+    return ended_at is not None or due
 
 
 def _merged(before: Duty, duty: Duty, expect_new: bool | None) -> Duty:

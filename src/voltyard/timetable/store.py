@@ -138,6 +138,16 @@ async def overdue(tx: Tx, at: datetime, long_ago: datetime) -> list[Duty]:
     return [_duty(row) for row in rows]
 
 
+async def served(tx: Tx, session_id: UUID) -> tuple[Duty | None, datetime | None]:
+    """The duty of a session, whatever its state, and when the session ended."""
+    row = await tx.one(
+        "SELECT duty_id, ended_at FROM sessions WHERE id = :session", {"session": session_id}
+    )
+    if row is None or row["duty_id"] is None:
+        return None, None if row is None else row["ended_at"]
+    return await by_id(tx, row["duty_id"]), row["ended_at"]
+
+
 async def claim(tx: Tx, duty_id: UUID, vehicle_id: UUID, at: datetime) -> bool:
     """The vehicle is here for it; False when another vehicle took it meanwhile."""
     done = await tx.execute(

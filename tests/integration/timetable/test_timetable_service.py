@@ -13,7 +13,7 @@ from voltyard.errors import Conflict, Forbidden, Invalid, NotFound
 from voltyard.fleets.commands import VehicleDraft
 from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
-from voltyard.sessions.events import SessionEnded, SessionStarted
+from voltyard.sessions.events import SessionEnded, SessionStarted, SessionUpdated
 from voltyard.sessions.model import Session, SessionState
 from voltyard.sites.commands import SiteDraft
 from voltyard.sites.model import Site
@@ -150,6 +150,21 @@ class Room:
         )
         return self.running[session.id]
 
+    async def update(self, session: Session) -> None:
+        """Something about it changed, as every pause of the charging does."""
+        await self.bus.publish(
+            SessionUpdated(
+                session.org_id,
+                session.site_id,
+                session.station_id,
+                session.evse_id,
+                session.id,
+                session.vehicle_id,
+                "suspended_ev",
+                self.clock.at,
+            )
+        )
+
     async def unplug(self, session: Session, energy_wh: float, soc_pct: float | None) -> None:
         del self.running[session.id]
         async with transaction(self.database, SYSTEM) as tx:
@@ -248,6 +263,55 @@ async def test_at_departure_the_books_are_closed_with_soc_and_readiness(room: Ro
         (ready.id, True),
         (short.id, False),
     }
+
+
+def _day(room: Room, bus: Vehicle) -> tuple[Duty, Duty]:
+    """Out at dawn, back before noon for the second run."""
+    night = room.duty("night", vehicle_id=bus.id, target_soc_pct=None, target_energy_wh=60_000.0)
+    back_at = night.departure_at + timedelta(hours=4)
+    noon = room.duty(
+        "noon", vehicle_id=bus.id, arrival_at=back_at, departure_at=back_at + timedelta(hours=3)
+    )
+    return night, noon
+
+
+async def test_who_leaves_a_little_late_leaves_with_what_it_has_charged(room: Room) -> None:
+    """What a charger tells between departure and unplugging is not the next run's."""
+    bus = await room.vehicle("Bus 1")
+    night, noon = _day(room, bus)
+    await room.timetable.save_all(room.who, [night, noon])
+    session = await room.plug_in(bus)
+    room.clock.at = night.departure_at + timedelta(minutes=3)
+    await room.update(session)
+    await room.timetable.close_overdue()
+    await room.unplug(session, 60_000.0, None)
+    assert (await room.read(night)).ready is True
+    assert (await room.read(noon)).state is DutyState.PLANNED
+
+
+async def test_who_stays_beyond_its_departure_serves_its_next_run(room: Room) -> None:
+    bus = await room.vehicle("Bus 1")
+    night, noon = _day(room, bus)
+    await room.timetable.save_all(room.who, [night, noon])
+    session = await room.plug_in(bus)
+    room.clock.at = night.departure_at + timedelta(minutes=16)
+    await room.timetable.close_overdue()
+    assert (await room.read(night)).state is DutyState.DEPARTED
+    assert room.running[session.id].duty_id == noon.id
+    assert (await room.read(noon)).state is DutyState.PRESENT
+
+
+async def test_late_word_about_a_session_that_is_over_takes_no_run_to_come(room: Room) -> None:
+    bus = await room.vehicle("Bus 1")
+    night, noon = _day(room, bus)
+    await room.timetable.save_all(room.who, [night, noon])
+    session = await room.plug_in(bus)
+    room.clock.at = night.departure_at
+    await room.unplug(session, 60_000.0, None)
+    room.running[session.id] = session
+    await room.update(session)
+    assert (await room.read(noon)).state is DutyState.PLANNED
+    assert room.running[session.id].duty_id == night.id
 
 
 async def test_a_target_in_energy_counts_all_sessions_of_the_duty(room: Room) -> None:
