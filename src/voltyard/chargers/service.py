@@ -65,9 +65,9 @@ from voltyard.chargers.secrets import keepable
 from voltyard.chargers.upkeep import StationUpkeep
 from voltyard.clock import Clock
 from voltyard.contracts.model import NoVehicleCertificates, VehicleCertificates
-from voltyard.errors import ChargerOffline, Invalid, VoltyardError
+from voltyard.errors import ChargerOffline, Invalid, TooMany, VoltyardError
 from voltyard.storage.engine import Database
-from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.storage.groupcommit import REFUSALS, GroupCommit, Write
 from voltyard.tenancy import scope
 from voltyard.tenancy.model import Principal
 
@@ -266,10 +266,8 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         now = self._clock.now()
         station = self._change(entry, connected=False)
         write = store.station_write(station.id, connected=False, last_seen_at=entry.seen_at or now)
-        await self._commits.submit([write, *self._flag_writes(entry)])
-        await self._bus.publish(
-            StationDisconnected(station.org_id, station.site_id, station.id, reason, now)
-        )
+        lost = StationDisconnected(station.org_id, station.site_id, station.id, reason, now)
+        await self._kept_and_told([write, *self._flag_writes(entry)], lost)
 
     async def booted(self, station: StationRef, info: BootInfo) -> BootReply:
         entry = self._entry(station.id)
@@ -322,19 +320,26 @@ class ChargerService(StationAdmin, StationReads, StationUpkeep, StationAsking):
         if evse is None:
             return
         changed, writes = self._apply_status(entry, evse, report)
-        await self._commits.submit(writes)
-        await self._bus.publish(
-            EvseStatusChanged(
-                changed.org_id,
-                changed.site_id,
-                changed.station_id,
-                changed.id,
-                changed.status.value,
-                changed.error_code,
-                report.info,
-                changed.status_at or self._clock.now(),
-            )
+        told = EvseStatusChanged(
+            changed.org_id,
+            changed.site_id,
+            changed.station_id,
+            changed.id,
+            changed.status.value,
+            changed.error_code,
+            report.info,
+            changed.status_at or self._clock.now(),
         )
+        await self._kept_and_told(writes, told)
+
+    async def _kept_and_told(self, writes: Sequence[Write], event: object) -> None:
+        """Of what is so whether or not the database takes it, and is not said again."""
+        try:
+            await self._commits.submit(writes)
+        except (*REFUSALS, TooMany):
+            await self._bus.publish(event)
+            raise
+        await self._bus.publish(event)
 
     async def data_received(
         self, station: StationRef, vendor_id: str, message_id: str | None, data: str | None

@@ -133,6 +133,27 @@ async def test_new_link_replaces_the_old_at_once(yard: Yard) -> None:
     assert not (await yard.rows("SELECT connected FROM stations"))[0]["connected"]
 
 
+async def test_what_happened_is_told_though_the_database_does_not_take_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A charger does not tell its status again, and a lost link stays lost."""
+    service, station = await approved(yard)
+    link = FakeLink(station.ref)
+    await service.connected(link)
+    await service.ensure_evse(station.ref, 1)
+
+    async def away(*_: object) -> None:
+        raise ConnectionResetError("the database restarts")
+
+    monkeypatch.setattr(yard.commits, "submit", away)
+    with pytest.raises(ConnectionResetError):
+        await service.status(station.ref, StatusReport(1, 1, EvseStatus.CHARGING, START_AT))
+    assert [event.status for event in yard.seen(EvseStatusChanged)] == ["charging"]
+    with pytest.raises(ConnectionResetError):
+        await service.disconnected(link, "closed")
+    assert len(yard.seen(StationDisconnected)) == 1
+
+
 async def test_connectors_that_name_themselves_get_rows(yard: Yard) -> None:
     service, station = await approved(yard)
     report = StatusReport(2, 1, EvseStatus.CHARGING, START_AT)
