@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from voltyard.api.caller import Deps, Who, remote_of
 from voltyard.api.deps import AnyRequest
-from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, out, page, sliced
+from voltyard.api.wire import In, Limit, Name, Offset, Out, Page, Text, out, page, sliced
 from voltyard.tenancy.audit import AuditFilter
 from voltyard.tenancy.model import ApiKey, Permission, Role
 from voltyard.tenancy.service import NewUser
@@ -214,8 +214,9 @@ async def audit(
     actor: Annotated[str, QueryParameter(description="Part of the actor's name.")] = "",
     since: FromQuery[datetime | None] = None,
     until: FromQuery[datetime | None] = None,
+    text: Text = "",
 ) -> Page[AuditOut]:
-    wanted = AuditFilter(action, object_kind, object_id, actor, since, until)
+    wanted = AuditFilter(action, object_kind, object_id, actor, since, until, text)
     entries, total = await deps.tenancy.audit(who, wanted, limit=limit, offset=offset)
     shown = [out(AuditOut, e, detail=msgspec.Raw(e.detail.encode())) for e in entries]
     return page(AuditOut, shown, total, limit=limit, offset=offset)

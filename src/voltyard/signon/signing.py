@@ -112,6 +112,11 @@ class SignIn:
         finally:
             self._under_way -= 1
 
+    async def origin(self, token: str) -> tuple[UUID, LogInOrigin] | None:
+        """The organisation and the proof of a log-in that a provider has let in."""
+        found = await self._parts.tenancy.login.origin_of(token)
+        return found if found is not None and found[1].issuer else None
+
     async def farewell(self, org_id: UUID, origin: LogInOrigin) -> str | None:
         """Where to sign out at the provider (RP-Initiated Logout 1.0 §2), where it offers that."""
         parts = self._parts

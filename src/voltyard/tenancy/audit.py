@@ -15,7 +15,11 @@ from voltyard.tenancy.model import Principal
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries to show; None or empty means any. ``action`` matches a beginning."""
+    """Which entries to show; None or empty means any. ``action`` matches a beginning.
+
+    ``text`` is sought in who, what, which object, details and address, case aside.
+    ``actor_kind`` is user, key or system.
+    """
 
     action: str = ""
     object_kind: str = ""
@@ -23,6 +27,8 @@ class AuditFilter:
     actor: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    text: str = ""
+    actor_kind: str = ""
 
 
 async def write(

@@ -377,6 +377,12 @@ def _user_from(new: NewUser, org_id: UUID) -> User:
     )
 
 
+_SOUGHT = (
+    "strpos(lower(concat_ws(' ', actor_name, action, object_kind, object_id,"
+    " CAST(detail AS text), remote)), lower(:text)) > 0"
+)
+
+
 def _audit_conditions(wanted: AuditFilter) -> tuple[list[str], dict[str, object]]:
     conditions: list[str] = []
     params: dict[str, object] = {}
@@ -384,7 +390,9 @@ def _audit_conditions(wanted: AuditFilter) -> tuple[list[str], dict[str, object]
         ("action", "starts_with(action, :action)"),
         ("object_kind", "object_kind = :object_kind"),
         ("object_id", "object_id = :object_id"),
-        ("actor", "actor_name ILIKE '%' || :actor || '%'"),
+        ("actor", "strpos(lower(actor_name), lower(:actor)) > 0"),
+        ("actor_kind", "actor_kind = :actor_kind"),
+        ("text", _SOUGHT),
         ("since", "at >= :since"),
         ("until", "at < :until"),
     ):

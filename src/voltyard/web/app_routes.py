@@ -34,6 +34,7 @@ from voltyard.web.console import (
     fleet,
     fleetwide,
     locallists,
+    logins,
     logs,
     notification_log,
     notifications,
@@ -45,6 +46,8 @@ from voltyard.web.console import (
     security,
     security_station,
     sessions,
+    signin,
+    signon,
     siteinputs,
     sites,
     stations,
@@ -63,7 +66,7 @@ from voltyard.web.i18n import choose_locale
 from voltyard.web.live import LiveHub
 from voltyard.web.ui import LOCALE_COOKIE, Deps, Lobby, Ui, make_lobby, make_ui
 
-LOBBY_ROUTES = account.ROUTES
+LOBBY_ROUTES = [*account.ROUTES, *signin.ROUTES]
 STAFF_ROUTES = [
     *board.ROUTES,
     *timetable.ROUTES,
@@ -97,6 +100,8 @@ STAFF_ROUTES = [
     *security_station.ROUTES,
     *authority.ROUTES,
     *people.ROUTES,
+    *signon.ROUTES,
+    *logins.ROUTES,
     *tenants.ROUTES,
 ]
 STATUS = {

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 
 from voltyard.errors import Invalid, TooMany, Unauthenticated
 from voltyard.web.auth import SESSION_COOKIE, VISITOR_COOKIE, SetupForm
+from voltyard.web.console.signin import offer_of, sign_out, start_of
 from voltyard.web.console.views import Choice
 from voltyard.web.forms import Fields
 from voltyard.web.i18n import LOCALES
@@ -48,33 +49,56 @@ async def login_page(lobby: NamedDependency[Lobby]) -> Response[Any]:
     back = local_path(lobby.request.query_params.get("next"))
     if token and await lobby.deps.authenticator.principal(token):
         return lobby.go(back)
-    return lobby.page("login.html", email="", error="", next=back)
+    return await _login_page(lobby, back, lobby.request.query_params.get("org"))
 
 
 @post("/login")
 async def login(lobby: NamedDependency[Lobby]) -> Response[Any]:
     form = await _form(lobby)
     email, back = form.text("email"), local_path(form.text("next"))
+    org = form.text("org") or None
     remote = lobby.request.client.host if lobby.request.client else ""
+    agent = lobby.request.headers.get("user-agent", "")
     try:
         token = await lobby.deps.authenticator.log_in(
-            email, form.values.get("password", ""), remote
+            email, form.values.get("password", ""), remote, agent
         )
-    except Unauthenticated:
-        error = lobby.gettext("E-mail or password is wrong.")
-        return lobby.page("login.html", status=401, email=email, error=error, next=back)
+    except Unauthenticated as refused:
+        told = lobby.gettext("E-mail or password is wrong.")
+        if refused.code == "sign_on_only":
+            told = lobby.gettext("Passwords do not count here. Use single sign-on.")
+        return await _login_page(lobby, back, org, status=401, email=email, error=told)
     except TooMany:
-        error = lobby.gettext("Too many attempts. Wait a minute and try again.")
-        return lobby.page("login.html", status=429, email=email, error=error, next=back)
+        told = lobby.gettext("Too many attempts. Wait a minute and try again.")
+        return await _login_page(lobby, back, org, status=429, email=email, error=told)
     return _signed_in(lobby, token, back)
+
+
+async def _login_page(
+    lobby: Lobby, back: str, org: str | None, *, status: int = 200, email: str = "", error: str = ""
+) -> Response[Any]:
+    named, offer = await offer_of(lobby, org)
+    return lobby.page(
+        "login.html",
+        status=status,
+        email=email,
+        error=error,
+        next=back,
+        org=named,
+        offer=offer,
+        start=start_of(offer, back),
+    )
 
 
 @post("/logout")
 async def logout(lobby: NamedDependency[Lobby]) -> Response[Any]:
     token = lobby.request.cookies.get(SESSION_COOKIE, "")
-    if token:
-        await lobby.deps.authenticator.log_out(token)
-    response = lobby.go("/login")
+    there = await sign_out(lobby, token) if token else None
+    if there is None:
+        response: Response[Any] = lobby.go("/login")
+    else:  # a page, as a form may lead to no other site
+        response = lobby.page("signed_out.html", there=there)
+        response.headers["refresh"] = f"0;url={there}"
     response.delete_cookie(SESSION_COOKIE, path="/")
     return response
 

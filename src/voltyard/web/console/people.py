@@ -17,7 +17,10 @@ from voltyard.web.console.common import paging, posted, query, search_text
 from voltyard.web.console.views import AuditFilter, AuditRow, Page, Paging, UserForm, UserRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
+from voltyard.web.i18n import N_
 from voltyard.web.ui import Ui
+
+ACTOR_KINDS = {"user": N_("People"), "key": N_("API keys"), "system": "voltyard"}
 
 
 @get("/people")
@@ -165,7 +168,7 @@ async def _keys(ui: Ui, status: int = 200, **values: Any) -> Response[str]:
 async def audit_page(ui: NamedDependency[Ui]) -> Response[str]:
     ui.require(Permission.AUDIT_VIEW)
     page = await ui.data.audit(ui.who, _audit_filter(ui), paging(ui))
-    return ui.page("audit.html", page=page)
+    return ui.page("audit.html", page=page, kinds=ACTOR_KINDS)
 
 
 @get("/audit.csv")
@@ -180,7 +183,13 @@ async def audit_export(ui: NamedDependency[Ui]) -> Stream:
 
 def _audit_filter(ui: Ui) -> AuditFilter:
     fields = query(ui)
-    return AuditFilter(search_text(ui), fields.moment("since"), fields.moment("until"))
+    kind = fields.text("kind")
+    return AuditFilter(
+        search_text(ui),
+        fields.moment("since"),
+        fields.moment("until"),
+        kind if kind in ACTOR_KINDS else "",
+    )
 
 
 def _user_cells(row: UserRow) -> tuple[Cell, ...]:

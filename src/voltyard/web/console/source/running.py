@@ -134,15 +134,15 @@ class ServiceData(PlanningSource):
     async def audit(
         self, who: Principal, wanted: v.AuditFilter, paging: v.Paging
     ) -> v.Page[v.AuditRow]:
-        asked = AuditFilter(action=wanted.text, since=wanted.since, until=wanted.until)
+        asked = AuditFilter(
+            text=wanted.text,
+            since=wanted.since,
+            until=wanted.until,
+            actor_kind=wanted.actor_kind,
+        )
         found, total = await self.rooms.tenancy.audit(
             who, asked, limit=paging.size, offset=paging.offset
         )
-        if not found and wanted.text:
-            asked = AuditFilter(actor=wanted.text, since=wanted.since, until=wanted.until)
-            found, total = await self.rooms.tenancy.audit(
-                who, asked, limit=paging.size, offset=paging.offset
-            )
         return v.Page(tuple(_audit_row(entry) for entry in found), total, paging)
 
 

@@ -49,6 +49,9 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
+    """``actor_kind`` is user, key, system, or empty for all."""
+
     text: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    actor_kind: str = ""
