@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import (
+    InsufficientResourcesError,
+    InterfaceError,
+    OperatorInterventionError,
+    PostgresConnectionError,
+    PostgresError,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard.clock import Clock, let_go
@@ -27,6 +33,14 @@ log = logging.getLogger(__name__)
 REFUSALS = (SQLAlchemyError, PostgresError, InterfaceError, OSError, ValueError, TypeError)
 """What ``submit`` raises where the database does not take the rows."""
 
+
+_AWAY = (
+    OSError,
+    InterfaceError,
+    PostgresConnectionError,
+    OperatorInterventionError,
+    InsufficientResourcesError,
+)
 
 Told = Callable[[BaseException | None], None]
 """Called right after the commit with None, or with what the database said against it."""
@@ -144,17 +158,27 @@ class GroupCommit:
         await self.flush()
 
     async def _commit_each(self, batch: Sequence[_Item]) -> None:
+        """One after the other, until the database turns out not to be there at all."""
         loop = asyncio.get_running_loop()
+        gone: BaseException | None = None
         for item in batch:
-            self.stats.retried_alone += 1
-            try:
-                await self._commit([item])
-            except REFUSALS as error:
+            refused = gone or await self._alone(item)
+            if refused is not None:
                 self.stats.failed += 1
-                log.error("write refused: %s: %s", item.writes[0].table, error)
-                _resolve(loop, item, error)
-            else:
-                _resolve(loop, item, None)
+            if gone is None and refused is not None and _away(refused):
+                gone = refused
+                log.error("the database is away; what waited for it is refused")
+            _resolve(loop, item, refused)
+
+    async def _alone(self, item: _Item) -> BaseException | None:
+        """What the database has against it."""
+        self.stats.retried_alone += 1
+        try:
+            await self._commit([item])
+        except REFUSALS as error:
+            log.error("write refused: %s: %s", item.writes[0].table, error)
+            return error
+        return None
 
     async def _commit(self, batch: Sequence[_Item]) -> None:
         groups = merge(chain.from_iterable([item.writes for item in batch]))
@@ -184,6 +208,13 @@ class GroupCommit:
                     {"table": table},
                 )
             self._types[table] = {row["column_name"]: row["udt_name"] for row in rows}
+
+
+def _away(error: BaseException) -> bool:
+    """Whether no other row would fare better: no connection, a server that stops or is full."""
+    if isinstance(error, ValueError):  # the driver's word for values that it cannot send
+        return False
+    return isinstance(error, _AWAY)
 
 
 def _conclude(loop: asyncio.AbstractEventLoop, committed: deque[_Item]) -> None:

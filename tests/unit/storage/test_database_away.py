@@ -1,0 +1,46 @@
+"""A database that cannot be reached: everybody is told at once, not one after the other."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from voltyard.clock import Clock
+from voltyard.simulator.loop import run_virtual
+from voltyard.storage.groupcommit import GroupCommit, Write
+
+START = datetime(2026, 1, 15, 18, 0, tzinfo=UTC)
+CONNECT_S = 60.0
+TYPES = {"meter_values": {"at": "timestamptz", "energy_wh": "float8", "context": "text"}}
+
+
+class Gone:
+    """Packets to it vanish: each attempt to connect takes its whole timeout."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.attempts = 0
+
+    async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        self.attempts += 1
+        await self._clock.sleep(CONNECT_S)
+        raise TimeoutError("no answer")
+
+
+def test_a_database_that_is_gone_keeps_nobody_waiting_for_the_others() -> None:
+    async def main(clock: Clock) -> float:
+        database = Gone(clock)
+        commits = GroupCommit(database, clock)  # type: ignore[arg-type]
+        commits._types.update(TYPES)
+        running = asyncio.get_running_loop().create_task(commits.run())
+        began_s = clock.monotonic_s()
+        said = await asyncio.gather(
+            *(commits.submit([Write("meter_values", {"at": START})]) for _ in range(500)),
+            return_exceptions=True,
+        )
+        running.cancel()
+        assert all(isinstance(each, TimeoutError) for each in said)
+        assert commits.stats.failed == 500
+        return clock.monotonic_s() - began_s
+
+    assert run_virtual(main, START) < 3 * CONNECT_S
