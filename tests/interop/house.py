@@ -12,7 +12,7 @@ from voltyard.chargers.commands import Command, CommandResult
 from voltyard.chargers.events import StationBooted
 from voltyard.chargers.model import Station
 from voltyard.chargers.service import ChargerService, ChargerSettings
-from voltyard.clock import SystemClock
+from voltyard.clock import Clock, SystemClock
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
 from voltyard.fleets.model import Vehicle
 from voltyard.fleets.service import FleetService
@@ -103,8 +103,9 @@ async def house(
     database: PostgresDatabase,
     gateway: GatewaySettings = DEFAULTS,
     settings: ChargerSettings = ChargerSettings(),
+    clock: Clock | None = None,
 ) -> AsyncIterator[House]:
-    clock, bus = SystemClock(), Bus()
+    clock, bus = clock or SystemClock(), Bus()
     await partitions.make_ahead(database, clock.now().date())
     org_id, site_id = uuid4(), uuid4()
     await _organisation(database, org_id, site_id)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from voltyard.bookings.diary import Diary
 from voltyard.bookings.gate import place_of
-from voltyard.bookings.model import Booking, Mode
+from voltyard.bookings.model import Booking, Mode, SiteRules
 from voltyard.bookings.ports import Reservations, Sessions, Stations, Tokens
 from voltyard.chargers.model import Evse
 from voltyard.clock import Clock
@@ -64,20 +64,26 @@ class Keeper:
         now = self._clock.now()
         await self._let_go_where_over(now)
         for rules in self._diary.all_rules():
-            if rules.mode is not Mode.OFF and rules.on_charger:
+            if _kept_there(rules):
                 for booking in self._diary.of_site(rules.site_id):
                     await self._look_at(booking, now)
 
     async def _let_go_where_over(self, now: datetime) -> None:
-        """Lifted, cancelled, or moved with its duty: the charger need not keep it any more."""
+        """Lifted, cancelled, moved with its duty, or rules are laxer: the charger need not keep it
+        any more."""
         for booking_id, held in list(self._settled.items()):
             booking = self._diary.get(booking_id)
-            if held is not None and (booking is None or booking.lifted_at is not None):
+            lifted = booking is None or booking.lifted_at is not None
+            if held is not None and (lifted or not self._wanted(booking)):
                 await self._cancel(held)
                 self._settled[booking_id] = None
-            if booking is None or now >= booking.until_at:
+            if booking is None or now >= booking.until_at or not self._wanted(booking):
                 del self._settled[booking_id]
                 self._tried.pop(booking_id, None)
+
+    def _wanted(self, booking: Booking | None) -> bool:
+        rules = None if booking is None else self._diary.rules(booking.site_id)
+        return rules is not None and _kept_there(rules)
 
     async def _look_at(self, booking: Booking, now: datetime) -> None:
         if booking.id in self._settled or now >= booking.until_at or not booking.keeps(now):
@@ -138,6 +144,11 @@ class Keeper:
         else:
             found = [t for t in known if t.vehicle_id == booking.vehicle_id and not t.blocked]
         return found[0] if _as_one(found) and found[0].kind == TokenKind.RFID.value else None
+
+
+def _kept_there(rules: SiteRules) -> bool:
+    """A charger that keeps an outlet refuses all others, which soft rules only tell of."""
+    return rules.mode is Mode.STRICT and rules.on_charger
 
 
 def _as_one(tokens: Sequence[Token]) -> bool:
