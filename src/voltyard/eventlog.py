@@ -29,6 +29,8 @@ MAX_ATTEMPTS = 20
 
 
 UNTOLD_AT_ONCE = 500
+TOLD_KEPT = timedelta(days=30)
+TIDY_EVERY = timedelta(days=1)
 
 
 def log_write(event: Any) -> Write:
@@ -95,6 +97,7 @@ class EventRetries:
         self._database = database
         self._clock = clock
         self._look_at: datetime | None = None
+        self._tidied_at: datetime | None = None
 
     async def keep(self, event: object, handler: str, error: str) -> None:
         """Store one failed delivery. Never raises: the bus goes on whatever happens here."""
@@ -134,6 +137,9 @@ class EventRetries:
         While nothing waits, the table is looked at now and then only, for what others kept.
         """
         now = self._clock.now()
+        if self._tidied_at is None or now - self._tidied_at >= TIDY_EVERY:
+            self._tidied_at = now
+            await self._tidy(now - TOLD_KEPT)
         if self._look_at is not None and now < self._look_at:
             return 0
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
@@ -150,6 +156,11 @@ class EventRetries:
         for row in rows:
             done += await self._redeliver(bus, types, row)
         return done
+
+    async def _tidy(self, before: datetime) -> None:
+        """What was told long ago is of no more use."""
+        async with scope.transaction(self._database, scope.SYSTEM) as tx:
+            await tx.execute("DELETE FROM event_log WHERE told AND at < :at", {"at": before})
 
     async def _redeliver(self, bus: Bus, types: dict[str, type], row: Row) -> bool:
         key = {"key": row["event_key"], "handler": row["handler"]}

@@ -6,6 +6,7 @@ import pytest
 from session_yard import Yard
 
 from voltyard.errors import TooMany
+from voltyard.eventlog import EventRetries
 from voltyard.sessions.model import SessionState
 from voltyard.storage.groupcommit import Told, Write
 
@@ -87,3 +88,17 @@ async def test_a_start_told_again_is_found_by_what_it_says_before_its_message_id
     again = await yard.start(minute=0, message="2")
     assert again.transaction_ref == first.transaction_ref
     assert len(await yard.stored()) == 2
+
+
+async def test_events_that_were_told_long_ago_do_not_fill_the_disk(yard: Yard) -> None:
+    ack = await yard.start()
+    await yard.stop(ack.transaction_ref)
+    await yard.commits.flush()
+    kept = "SELECT kind FROM event_log ORDER BY id"
+    assert len(await yard.rows(kept)) == 2
+    retries = EventRetries(yard.database, yard.clock)
+    await retries.redeliver(yard.bus)
+    assert len(await yard.rows(kept)) == 2, "of late they may still be looked for"
+    yard.clock.reach(yard.at(60 * 24 * 45))
+    await retries.redeliver(yard.bus)
+    assert await yard.rows(kept) == []
