@@ -25,6 +25,8 @@ class State(StrEnum):
     """What it is of cannot be studied; ``message`` says why."""
     FAILED = "failed"
     """Its process ended without an answer."""
+    TOO_LONG = "too_long"
+    """It was ended after an hour."""
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
     """The server ended while it ran, again and again; it can be asked for anew."""

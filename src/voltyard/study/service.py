@@ -1,15 +1,16 @@
-"""Studies of an organisation: asked for, run one at a time beside everything else, kept."""
+"""Studies of an organisation: asked for, run in turn beside everything else, kept."""
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 
-from voltyard.clock import Clock
+from voltyard.clock import Clock, SystemClock
 from voltyard.errors import Conflict, Invalid, NotFound, TooMany
 from voltyard.ids import new_id
 from voltyard.storage.engine import Database, Tx
@@ -37,6 +38,10 @@ log = logging.getLogger(__name__)
 KEPT_MAX = 200
 WAITING_MAX = 10
 ATTEMPTS_MAX = 3
+AT_ONCE = 2
+"""Of different organisations: nobody waits for all that another has asked for."""
+LONGEST_S = 3_600.0
+"""Of the machine's own time: what takes longer is ended."""
 _TOLD_EVERY_S = 0.7
 ALL = StudyFilter()
 
@@ -48,20 +53,29 @@ class Pasts(Protocol):
 
 
 class StudyService:
-    """``create`` returns at once; a process of its own does the work, one study at a time.
+    """``create`` returns at once; a process of its own does the work. One study of an organisation
+    runs at a time; of those who wait, whoever's last one began longest ago comes next.
 
     What a study is of is kept with it, so that a run can be repeated after a restart and its
     figures do not change with the site.
     """
 
-    def __init__(self, database: Database, clock: Clock, pasts: Pasts, worker: Worker) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        pasts: Pasts,
+        worker: Worker,
+        machine: Clock | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self.pasts = pasts
         self.worker = worker
-        self._running: tuple[UUID, asyncio.Task[None]] | None = None
+        self._machine = machine or SystemClock()  # a process is no faster where time is
+        self._running: dict[UUID, asyncio.Task[None]] = {}
         self._next: asyncio.Task[None] | None = None
-        self._taking = False
+        self._taking = self._look = False
         self._closing = False
 
     async def load(self) -> None:
@@ -72,11 +86,10 @@ class StudyService:
     async def close(self) -> None:
         """The server ends: what runs now is run again at the next start."""
         self._closing = True
-        tasks = [self._next, None if self._running is None else self._running[1]]
+        tasks = self._under_way()
         for task in tasks:
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # Asking
 
@@ -141,8 +154,8 @@ class StudyService:
             if not await store.end(tx, study_id, State.CANCELLED, self._clock.now()):
                 raise Conflict("It has ended already.")
             await self._note(tx, who, "study.cancel", study, {"title": study.title}, remote)
-        if self._running is not None and self._running[0] == study_id:
-            self._running[1].cancel()
+        if study_id in self._running:
+            self._running[study_id].cancel()
 
     async def delete(self, who: Principal, study_id: UUID, *, remote: str = "") -> None:
         """With what was found. Raises Conflict while it is open."""
@@ -183,35 +196,43 @@ class StudyService:
     # Running
 
     async def tick(self) -> None:
-        """Begin the next, if none runs here."""
-        if self._running is not None or self._taking or self._closing:
-            return
+        """Begin those that may. What is said to run and does not here is begun anew, too."""
+        self._look = True
+        if self._taking:
+            return  # whoever is at it looks once more
         self._taking = True
         try:
-            async with scope.transaction(self._database, scope.SYSTEM) as tx:
-                study = await store.take(tx, self._clock.now())
+            while self._look and len(self._running) < AT_ONCE and not self._closing:
+                self._look = False
+                now = self._clock.now()
+                async with scope.transaction(self._database, scope.SYSTEM) as tx:
+                    await store.left_running(tx, ATTEMPTS_MAX, now, besides=list(self._running))
+                    study = await store.take(tx, now)
+                if study is None:
+                    continue
+                self._look, work = True, self._run(study)
+                task = asyncio.get_running_loop().create_task(work, name=f"study {study.id}")
+                self._running[study.id] = task
+                task.add_done_callback(partial(self._ended, study.id))
         finally:
             self._taking = False
-        if study is None:
-            return
-        task = asyncio.get_running_loop().create_task(self._run(study), name=f"study {study.id}")
-        self._running = (study.id, task)
-        task.add_done_callback(self._ended)
 
     async def idle(self) -> None:
         """Until nothing runs or waits here."""
-        while True:
-            tasks = (self._next, None if self._running is None else self._running[1])
-            under_way = [task for task in tasks if task is not None and not task.done()]
-            if not under_way:
-                return
-            await asyncio.gather(*under_way, return_exceptions=True)
+        while tasks := self._under_way():
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running = None
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        tasks = [*self._running.values(), *([] if self._next is None else [self._next])]
+        return [task for task in tasks if not task.done()]
+
+    def _ended(self, study_id: UUID, task: asyncio.Task[None]) -> None:
+        if self._running.get(study_id) is task:
+            del self._running[study_id]
         if not task.cancelled() and task.exception() is not None:
             log.error("%s ended: %r", task.get_name(), task.exception())
-        if not self._closing:
+        self._look = True  # a tick under way looks once more
+        if not self._closing and (self._next is None or self._next.done()):
             self._next = task.get_loop().create_task(self.tick(), name="next study")
 
     async def _run(self, study: Stored) -> None:
@@ -220,7 +241,12 @@ class StudyService:
         material = {name: value for name, value in material.items() if name in ("past", "files")}
         told = _Telling(self, study)
         try:
-            answer = await self.worker.work(study.order, material, told)
+            async with self._machine.timeout(LONGEST_S):
+                answer = await self.worker.work(study.order, material, told)
+        except TimeoutError:
+            log.warning("study %s was ended after %g s", study.id, LONGEST_S)
+            await self._end(study, State.TOO_LONG, Answer(None))
+            return
         except (Lost, OSError) as error:
             detail = error.detail if isinstance(error, Lost) else ""
             log.warning("study %s: %s %s", study.id, error, detail)

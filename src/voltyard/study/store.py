@@ -1,6 +1,6 @@
 """All SQL of studies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -85,25 +85,32 @@ async def counts(tx: Tx) -> tuple[int, int]:
 
 
 async def take(tx: Tx, at: datetime) -> Stored | None:
-    """The next that waits, of whom least is running, now running."""
+    """The next that waits, now running: of an organisation that has none running, and of these of
+    the one whose last study began longest ago."""
     row = await tx.one(
         "UPDATE studies SET state = 'running', started_at = :at, attempts = attempts + 1,"
-        " progress = '{}' WHERE id = (SELECT id FROM studies WHERE state = 'waiting'"
-        " ORDER BY attempts, asked_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
-        f" RETURNING {_COLUMNS}",
+        " progress = '{}' WHERE id = (SELECT s.id FROM studies s WHERE s.state = 'waiting'"
+        " AND NOT EXISTS (SELECT 1 FROM studies r WHERE r.org_id = s.org_id"
+        " AND r.state = 'running') ORDER BY (SELECT max(l.started_at) FROM studies l"
+        " WHERE l.org_id = s.org_id) NULLS FIRST, s.attempts, s.asked_at, s.id LIMIT 1"
+        f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
         {"at": at},
     )
     return None if row is None else _stored(row)
 
 
-async def left_running(tx: Tx, attempts_max: int, at: datetime) -> None:
-    """At start: what a former process left under way waits again, or was interrupted for good."""
+async def left_running(
+    tx: Tx, attempts_max: int, at: datetime, besides: Sequence[UUID] = ()
+) -> None:
+    """What nobody is at waits again, or was interrupted for good. ``besides``: what we are at."""
+    left = "state = 'running' AND NOT id = ANY(CAST(:besides AS uuid[]))"
+    params = {"besides": list(besides)}
     await tx.execute(
-        "UPDATE studies SET state = 'interrupted', ended_at = :at WHERE state = 'running'"
+        f"UPDATE studies SET state = 'interrupted', ended_at = :at WHERE {left}"
         " AND attempts >= :attempts_max",
-        {"at": at, "attempts_max": attempts_max},
+        {**params, "at": at, "attempts_max": attempts_max},
     )
-    await tx.execute("UPDATE studies SET state = 'waiting' WHERE state = 'running'")
+    await tx.execute(f"UPDATE studies SET state = 'waiting' WHERE {left}", params)
 
 
 async def tell(tx: Tx, study_id: UUID, progress: Progress) -> bool:
