@@ -11,6 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ControllerRouterHandler
 
+from voltyard.approvals.gate import Proposed
 from voltyard.errors import (
     Conflict,
     Forbidden,
@@ -25,6 +26,7 @@ from voltyard.web.auth import SESSION_COOKIE, FormGuard, same_origin
 from voltyard.web.console import (
     account,
     alerts,
+    approvals,
     authority,
     bayplan,
     board,
@@ -86,6 +88,7 @@ STAFF_ROUTES = [
     *bookings.ROUTES,
     *bayplan.ROUTES,
     *alerts.ROUTES,
+    *approvals.ROUTES,
     *notifications.ROUTES,
     *notification_log.ROUTES,
     *vdv463.ROUTES,
@@ -153,6 +156,7 @@ def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouter
         before_request=guard.check,
         exception_handlers={
             VoltyardError: on_error,
+            Proposed: approvals.on_proposed,
             HTTPException: _on_http_error(deps, guard),
             Exception: _on_bug(deps, guard),
         },

@@ -45,6 +45,8 @@ TITLES: Mapping[str, str] = {
     "booking_blocked": N_("Booked place is taken"),
     "booking_overstayed": N_("Stays beyond its booking"),
     "booking_clash": N_("Booking finds its place taken"),
+    "approval_waiting": N_("A change waits for a second person"),
+    "approval_failed": N_("An approved change was not done"),
 }
 DETAILS: Mapping[str, str] = {
     "departure_reminder": N_("%(duty)s departs at %(departure)s."),
@@ -83,6 +85,8 @@ DETAILS: Mapping[str, str] = {
     "campaign_stopped": N_("%(campaign)s (%(version)s) updates no further charger."),
     "booking_blocked": N_("%(vehicle)s charges at %(evse)s, booked for %(due)s from %(from_at)s."),
     "booking_overstayed": N_("%(vehicle)s charges at %(evse)s beyond its booking to %(until_at)s."),
+    "approval_waiting": N_("%(subject)s, proposed by %(by)s; it expires at %(until)s."),
+    "approval_failed": N_("%(subject)s, proposed by %(by)s: the approvals page says why."),
     "booking_clash": N_("No place for %(who)s from %(from_at)s to %(until_at)s: it is booked."),
 }
 

@@ -159,7 +159,8 @@ _ACKNOWLEDGED = {"unacknowledged": False, "acknowledged": True}
 def _alert_row(alert: Alert, site: Site | None, locale: str) -> v.AlertRow:
     title, detail = alert_words.told(alert, locale, site.zone if site else ZoneInfo("UTC"))
     params = alert.params
-    name = params.get("evse") or params.get("station") or params.get("duty") or params.get("node")
+    named = ("evse", "station", "duty", "node", "subject")
+    name = next((params[key] for key in named if params.get(key)), "")
     return v.AlertRow(
         id=alert.id,
         kind=alert.kind,
