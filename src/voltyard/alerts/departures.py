@@ -40,9 +40,8 @@ class DepartureDesk:
         causes: dict[tuple[UUID, UUID], list[Cause]] = {
             place: [] for place in self._alerts.places(KIND)
         }
-        owners = {departing.duty.site_id: departing.duty.org_id for departing in found}
-        for site_id, cause in due(self._rules, found, now):
-            causes.setdefault((owners[site_id], site_id), []).append(cause)
+        for place, cause in due(self._rules, found, now):
+            causes.setdefault(place, []).append(cause)
         for (org_id, site_id), told in causes.items():
             await self._alerts.sync(org_id, site_id, (KIND,), told)
 

@@ -86,14 +86,20 @@ class Rules:
         return now - latest, now + timedelta(minutes=max(0, -min(steps)), seconds=60)
 
 
-def due(rules: Rules, found: Sequence[Departing], now: datetime) -> Iterator[tuple[UUID, Cause]]:
-    """By site: what is to be told of departures now."""
+def due(
+    rules: Rules, found: Sequence[Departing], now: datetime
+) -> Iterator[tuple[tuple[UUID, UUID], Cause]]:
+    """By organisation and site: what is to be told of departures now.
+
+    Whose duty it is is told, and the depot operator where that is another; each by its own rule.
+    """
     for departing in found:
         duty = departing.duty
-        rule = rules.rule(duty.org_id, duty.site_id)
-        cause = reminder(rule, departing, now) if rule.enabled else None
-        if cause is not None:
-            yield duty.site_id, cause
+        for org_id in dict.fromkeys((departing.depot_id or duty.org_id, duty.org_id)):
+            rule = rules.rule(org_id, duty.site_id)
+            cause = reminder(rule, departing, now) if rule.enabled else None
+            if cause is not None:
+                yield (org_id, duty.site_id), cause
 
 
 def reminder(rule: DepartureRule, departing: Departing, now: datetime) -> Cause | None:

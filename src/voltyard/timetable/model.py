@@ -47,7 +47,10 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Departing:
-    """A duty about its departure. ``came``: some session served it; ``ready`` None: unknown."""
+    """A duty about its departure. ``came``: some session served it; ``ready`` None: unknown.
+
+    ``depot_id`` is whose site it is, where that is not known to be the duty's own organisation's.
+    """
 
     duty: Duty
     vehicle: str
@@ -57,6 +60,7 @@ class Departing:
     ready: bool | None
     soc_pct: float | None
     shortfall_wh: float | None
+    depot_id: UUID | None = None
 
 
 EXTERNAL_ID_MAX = 200

@@ -393,6 +393,7 @@ def _departing(duty: Duty, row: Row, vehicles: Mapping[UUID, Vehicle]) -> Depart
         ready=outcome.ready,
         soc_pct=outcome.soc_pct,
         shortfall_wh=outcome.shortfall_wh,
+        depot_id=row["depot_id"],
     )
 
 

@@ -241,9 +241,11 @@ async def of_vehicles(
 
 
 async def departing(tx: Tx, from_at: datetime, until_at: datetime) -> list[tuple[Duty, Row]]:
-    """Every duty of a departure within the window, with what its sessions tell."""
+    """Every duty of a departure within the window, with what its sessions tell and whose its site
+    is."""
     rows = await tx.all(
-        f"SELECT {_COLUMNS}, s.* FROM duties LEFT JOIN LATERAL (SELECT"
+        f"SELECT {_COLUMNS}, s.*, (SELECT sites.org_id FROM sites WHERE sites.id = site_id)"
+        " AS depot_id FROM duties LEFT JOIN LATERAL (SELECT"
         " coalesce(sum(energy_wh), 0) AS energy_wh, count(*) AS sessions,"
         " (array_agg(soc_last_pct ORDER BY last_reading_at DESC NULLS LAST)"
         "   FILTER (WHERE soc_last_pct IS NOT NULL))[1] AS soc_pct,"
@@ -254,9 +256,9 @@ async def departing(tx: Tx, from_at: datetime, until_at: datetime) -> list[tuple
         " ORDER BY departure_at, id LIMIT 5000",
         {"from_at": from_at, "until_at": until_at},
     )
-    sessions = ("energy_wh", "sessions", "soc_pct", "active", "flows_w")
+    beside = ("energy_wh", "sessions", "soc_pct", "active", "flows_w", "depot_id")
     return [
-        (_duty({k: v for k, v in row.items() if k not in sessions}), {k: row[k] for k in sessions})
+        (_duty({k: v for k, v in row.items() if k not in beside}), {k: row[k] for k in beside})
         for row in rows
     ]
 

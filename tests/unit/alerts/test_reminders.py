@@ -73,14 +73,27 @@ def test_a_site_has_rules_of_its_own_or_those_of_its_organisation() -> None:
     rules = Rules({(ORG, SITE): early, (ORG, None): only})
     now = LEAVES - timedelta(minutes=30)
     elsewhere = replace(SHORT, duty=replace(DUTY, id=uuid4(), site_id=uuid4()))
-    assert [(site, cause.stage) for site, cause in due(rules, [SHORT, elsewhere], now)] == [
-        (SITE, 1)
+    assert [(place, cause.stage) for place, cause in due(rules, [SHORT, elsewhere], now)] == [
+        ((ORG, SITE), 1)
     ]
     since, until = rules.window(now)
     assert since <= now - timedelta(minutes=40)
     assert until >= now + timedelta(minutes=60)
     off = Rules({(ORG, SITE): replace(early, enabled=False)})
     assert list(due(off, [SHORT], now)) == []
+
+
+def test_an_operators_departure_is_told_to_it_and_the_depot_and_to_no_other_operator() -> None:
+    depot, other = uuid4(), uuid4()
+    theirs = replace(SHORT, depot_id=depot)
+    of_other = replace(theirs, duty=replace(DUTY, id=uuid4(), org_id=other))
+    own_rule = DepartureRule(other, enabled=False)
+    told = list(due(Rules({(other, None): own_rule}), [theirs, of_other], LEAVES))
+    assert [(place, cause.object_id) for place, cause in told] == [
+        ((depot, SITE), str(DUTY.id)),
+        ((ORG, SITE), str(DUTY.id)),
+        ((depot, SITE), str(of_other.duty.id)),
+    ]
 
 
 def test_the_facts_are_rounded_so_that_the_alert_stays_as_it_is() -> None:
