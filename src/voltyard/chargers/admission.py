@@ -164,7 +164,7 @@ class Gatekeeper:
         return admitted
 
     async def _by_password(self, entry: Entry, password: str | None, remote: str) -> Admitted:
-        who = (entry.station.identity, remote)
+        who = (entry.station.identity, _host(remote))
         now = self._clock.now()
         if entry.password_hash is None:
             if self._settings.allow_no_password:
@@ -249,3 +249,9 @@ class Gatekeeper:
         found.station = replace(found.station, connected=False)
         self._directory.add(found)
         return found
+
+
+def _host(remote: str) -> str:
+    """Without the port: whoever guesses comes from another one each time."""
+    host, _, port = remote.rpartition(":")
+    return host if host and port.isdigit() else remote

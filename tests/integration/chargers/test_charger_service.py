@@ -101,6 +101,18 @@ async def test_guessing_is_slowed_but_a_remembered_password_always_works(yard: Y
     assert (await knock(service, password="wrong-one"))[0] is Admission.UNAUTHORISED
 
 
+async def test_guessing_is_slowed_whatever_port_the_guesser_comes_from(yard: Yard) -> None:
+    service = await yard.service(auto_approve=True)
+    await knock(service, password="the right one, of its own")
+    for port in range(50_000, 50_003):
+        await knock(service, password="guess", remote=f"192.0.2.7:{port}")
+    assert (await knock(service, password="guess", remote="192.0.2.7:50003"))[0] is Admission.BUSY
+    for port in range(50_000, 50_003):
+        await knock(service, password="guess", remote=f"2001:db8::7:{port}")
+    busy, _ = await knock(service, password="guess", remote="2001:db8::7:50003")
+    assert busy is Admission.BUSY
+
+
 async def test_pending_stations_are_bounded(yard: Yard) -> None:
     service = await yard.service(allow_no_password=True, pending_max=2)
     assert (await knock(service, "A"))[0] is Admission.ACCEPT
