@@ -358,14 +358,23 @@ def serve_whole(net: Network, work: Scratch, order: Ints, need: Ints) -> Bools:
 
 @compiled
 def serve_in_order(net: Network, work: Scratch, order: Ints, need: Ints) -> None:
-    """Give each stay of ``order`` as much of its need (reduced in place) as still fits."""
+    """Give each stay of ``order`` as much of its need (reduced in place) as still fits.
+
+    Whoever shares the cut of one that could not have more cannot have more, either.
+    """
     one = np.zeros(need.shape[0], dtype=np.int64)
+    sated = np.zeros(need.shape[0], dtype=np.bool_)
     for position in range(order.shape[0]):
         stay = order[position]
+        if sated[stay] or need[stay] <= 0:
+            continue
         one[stay] = need[stay]
         augment(net, work, one)
         need[stay] = one[stay]
         one[stay] = 0
+        if need[stay] > 0:
+            for other in range(sated.shape[0]):
+                sated[other] |= work.level[other] >= 0
 
 
 @compiled

@@ -7,6 +7,7 @@ at, and no later step takes back what an earlier one reached.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -134,37 +135,72 @@ def _comfortable(problem: Problem, *, saving: bool) -> Readiness | None:
     return Readiness(problem.need.copy(), physical, shortages, True, hurry=hurry)
 
 
-Tried = tuple[Problem, Readiness, Followed]
-
-
-def _under_overload(problem: Problem, given_up: Set[UUID]) -> Tried:
+def _under_overload(problem: Problem, given_up: Set[UUID]) -> tuple[Problem, Readiness, Followed]:
     """As carefully as makes nobody late: bolder only where that makes one more ready.
 
     What the flow finds possible at its boldest is the aim; what the true curves then leave of it
     decides. Afterwards the network holds the plan.
     """
-    bold = with_care(problem, CARES[-1])
-    aim = _counts(problem, ~_served(bold, given_up, CARES[-1]).short)
+    answers = _Answers(problem, given_up)
+    aim = _counts(problem, ~answers.served(CARES[-1]).readiness.short)
     best: tuple[tuple[int, ...], Care] | None = None
     cares = CARES if len(problem.stays) <= MANY else (CARES[0], CARES[2], CARES[-1])
     for care in cares:
-        tried = _tried(problem, given_up, care)
-        counts = _counts(problem, ~tried[2].missed)
-        if counts >= aim:
-            return tried
+        followed = answers.followed(care)
+        counts = _counts(problem, ~followed.missed)
         if best is None or counts > best[0]:
             best = counts, care
+        if counts >= aim:
+            break
     assert best is not None
-    return tried if best[1] is CARES[-1] else _tried(problem, given_up, best[1])
+    if best[1] is not care:
+        followed = answers.followed(best[1])
+    served = answers.served(best[1])
+    return served.asked, answers.explained(served), followed
 
 
-def _tried(problem: Problem, given_up: Set[UUID], care: Care) -> Tried:
-    """A plan with this care, and what comes of it through the true curves."""
-    asked = with_care(problem, care)
-    readiness = _served(asked, given_up, care)
-    early = np.arange(len(problem.hours), dtype=np.int64)
-    followed = _share_truly(asked, readiness, _opened(asked, readiness.allotted, early))
-    return asked, readiness, followed
+class _Served(NamedTuple):
+    """Who is ready with some care, and the network right after that was found."""
+
+    asked: Problem
+    readiness: Readiness
+    stay_cap: Ints
+    taken: Ints
+    used: Ints
+
+
+class _Answers:
+    """What the flow finds possible with each care, found once."""
+
+    def __init__(self, problem: Problem, given_up: Set[UUID]) -> None:
+        self._problem, self._given_up = problem, given_up
+        self._found: dict[Care, _Served] = {}
+
+    def served(self, care: Care) -> _Served:
+        if care not in self._found:
+            asked, net = with_care(self._problem, care), self._problem.net
+            readiness = _served(asked, self._given_up, care)
+            self._found[care] = _Served(
+                asked, readiness, net.stay_cap.copy(), net.taken.copy(), net.used.copy()
+            )
+        return self._found[care]
+
+    def followed(self, care: Care) -> Followed:
+        """A plan with this care, left in the network, and what true curves make of it."""
+        found = self.served(care)
+        self._problem.net.stay_cap[:] = found.stay_cap
+        early = np.arange(len(self._problem.hours), dtype=np.int64)
+        profile = _opened(found.asked, found.readiness.allotted, early)
+        return _share_truly(found.asked, found.readiness, profile)
+
+    def explained(self, found: _Served) -> Readiness:
+        """With the reasons, read from the greatest flow; the plan stays in the network."""
+        net = self._problem.net
+        planned = net.taken.copy(), net.used.copy()
+        net.taken[:], net.used[:] = found.taken, found.used
+        shortages = _shortages(found.asked, found.readiness.short)
+        net.taken[:], net.used[:] = planned
+        return replace(found.readiness, shortages=shortages)
 
 
 def _counts(problem: Problem, ready: Bools) -> tuple[int, ...]:
@@ -198,7 +234,7 @@ def _served(problem: Problem, given_up: Set[UUID], care: Care) -> Readiness:
             wanted = np.where(possible, wanted, 0)
     allotted = _hand_out(problem)
     short = allotted < problem.ready
-    return Readiness(allotted, short, _shortages(problem, short), proven, overload=True)
+    return Readiness(allotted, short, {}, proven, overload=True)
 
 
 def _triage(problem: Problem, members: Ints, wanted: Ints, given_up: Bools) -> bool:

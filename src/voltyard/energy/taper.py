@@ -37,16 +37,17 @@ def vehicles(stays: tuple[Stay, ...]) -> Vehicles:
     has_curve = np.zeros(count, dtype=np.bool_)
     flat_pct, soc_pct, pct_per_wh = np.zeros(count), np.zeros(count), np.zeros(count)
     grid = np.linspace(0.0, 100.0, TABLE_POINTS)
-    known: dict[tuple[object, float], Floats] = {}
+    known: dict[tuple[object, float], tuple[Floats, float]] = {}
     for index, stay in enumerate(stays):
         if stay.curve is None or stay.soc_pct is None or not stay.battery_wh:
             continue
         kind = stay.curve.points, stay.max_power_w
         if kind not in known:
             socs, powers = zip(*stay.curve.points, strict=True)
-            known[kind] = np.minimum(np.interp(grid, socs, powers), stay.max_power_w)
-        table_w[index] = known[kind]
-        flat_pct[index] = grid[np.argmin(np.append(known[kind] == known[kind][0], False)) - 1]
+            table = np.minimum(np.interp(grid, socs, powers), stay.max_power_w)
+            same = int(np.argmin(np.append(table == table[0], False)))
+            known[kind] = table, float(grid[same - 1])
+        table_w[index], flat_pct[index] = known[kind]
         has_curve[index] = True
         soc_pct[index] = stay.soc_pct
         pct_per_wh[index] = 100.0 * stay.efficiency / stay.battery_wh

@@ -1,9 +1,11 @@
 """Planning with minimums under overload: everybody's minimum before anybody's rest. Pure."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from voltyard.energy import flow
-from voltyard.energy.flow import Ints
+from voltyard.energy.flow import Bools, Ints
 from voltyard.energy.problem import Problem
 
 
@@ -28,26 +30,51 @@ def serve(problem: Problem, wanted: Ints) -> bool:
     had: Ints = net.taken.sum(axis=1)
     lacks: Ints = np.maximum(wanted - had, 0)
     order = np.lexsort((lacks, priority)).astype(np.int64)
-    _top_up(problem, order[lacks[order] > 0], lacks, had)
+    _top_up(problem, order[lacks[order] > 0], lacks)
     return True
 
 
-def _top_up(problem: Problem, order: Ints, lacks: Ints, had: Ints) -> None:
-    """Each all that it lacks or nothing more, one after the other; runs of those that fit together
-    are pushed at once, and others halved."""
-    begin, size = 0, len(order)
-    while begin < len(order):
-        run = order[begin : begin + size]
-        fits = _push(problem, run, lacks)
-        if not fits:
-            for row in run:
-                flow.withdraw(problem.net, int(row))
-            again = _push(problem, run, had)
-            assert again, "what fitted before the attempt fits again"
-        if fits or size == 1:
-            begin, size = begin + len(run), max(1, 2 * size)
-        else:
-            size = max(1, len(run) // 2)
+@dataclass(slots=True)
+class _Cut:
+    """Stays inside take no more together than what they have and ``room``, in Wh."""
+
+    inside: Bools
+    room: int
+
+
+def _top_up(problem: Problem, order: Ints, lacks: Ints) -> None:
+    """Each all that it lacks or nothing more, one after the other.
+
+    As many as no known cut forbids are pushed at once. Where they do not fit, that shows another
+    cut: it says how many of them may fit, and who has no chance any more.
+    """
+    net, work = problem.net, problem.work
+    cuts: list[_Cut] = []
+    while True:
+        for cut in cuts:
+            order = order[~(cut.inside[order] & (lacks[order] > cut.room))]
+        if not len(order):
+            return
+        run = order[: min((_within(cut, order, lacks) for cut in cuts), default=len(order))]
+        taken, used = net.taken.copy(), net.used.copy()
+        need = np.zeros_like(lacks)
+        need[run] = lacks[run]
+        flow.augment(net, work, need)
+        if not need.any():
+            for cut in cuts:
+                cut.room -= int(lacks[run[cut.inside[run]]].sum())
+            order = order[len(run) :]
+            continue
+        inside = work.level[: len(lacks)] >= 0
+        held = run[inside[run]]
+        cuts.append(_Cut(inside, int((lacks[held] - need[held]).sum())))
+        net.taken[:], net.used[:] = taken, used
+
+
+def _within(cut: _Cut, order: Ints, lacks: Ints) -> int:
+    """How many of the first in order fit into its room."""
+    wanted = np.where(cut.inside[order], lacks[order], 0).cumsum()
+    return int(wanted.searchsorted(cut.room, "right"))
 
 
 def _push(problem: Problem, rows: Ints, amounts: Ints) -> bool:
