@@ -106,12 +106,14 @@ class Board:
         over = set(room.exceeded())
         return not any(over.intersection(room.path(outlet.evse.id)) for outlet in outlets)
 
-    def over(self, tree: ElectricalTree, now: datetime, lead_s: float) -> set[UUID]:
+    def over(
+        self, tree: ElectricalTree, now: datetime, lead_s: float, counted_w: Mapping[UUID, float]
+    ) -> set[UUID]:
         """EVSEs below a node that all they may draw exceeds, now or within ``lead_s``."""
         room = Headroom.during(self.circuits.of(tree), now, lead_s, {}, ())
-        known = [o.evse.id for o in self.outlets.values() if o.evse.id in tree.leaf_of_evse]
+        known = [evse_id for evse_id in counted_w if evse_id in tree.leaf_of_evse]
         for evse_id in known:
-            room.take(evse_id, self.outlets[evse_id].counted_w(now), self.wirings[evse_id])
+            room.take(evse_id, counted_w[evse_id], self.wirings[evse_id])
         exceeded = set(room.exceeded())
         if not exceeded:
             return set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,7 +105,7 @@ class Commander:
     ) -> None:
         """Send every limit that may go out now; ``turn`` is the order of importance."""
         self.learn(board)
-        claims = self._claims(board, tree, turn, now, board.over(tree, now, lead_s))
+        claims = self._claims(board, tree, turn, now, lead_s)
         chosen = split(Headroom.during(board.circuits.of(tree), now, lead_s, {}, ()), claims)
         await self._go(board, [(board.outlets[key], change) for key, change in chosen.items()], now)
 
@@ -120,15 +120,17 @@ class Commander:
         tree: ElectricalTree,
         turn: Mapping[UUID, int],
         now: datetime,
-        over: Set[UUID],
+        lead_s: float,
     ) -> list[Claim]:
         last, short = len(turn), self.timing.while_over()
+        counted_w = board.counted_w(now)
+        over = board.over(tree, now, lead_s, counted_w)
         # The board is in the order of ids, which decides between equals.
         outlets = sorted(board, key=lambda o: turn.get(o.evse.id, last))
         return [
             Claim(
                 outlet.evse.id,
-                outlet.counted_w(now),
+                counted_w[outlet.evse.id],
                 outlet.held,
                 outlet.next_change(now, short if outlet.evse.id in over else self.timing),
                 partial(outlet.as_far_as, now=now, timing=self.timing),
@@ -262,8 +264,8 @@ class Commander:
     def learn(self, board: Board) -> None:
         """Ask once a connection what a charger can do, when its fail-safe holds."""
         for outlet in board:
-            link = board.link(outlet)
-            if link is None or outlet.reinstall:
+            link = None if outlet.reinstall else board.link(outlet)
+            if link is None:
                 continue
             if self._asked.get(outlet.evse.id) is link:
                 continue
@@ -275,8 +277,9 @@ class Commander:
         """Before power flows back: what its vehicle may do, and what is to be told of it; each
         once a session and connection."""
         for outlet in board:
-            session, link = outlet.session, board.link(outlet)
+            session = outlet.session
             verdict = None if session is None else verdicts.get(session.session_id)
+            link = None if verdict is None else board.link(outlet)
             if link is None or session is None or verdict is None:
                 continue
             if self._prepared.get(session.session_id) is link:
@@ -299,8 +302,8 @@ class Commander:
     def verify(self, board: Board, now: datetime) -> None:
         """Read back the fail-safe limits that were accepted, where nobody charges."""
         for outlet in board:
-            link = board.link(outlet)
-            if link is None or not outlet.verification_due(now):
+            link = board.link(outlet) if outlet.verification_due(now) else None
+            if link is None:
                 continue
             outlet.verify_at = now + timedelta(seconds=VERIFY_AGAIN_S)
             unit = "A" if in_amps(outlet.evse, outlet.station.quirks) else "W"
@@ -317,7 +320,7 @@ class Commander:
     def insist(self, board: Board, now: datetime) -> None:
         """A charger that goes on taking too much is stopped, then switched off."""
         for outlet in board:
-            link = board.link(outlet)
+            link = board.link(outlet) if outlet.may_need_insistence else None
             command = None if link is None else outlet.insistence(now)
             if link is not None and command is not None:
                 log.warning("%s ignores its limit: %s", outlet.station.identity, command)

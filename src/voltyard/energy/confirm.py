@@ -52,12 +52,12 @@ class Held:
 
     @property
     def ceiling_w(self) -> float:
-        return max(self.fallback_w, self.live_w)
+        return max(self.fallback_w, self.live_w) if self.lives else self.fallback_w
 
     @property
     def live_w(self) -> float:
         """The largest live limit that may be in force, 0 without one."""
-        return max((live.power_w for live in self.lives), default=0.0)
+        return max([live.power_w for live in self.lives], default=0.0)
 
     @property
     def live_until(self) -> datetime | None:
@@ -74,8 +74,9 @@ class Held:
 
     def at(self, now: datetime) -> "Held":
         """The same with expired live limits dropped."""
-        if any(live.expired(now) for live in self.lives):
-            return replace(self, lives=tuple(li for li in self.lives if not li.expired(now)))
+        for live in self.lives:
+            if live.expired(now):
+                return replace(self, lives=tuple(li for li in self.lives if not li.expired(now)))
         return self
 
     def endless(self) -> "Held":

@@ -418,8 +418,9 @@ class Outlet:
         self.asked, self.live_failure = True, None
 
     def _hold(self, held: Held) -> None:
-        self.unsaved = self.unsaved or held != self.held
-        self.held = held
+        if held is not self.held:
+            self.unsaved = self.unsaved or held != self.held
+            self.held = held
 
     @property
     def is_controllable(self) -> bool:
@@ -499,6 +500,10 @@ class Outlet:
             worst_w = max(self.held.fallback_w, min(shown_w, self.evse.max_power_w))
             self._hold(Held(worst_w, self.held.lives, FallbackState.FAILED))
             self.reinstall = False
+
+    @property
+    def may_need_insistence(self) -> bool:
+        return self.off_since is not None or self.obedience.step >= Step.STOP
 
     def insistence(self, now: datetime) -> Command | None:
         """What to do about a charger that ignores its limit, beyond making room for it."""

@@ -103,7 +103,12 @@ class Judge:
     def check(self) -> None:
         """Every node, now: without what liars take too much, and with it once they had time."""
         now = self.clock.now()
-        drawn_w = [self._drawn_w(number, now) for number in range(len(self._outlets))]
+        for number in [n for n in self._over_since if self._outlets[n].lies_since is None]:
+            del self._over_since[number]
+        drawn_w = [
+            outlet.power_w() if outlet.lies_since is None else self._drawn_w(number, now)
+            for number, outlet in enumerate(self._outlets)
+        ]
         limited = [node for node in self.tree.nodes if node.limits]
         self.samples += len(limited)
         look = _Look(drawn_w, dict(self.other_w))
@@ -121,11 +126,8 @@ class Judge:
         return min(known.until_at for known in self._allowed.values())
 
     def _drawn_w(self, number: int, now: datetime) -> float:
-        """What it takes beyond its limit counts once there was time to find that out."""
+        """What a liar takes beyond its limit counts once there was time to find that out."""
         outlet = self._outlets[number]
-        if outlet.lies_since is None:
-            self._over_since.pop(number, None)
-            return outlet.obedient_w()
         power_w, allowed_w = outlet.power_w(), outlet.allowed_w()
         if power_w <= allowed_w * (1.0 + RULES.tolerance) + RULES.tolerance_w:
             self._over_since.pop(number, None)
