@@ -94,7 +94,8 @@ def verified(token: str, keys: Sequence[Key], expected: Expected, now: datetime)
     header = _header(token)
     key = _key_for(header, keys)
     try:
-        signed = jws.deserialize_compact(token, key, algorithms=[header.alg])
+        registry = jws.JWSRegistry(algorithms=[header.alg], strict_check_header=False)
+        signed = jws.deserialize_compact(token, key, registry=registry)
         claims = msgspec.json.decode(signed.payload, type=dict[str, Any])
     except (JoseError, ValueError, TypeError):
         raise SignOnRefused(Why.TOKEN, "the signature or the content is wrong") from None
