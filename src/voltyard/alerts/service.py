@@ -1,6 +1,8 @@
 """Alerts: opened once per cause, updated, acknowledged by a person, resolved by themselves."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -24,6 +26,7 @@ __all__ = ["AlertFilter", "AlertService", "Cause"]
 MAX_PAGE = 500
 SNOOZE_MIN_S = 60.0
 SNOOZE_MAX_S = 7 * 86_400.0
+Told = list[News]
 
 
 class AlertService:
@@ -34,6 +37,7 @@ class AlertService:
         self._bus = bus
         self._clock = clock
         self._open: dict[tuple[UUID, str], Alert] = {}
+        self._turns: dict[UUID, asyncio.Lock] = {}
         self.outbox: Outbox | None = None
 
     async def load(self) -> None:
@@ -118,37 +122,48 @@ class AlertService:
     async def _apply(
         self, org_id: UUID, site_id: UUID | None, causes: Sequence[Cause], gone: Sequence[Alert]
     ) -> None:
-        now = self._clock.now()
-        opened: list[Alert] = []
-        changed: list[News] = []
-        for cause in causes:
-            known = self._open.get((org_id, cause.key))
-            if known is None:
-                opened.append(self._new(org_id, site_id, cause))
-            elif (news := _news(known, cause, now)) is not None:
-                changed.append(news)
-        ended = [replace(alert, resolved_at=now, updated_at=now) for alert in gone]
-        if not (opened or changed or ended):
-            return
-        async with scope.transaction(self._database, scope.of(org_id)) as tx:
-            opened = [alert for alert in opened if await store.insert(tx, alert)]
-            await store.update(tx, [*(news.alert for news in changed), *ended])
-            told = [News(alert, Topic.OPENED) for alert in opened]
-            told += [*changed, *(News(alert, Topic.RESOLVED) for alert in ended)]
-            await self._stage(tx, told)
-        await self._committed(told)
+        async with self._turn(org_id):
+            now = self._clock.now()
+            opened: list[Alert] = []
+            changed: list[News] = []
+            for cause in causes:
+                known = self._open.get((org_id, cause.key))
+                if known is None:
+                    opened.append(self._new(org_id, site_id, cause))
+                elif (news := _news(known, cause, now)) is not None:
+                    changed.append(news)
+            still = [now_ for alert in gone if (now_ := self._open.get((org_id, alert.key)))]
+            ended = [replace(alert, resolved_at=now, updated_at=now) for alert in still]
+            if not (opened or changed or ended):
+                return
+            async with scope.transaction(self._database, scope.of(org_id)) as tx:
+                opened = [alert for alert in opened if await store.insert(tx, alert)]
+                await store.update(tx, [*(news.alert for news in changed), *ended])
+                told = [News(alert, Topic.OPENED) for alert in opened]
+                told += [*changed, *(News(alert, Topic.RESOLVED) for alert in ended)]
+                await self._stage(tx, told)
+            self._keep(told)
+        await self._tell(told)
+
+    def _turn(self, org_id: UUID) -> asyncio.Lock:
+        """Held from reading an organisation's alerts until what follows from them is committed: an
+        acknowledgement and a change of its cause must not undo each other. Not while it is told:
+        whoever hears of an alert may raise another."""
+        return self._turns.setdefault(org_id, asyncio.Lock())
 
     async def _stage(self, tx: Tx, told: Sequence[News]) -> None:
         if self.outbox is not None and told:
             await self.outbox.stage(tx, told)
 
-    async def _committed(self, told: Sequence[News]) -> None:
+    def _keep(self, told: Sequence[News]) -> None:
         for news in told:
             alert = news.alert
             if alert.resolved_at is None:
                 self._open[(alert.org_id, alert.key)] = alert
             else:
                 self._open.pop((alert.org_id, alert.key), None)
+
+    async def _tell(self, told: Sequence[News]) -> None:
         if self.outbox is not None and told:
             self.outbox.wake()
         await self._publish(
@@ -217,19 +232,15 @@ class AlertService:
         Nobody is told of it any more, unless it becomes more severe.
         """
         _require(who)
-        now = self._clock.now()
-        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
-            alert = await _alert(tx, alert_id)
+        async with self._changing(who.org_id) as (tx, told):
+            now, alert = self._clock.now(), await _alert(tx, alert_id)
             if alert.acknowledged_at is not None:
                 return alert
             alert = replace(alert, acknowledged_at=now, acknowledged_by=who.name, updated_at=now)
-            news = News(alert, Topic.ACKNOWLEDGED, silent=True)
-            await store.update(tx, [alert])
+            told.append(News(alert, Topic.ACKNOWLEDGED, silent=True))
             await audit.write(
                 tx, who, "alert.acknowledge", "alert", alert_id, at=now, remote=remote
             )
-            await self._stage(tx, [news])
-        await self._committed([news])
         return alert
 
     async def snooze(
@@ -243,7 +254,7 @@ class AlertService:
         _require(who)
         now = self._clock.now()
         least, most = (now + timedelta(seconds=s) for s in (SNOOZE_MIN_S, SNOOZE_MAX_S))
-        async with scope.transaction(self._database, scope.of(who.org_id)) as tx:
+        async with self._changing(who.org_id) as (tx, told):
             alert = await _alert(tx, alert_id)
             if until_at.tzinfo is None or not least <= until_at <= most:
                 raise Invalid(
@@ -253,14 +264,11 @@ class AlertService:
             if alert.resolved_at is not None:
                 raise Conflict("The alert is resolved.", code="alert_resolved")
             alert = replace(alert, snoozed_until=until_at, snoozed_by=who.name, updated_at=now)
-            news = News(alert, Topic.SNOOZED, silent=True)
-            await store.update(tx, [alert])
+            told.append(News(alert, Topic.SNOOZED, silent=True))
             detail = {"until_at": until_at.isoformat()}
             await audit.write(
                 tx, who, "alert.snooze", "alert", alert_id, detail, at=now, remote=remote
             )
-            await self._stage(tx, [news])
-        await self._committed([news])
         return alert
 
     async def tick(self) -> None:
@@ -276,16 +284,28 @@ class AlertService:
             if alert.ends_at is not None and alert.ends_at <= now:
                 await self._apply(alert.org_id, alert.site_id, [], [alert])
             else:
-                await self._awake(alert)
+                await self._awake(alert.org_id, alert.key)
 
-    async def _awake(self, alert: Alert) -> None:
-        now = self._clock.now()
-        awake = replace(alert, snoozed_until=None, snoozed_by=None, updated_at=now)
-        news = News(awake, Topic.AGAIN, silent=awake.acknowledged_at is not None)
-        async with scope.transaction(self._database, scope.of(alert.org_id)) as tx:
-            await store.update(tx, [awake])
-            await self._stage(tx, [news])
-        await self._committed([news])
+    async def _awake(self, org_id: UUID, key: str) -> None:
+        async with self._changing(org_id) as (_, told):
+            now, alert = self._clock.now(), self._open.get((org_id, key))
+            if alert is not None and alert.snoozed_until and alert.snoozed_until <= now:
+                awake = replace(alert, snoozed_until=None, snoozed_by=None, updated_at=now)
+                told.append(News(awake, Topic.AGAIN, silent=awake.acknowledged_at is not None))
+
+    @asynccontextmanager
+    async def _changing(self, org_id: UUID) -> AsyncIterator[tuple[Tx, Told]]:
+        """One change of alerts that are there: what is appended is stored and told."""
+        told = Told()
+        async with self._turn(org_id):
+            async with scope.transaction(self._database, scope.of(org_id)) as tx:
+                yield tx, told
+                if told:
+                    await store.update(tx, [news.alert for news in told])
+                    await self._stage(tx, told)
+            self._keep(told)
+        if told:
+            await self._tell(told)
 
 
 def _news(known: Alert, cause: Cause, now: datetime) -> News | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from voltyard.clock import Clock
+from voltyard.errors import VoltyardError
 from voltyard.notifications import store
 from voltyard.notifications.desk import Desk
 from voltyard.notifications.model import DIGEST, TEST, Channel, Notification, State, Target
@@ -79,7 +80,7 @@ class Delivery:
             following = None if notes else await store.next_due(tx)
         if notes:
             self._look_at = None
-        elif following is not None:
+        elif following is not None and self._look_at is not None:  # not woken meanwhile
             self._look_at = min(self._look_at, max(following, now + timedelta(seconds=1)))
         return await self._send_all(notes)
 
@@ -102,9 +103,10 @@ class Delivery:
             for place, note in enumerate(notes):
                 try:
                     answer = await self._send(note)
-                except Undeliverable as error:
+                except VoltyardError as error:
                     log.warning("%s to %s: %s %s", note.topic, note.target, error, error.detail)
-                    if await self._failed(note, [n.id for n in notes[place + 1 :]], error):
+                    told = _undeliverable(error)
+                    if await self._failed(note, [n.id for n in notes[place + 1 :]], told):
                         return place
                 else:
                     await self._arrived(note, answer)
@@ -215,6 +217,13 @@ class Delivery:
             created_at=now,
             due_at=now,
         )
+
+
+def _undeliverable(error: VoltyardError) -> Undeliverable:
+    """What else goes wrong (a secret that this key does not open) no further attempt mends."""
+    if isinstance(error, Undeliverable):
+        return error
+    return Undeliverable(error.message, final=True, detail=error.detail)
 
 
 def _one_site(parts: Sequence[Notification]) -> UUID | None:
