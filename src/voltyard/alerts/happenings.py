@@ -115,7 +115,7 @@ class Happenings:
         if event.state != waiting:
             kind, ends_at = "approval_failed", event.at + FAILURE_NEWS
         params = {
-            "subject": event.subject,
+            "subject": event.subject or "Approvals",
             "change": event.kind,
             "by": event.proposed_by,
             "until_at": event.expires_at.isoformat(),
