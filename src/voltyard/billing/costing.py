@@ -154,6 +154,7 @@ class Costing:
         fresh = await self._rated(session, base, reason)
         await self._keep(session, fresh)
         self._limits.pop(session.id, None)
+        self._pending.pop(session.id, None)
         await self._settle(session, fresh)
         await self._bus.publish(
             SessionRated(

@@ -3,6 +3,8 @@
 Implements ``ports.Pricing``, which the OCPP room asks.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -57,11 +59,15 @@ from voltyard.ids import new_id
 from voltyard.sessions.events import SessionStarted, SessionUpdated
 from voltyard.sessions.model import Authorisation, IdToken, Session
 from voltyard.storage.engine import Database, Tx
+from voltyard.storage.groupcommit import REFUSALS
 from voltyard.tenancy import audit, scope
 from voltyard.tenancy.access import require
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
 
+log = logging.getLogger(__name__)
+
+TOLD_AT_ONCE = 64
 _CLASHES = {
     store.NAMED_ONCE: ("name", "There is a tariff of that name."),
     store.ASSIGNED_ONCE: ("ref", "There is a tariff for that already."),
@@ -133,13 +139,27 @@ class BillingService:
                 )
 
     async def tick(self) -> None:
-        """Every few seconds: running costs that are due, and sessions that used up their limit."""
+        """Every few seconds: running costs that are due, and sessions that used up their limit.
+
+        Chargers are told side by side: one that does not answer keeps no other from being stopped.
+        """
         now = self._clock.now()
-        for cost in self._shelf.running():
-            if self.costing.due(cost, now):
-                reckoned = await self.costing.reckon(cost.session_id, cost.org_id)
-                if reckoned is not None:
-                    await self._tell(cost, *reckoned)
+        turn = asyncio.Semaphore(TOLD_AT_ONCE)
+        async with asyncio.TaskGroup() as telling:
+            for cost in self._shelf.running():
+                if self.costing.due(cost, now):
+                    reckoned = await self.costing.reckon(cost.session_id, cost.org_id)
+                    if reckoned is not None:
+                        telling.create_task(self._in_turn(turn, cost, *reckoned))
+
+    async def _in_turn(
+        self, turn: asyncio.Semaphore, before: SessionCost, session: Session, cost: SessionCost
+    ) -> None:
+        async with turn:
+            try:
+                await self._tell(before, session, cost)
+            except REFUSALS as error:
+                log.warning("what %s was told was not kept: %r", session.station_id, error)
 
     async def _tell(self, before: SessionCost, session: Session, cost: SessionCost) -> None:
         if self.costing.over_limit(session, cost):

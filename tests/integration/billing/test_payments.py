@@ -1,5 +1,6 @@
 """Who pays before, at terminals, kiosks and by web (OCPP C03, 2.1 C17 to C25)."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from billing_yard import FakeProvider, Yard, accepts, energy, instant, rfid
 
 from voltyard.billing import totp
-from voltyard.billing.commands import Authorised, NewAccount
+from voltyard.billing.commands import Authorised, BillingSettings, NewAccount
 from voltyard.billing.payment import PaymentSource, PaymentState
 from voltyard.billing.payments import checked_vat
 from voltyard.errors import ChargerRefused, Conflict, Forbidden, Invalid, VoltyardError
@@ -75,7 +76,42 @@ async def test_a_charger_that_knows_no_limits_is_stopped_when_the_balance_is_use
         await charger.call("StopTransaction", stop)
         refused = await charger.call("Authorize", {"idTag": "AB"})
         assert refused["idTagInfo"]["status"] == "Blocked"
+        assert not yard.core.billing.costing._pending, "it is over: nothing waits to be told"
     assert yard.core.billing.prepaid.account(yard.who, made.id).balance == Decimal("-0.05")
+
+
+async def test_a_charger_that_does_not_answer_keeps_no_other_from_being_stopped(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await yard.tariff(energy("0.50"))
+    await account(yard)
+    billing = yard.core.billing
+    await billing.change_settings(yard.who, BillingSettings(running_cost_s=60))
+    stopped = asyncio.Event()
+
+    def say(action: str, payload: dict[str, Any]) -> dict[str, Any] | str:
+        if action == "RemoteStopTransaction":
+            stopped.set()
+        return accepts(action, payload)
+
+    async def silent(*_: object) -> None:
+        await stopped.wait()
+
+    monkeypatch.setattr(billing.devices, "tell_cost", silent)
+    async with yard.charger() as slow, yard.charger("ocpp1.6", say, identity="CP2") as charger:
+        began = yard.event("Started", 0, 0, 1000, idToken=rfid("GUEST"))
+        await slow.call("TransactionEvent", began)
+        start = {
+            "connectorId": 1, "idTag": "AB", "meterStart": 0, "timestamp": yard.clock.at(0),
+        }  # fmt: skip
+        ref = (await charger.call("StartTransaction", start))["transactionId"]
+        value = [{"timestamp": yard.clock.at(10), "sampledValue": [{"value": "10000"}]}]
+        await charger.call(
+            "MeterValues", {"connectorId": 1, "transactionId": ref, "meterValue": value}
+        )
+        async with asyncio.timeout(10):
+            await billing.tick()
+        assert charger.asked("RemoteStopTransaction") == [{"transactionId": ref}]
 
 
 async def test_what_was_not_booked_is_booked_once_when_it_is_told_again(
