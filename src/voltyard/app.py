@@ -30,6 +30,7 @@ from voltyard.contracts.pool import HttpPool, PoolSettings
 from voltyard.contracts.service import ContractService, ContractSettings, read_roots
 from voltyard.diagnostics.service import DiagnosticsService
 from voltyard.energy.control import ControlSettings, Parts
+from voltyard.energy.inputs import ASSUMED_ARRIVAL_SOC_PCT
 from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ledger import StoredLedger
 from voltyard.energy.planning import PlanningParts, PlanningSettings
@@ -49,7 +50,7 @@ from voltyard.jobs import Jobs, Leases, Periodic, run_periodic
 from voltyard.locallists.service import LocalListService
 from voltyard.monitoring.service import MonitoringService
 from voltyard.notifications.channels.built import ChannelSettings, senders
-from voltyard.notifications.guard import Guard, read_networks
+from voltyard.notifications.guard import Guard, read_hosts, read_networks
 from voltyard.notifications.service import NotificationService, Setup
 from voltyard.notifications.service import Places as Readers
 from voltyard.notifications.wording import Wording
@@ -85,6 +86,9 @@ from voltyard.storage.groupcommit import GroupCommit
 from voltyard.study.gathering import Gathering, PastRooms
 from voltyard.study.processes import ProcessWorker
 from voltyard.study.service import StudyService
+from voltyard.telematics import parts as telematics
+from voltyard.telematics.parts import Telematics
+from voltyard.telematics.service import OtherRooms
 from voltyard.tenancy import audit, passwords
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.login import LoginSettings
@@ -179,9 +183,10 @@ class Core:
     presystems: PresystemService = field(init=False)
     preconditioning: PreconditioningService = field(init=False)
     telling: Telling = field(init=False)
+    approvals: ApprovalService = field(init=False)
     sign_on: SignOnService = field(init=False)
     presence: Presence = field(init=False)
-    approvals: ApprovalService = field(init=False)
+    telematics: Telematics = field(init=False)
 
     async def start(self) -> None:
         """Load what is stored, then begin to write, plan and control."""
@@ -205,14 +210,17 @@ class Core:
         await self.inputs.prices.load()
         await self.billing.load()
         await self.approvals.load()
+        await self.telematics.service.load()
         await tell_untold(self.database, self.bus)
         for site in await self.sites.all():
             self._control(site.id)
-        for task in (*self._periodic(), *self.telling.periodic()):
+        periodic = (*self._periodic(), *self.telling.periodic(), *self.telematics.periodic())
+        for task in periodic:
             work = run_periodic(self.leases, self.clock, task.paced(self.pace))
             self.spawn(work, task.name)
         self.spawn(self.jobs.run(), "jobs")
         self.spawn(self.inputs.collector.run(), "site meters")
+        self.spawn(self.telematics.listener.run(), "telematics")
         self.spawn(self.sampling.run(), "sampling")
         self.spawn(self.configuration.keeper.run(), "configuration")
         self.spawn(self.local_lists.run(), "local lists")
@@ -244,6 +252,7 @@ class Core:
         await self.sessions.close()
         await self.commits.close()
         await _cancelled(self.tasks)
+        await self.telematics.poller.close()
         await self.telling.notifications.close()
         await self.sign_on.close()
         await self.database.close()
@@ -405,6 +414,7 @@ def _completed(core: Core, book: passwords.PasswordBook, holder: str, *, inline:
     core.approvals = _approvals(core)
     core.sign_on = _sign_on(core)
     core.presence = Presence(core.database, core.clock, core.tenancy.login)
+    core.telematics = _telematics(core)
     core.bus.subscribe(SiteChanged, core.on_site, name="app.site")
     return core
 
@@ -433,6 +443,24 @@ def _approvals(core: Core) -> ApprovalService:
     ):  # fmt: skip
         room.gated_by(approvals)
     return approvals
+
+
+def _telematics(core: Core) -> Telematics:
+    """What other systems observe of vehicles; the key of their secrets lies in the data folder."""
+    settings = core.settings
+    sealer = Sealer(settings.data_dir / "telematics.key")
+    made = telematics.built(
+        core.database,
+        core.bus,
+        core.clock,
+        OtherRooms(core.fleets, core.timetable, core.sites, core.alerts, sealer),
+        core.sessions,
+        Guard(read_networks(settings.telematics_networks), read_hosts(settings.telematics_hosts)),
+        assumed_pct=ASSUMED_ARRIVAL_SOC_PCT,
+        keep_days=settings.keep_telematics_days,
+    )
+    core.energy.asks_of_charges(made.service.intake)
+    return made
 
 
 def _station_passwords(*, inline: bool) -> Passwords:

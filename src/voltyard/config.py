@@ -79,6 +79,9 @@ class Settings:
     notify_timeout_s: float = 15.0
     keep_notifications_days: int = 400
     sso_networks: str = ""
+    telematics_networks: str = ""
+    telematics_hosts: str = ""
+    keep_telematics_days: int = 90
 
     def __post_init__(self) -> None:
         wrong = dict(_problems(self))
@@ -277,7 +280,7 @@ def _notification_problems(settings: Settings) -> Mapping[str, str]:
         wrong["sms_url"] = "begins with http:// or https:// and a host, and names no user"
     if settings.sms_url and not (settings.sms_user and settings.sms_token and settings.sms_from):
         wrong["sms_url"] = "needs sms_user, sms_token and sms_from"
-    for name in ("notify_networks", "sso_networks"):
+    for name in ("notify_networks", "sso_networks", "telematics_networks"):
         try:
             for word in getattr(settings, name).replace(",", " ").split():
                 ip_network(word)
@@ -309,4 +312,5 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("contract_timeout_s", 0.5, 60),
     ("notify_timeout_s", 1, 60),
     ("keep_notifications_days", 1, 3_650),
+    ("keep_telematics_days", 1, 3_650),
 )

@@ -43,6 +43,7 @@ from voltyard.api import (
     stations,
     studies,
     tariffs,
+    telematics,
     vdv463,
     why,
 )
@@ -87,6 +88,7 @@ ROUTERS: tuple[Router, ...] = (
     payments.ROUTER,
     studies.ROUTER,
     vdv463.ROUTER,
+    telematics.ROUTER,
 )
 BODY_MAX = 32 * 1024 * 1024
 

@@ -35,6 +35,7 @@ from voltyard.signon.service import SignOnService
 from voltyard.sitemeters.service import SiteMeterService
 from voltyard.sites.service import SiteService
 from voltyard.study.service import StudyService
+from voltyard.telematics.parts import Telematics
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.presence import Presence
 from voltyard.tenancy.service import TenancyService
@@ -120,6 +121,7 @@ class ApiDeps:
     policies: PolicyService
     why: ExplainDesk
     studies: StudyService
+    telematics: Telematics
     approvals: ApprovalService
     clock: Clock
     health: Health

@@ -246,7 +246,7 @@ def _doubts(scene: Scene, outlet: Outlet | None, present: Present | None) -> Ite
         yield Doubt.UNHEARD
     if present is None:
         yield Doubt.NOT_PLUGGED
-    elif present.session.soc_pct is None:
+    elif present.session.soc_pct is None and not present.soc_told:
         yield Doubt.SOC_ASSUMED
     if scene.plan is not None and (scene.now - scene.plan.made_at).total_seconds() > OLD_PLAN_S:
         yield Doubt.PLAN_OLD

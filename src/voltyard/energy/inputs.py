@@ -14,6 +14,8 @@ from voltyard.energy.model import FirmLoad, MustRun, PlanInput, PlanMode, Stay, 
 from voltyard.energy.ports import LiveSession, SiteSetup
 from voltyard.errors import Invalid
 from voltyard.fleets.model import Vehicle
+from voltyard.telematics import rule
+from voltyard.telematics.rule import Point
 from voltyard.timetable.model import Duty
 
 ASSUMED_ARRIVAL_SOC_PCT = 20.0
@@ -45,6 +47,8 @@ class Situation:
     prices: Sequence[Step] = ()
     demand_price_per_kw: float = 0.0
     firm: Sequence[FirmLoad] = ()
+    told: Mapping[UUID, Sequence[Point]] = field(default_factory=dict)
+    """What telematics says of the charge of vehicles, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Present:
     min_power_w: float
     curve: ChargeCurve | None
     soc_pct: float | None
+    soc_told: bool = False
+    """Telematics said what it had when it came, or has since."""
     now: datetime | None = None
     firm_w: float = 0.0
     """What must run beside its charging now."""
@@ -212,7 +218,9 @@ def _present(
     charged = session
     if spent_wh > 0.0:
         charged = replace(session, energy_wh=session.energy_wh - spent_wh)
-    soc_pct = present_soc_pct(charged, vehicle, duty, _earlier(situation, duty))
+    points = () if vehicle is None else situation.told.get(vehicle.id, ())
+    since = since_plug_in(charged, points, situation.now)
+    soc_pct = present_soc_pct(charged, vehicle, duty, _earlier(situation, duty), since)
     made = partial(
         Present,
         session=session,
@@ -226,6 +234,7 @@ def _present(
         min_power_w=min(min_power_w, max_power_w),
         curve=curve_of(vehicle),
         soc_pct=soc_pct,
+        soc_told=since is not None,
         now=situation.now,
         firm_w=sum(
             load.power_w
@@ -316,7 +325,12 @@ def _expected(
     if soc_pct is None:
         soc_pct = ASSUMED_ARRIVAL_SOC_PCT
     earlier_wh = _earlier(situation, duty)
-    if vehicle is not None and vehicle.battery_wh:
+    points = () if vehicle is None else situation.told.get(vehicle.id, ())
+    seen_pct = rule.at_arrival_pct(points, arrival_at, soc_pct, situation.now)
+    if seen_pct is not None:
+        # It holds what was charged here before, as far as it was told after that.
+        soc_pct = seen_pct
+    elif vehicle is not None and vehicle.battery_wh:
         soc_pct = min(100.0, soc_pct + _soc_gain(vehicle, earlier_wh))
     needed_wh = energy_needed_wh(duty, vehicle, soc_pct, earlier_wh)
     if needed_wh is None:
@@ -389,14 +403,30 @@ def _curve(points: tuple[tuple[float, float], ...]) -> ChargeCurve | None:
         return None
 
 
+def since_plug_in(
+    session: LiveSession, points: Sequence[Point], now: datetime
+) -> tuple[float, float] | None:
+    """A state of charge that telematics told, and the energy (Wh at the meter) since then."""
+    fresh = rule.during(points, session.started_at, now)
+    if fresh is not None:
+        age_s = max(0.0, (now - fresh.at).total_seconds())
+        return fresh.soc_pct, (session.power_w or 0.0) * age_s / 3600.0
+    plugged_pct = rule.at_plug_in_pct(points, session.started_at, now)
+    return None if plugged_pct is None else (plugged_pct, session.energy_wh)
+
+
 def present_soc_pct(
-    session: LiveSession, vehicle: Vehicle | None, duty: Duty | None, earlier_wh: float
+    session: LiveSession,
+    vehicle: Vehicle | None,
+    duty: Duty | None,
+    earlier_wh: float,
+    told: tuple[float, float] | None = None,
 ) -> float | None:
     """What the charger reports; else the state at arrival and what was delivered since.
 
     A report that stays behind while energy flows is stuck: then the meter counts.
     """
-    counted_pct = _counted_soc_pct(session, vehicle, duty, earlier_wh)
+    counted_pct = _counted_soc_pct(session, vehicle, duty, earlier_wh, told)
     if session.soc_pct is None:
         return counted_pct
     stuck = session.soc_start_pct is not None and counted_pct is not None
@@ -406,9 +436,13 @@ def present_soc_pct(
 
 
 def _counted_soc_pct(
-    session: LiveSession, vehicle: Vehicle | None, duty: Duty | None, earlier_wh: float
+    session: LiveSession,
+    vehicle: Vehicle | None,
+    duty: Duty | None,
+    earlier_wh: float,
+    told: tuple[float, float] | None,
 ) -> float | None:
-    """From the state at plug-in and the meter alone."""
+    """From the state at plug-in and the meter, or from what telematics told."""
     if vehicle is None or not vehicle.battery_wh:
         return None
     told_pct = needs.started_at_pct(session.needs)
@@ -416,6 +450,8 @@ def _counted_soc_pct(
         start_pct, energy_wh = session.soc_start_pct, session.energy_wh
     elif told_pct is not None:
         start_pct, energy_wh = told_pct, session.energy_wh
+    elif told is not None:
+        start_pct, energy_wh = told
     else:
         start_pct = ASSUMED_ARRIVAL_SOC_PCT
         if duty is not None and duty.soc_arrival_pct is not None:

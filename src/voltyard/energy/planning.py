@@ -16,6 +16,7 @@ from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
 from voltyard.energy.loadforecast import forecast_steps
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, Step
 from voltyard.energy.ports import (
+    ChargesTold,
     DutySource,
     EnergyInputs,
     FirmLoads,
@@ -31,10 +32,14 @@ from voltyard.sites.limits import limit_w
 from voltyard.sites.model import PlanFor, Site
 from voltyard.storage.engine import Database
 from voltyard.storage.groupcommit import GroupCommit, Write
+from voltyard.telematics.rule import Point
 from voltyard.tenancy import scope
 from voltyard.timetable.model import Duty, DutyState
 
 log = logging.getLogger(__name__)
+
+NOTICED_PCT = 2.0
+"""A charge that telematics tells brings the next plan forward when it differs by so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class PlanningParts:
     plan: Callable[[PlanInput], Plan] = planner.plan
     inputs: EnergyInputs | None = None
     firm: FirmLoads | None = None
+    told: ChargesTold | None = None
 
 
 class Planning:
@@ -87,6 +93,7 @@ class Planning:
         self._vehicles: Mapping[UUID, Vehicle] = {}
         self._earlier_wh: dict[UUID, float] = {}
         self._duty_of_session: dict[UUID, UUID] = {}
+        self._observed_pct: dict[UUID, float] = {}
         self._wanted = True
         self.hurried = False
         self._begun_at: datetime | None = None
@@ -105,6 +112,15 @@ class Planning:
     def hurry(self) -> None:
         """It has changed, and somebody waits for the next plan."""
         self._wanted = self.hurried = True
+
+    def observed(self, vehicle_id: UUID, soc_pct: float) -> None:
+        """Telematics told a charge: news for the plan where it differs from what is planned for."""
+        if vehicle_id not in self._vehicles:
+            return
+        before = self._observed_pct.get(vehicle_id)
+        if before is None or abs(before - soc_pct) >= NOTICED_PCT:
+            self._observed_pct[vehicle_id] = soc_pct
+            self.mark()
 
     def delivered(self, duty_id: UUID | None, energy_wh: float) -> None:
         """A session of a duty ended; a next one goes on from there."""
@@ -213,7 +229,15 @@ class Planning:
             earlier_wh=self._earlier_wh,
             prices=self._prices(now, setup),
             firm=() if self._parts.firm is None else self._parts.firm.loads(self.site_id),
+            told=self._told(),
         )
+
+    def _told(self) -> Mapping[UUID, Sequence[Point]]:
+        source = self._parts.told
+        if source is None:
+            return {}
+        found = {vehicle_id: source.told(vehicle_id) for vehicle_id in self._vehicles}
+        return {vehicle_id: points for vehicle_id, points in found.items() if points}
 
     def _prices(self, now: datetime, setup: SiteSetup) -> Sequence[Step]:
         """From midnight on, where a policy asks for them."""

@@ -13,6 +13,7 @@ from voltyard.energy.otherload import Metered
 from voltyard.fleets.model import Vehicle
 from voltyard.sessions.model import VehicleNeeds
 from voltyard.sites.model import ElectricalTree, Site
+from voltyard.telematics.rule import Point
 from voltyard.timetable.model import Duty
 
 if TYPE_CHECKING:
@@ -151,6 +152,13 @@ class FirmLoads(Protocol):
 
     def loads(self, site_id: UUID) -> Sequence[FirmLoad]:
         """Those to come and those under way; those that are over until their duty departs."""
+
+
+class ChargesTold(Protocol):
+    """What telematics says of vehicles, from memory."""
+
+    def told(self, vehicle_id: UUID) -> Sequence[Point]:
+        """The newest first; how old they may be is for ``telematics.rule`` to say."""
 
 
 class Links(Protocol):

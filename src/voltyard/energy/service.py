@@ -37,7 +37,7 @@ from voltyard.energy.learning import CurveLearning
 from voltyard.energy.ordering import DischargeDesk
 from voltyard.energy.outlet import Outlet
 from voltyard.energy.planning import Planning, PlanningParts, PlanningSettings
-from voltyard.energy.ports import FirmLoads
+from voltyard.energy.ports import ChargesTold, FirmLoads
 from voltyard.energy.profiles import ends_with_transaction, start_limit
 from voltyard.energy.records import ForecastRow
 from voltyard.energy.view import SiteView
@@ -49,6 +49,7 @@ from voltyard.sessions.events import MeterReported, SessionEnded, SessionStarted
 from voltyard.sitemeters.events import SiteMeterRead
 from voltyard.sites.events import LimitChanged, SiteChanged, TreeChanged
 from voltyard.storage.engine import Row
+from voltyard.telematics.events import VehicleObserved
 from voltyard.tenancy import scope
 from voltyard.tenancy.model import Principal
 from voltyard.timetable.events import DutiesChanged
@@ -107,6 +108,10 @@ class EnergyService:
     def asks_of_firm_loads(self, firm: FirmLoads) -> None:
         """Who knows what must run before departures; before any controller starts."""
         self._planning = replace(self._planning, firm=firm)
+
+    def asks_of_charges(self, told: ChargesTold) -> None:
+        """Who knows what telematics says of vehicles; before any controller starts."""
+        self._planning = replace(self._planning, told=told)
 
     def controller(self, site_id: UUID) -> SiteController:
         """NotFound while no controller of the site runs here."""
@@ -189,6 +194,7 @@ class EnergyService:
         bus.subscribe(MeterReported, self._on_meter, name="energy.meter")
         bus.subscribe(SiteMeterRead, self._on_site_meter, name="energy.site_meter")
         bus.subscribe(DutiesChanged, self._on_duties, name="energy.duties")
+        bus.subscribe(VehicleObserved, self._on_observed, name="energy.observed")
         bus.subscribe(PreconditioningChanged, self._on_duties, name="energy.preconditioning")
         for event in (StationApproved, StationChanged, EvsesChanged):
             bus.subscribe(event, self._on_setup, name=f"energy.{event.__name__}")
@@ -241,6 +247,12 @@ class EnergyService:
         controller = self._known(event.site_id)
         if controller is not None:
             controller.mark_plan()
+
+    async def _on_observed(self, event: VehicleObserved) -> None:
+        """Wherever it is expected."""
+        if event.soc_pct is not None:
+            for controller in self._controllers.values():
+                controller.planning.observed(event.vehicle_id, event.soc_pct)
 
     def hurry(self, site_id: UUID) -> None:
         """Plan a site again within a second or two: somebody waits for it."""

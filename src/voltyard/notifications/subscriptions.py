@@ -27,6 +27,7 @@ from voltyard.sessions import events as sessions
 from voltyard.sitemeters import events as sitemeters
 from voltyard.sites import events as sites
 from voltyard.storage.engine import Database
+from voltyard.telematics import events as telematics
 from voltyard.tenancy import events as tenancy
 from voltyard.tenancy import scope
 from voltyard.timetable import events as timetable
@@ -47,6 +48,8 @@ EVENTS: dict[str, type] = {
     "preconditioning.changed": preconditioning.PreconditioningChanged,
     "preconditioning.moved": preconditioning.PreconditioningMoved,
     "vehicle.reported": preconditioning.VehicleReported,
+    "vehicle.observed": telematics.VehicleObserved,
+    "telematics.changed": telematics.ConnectionChanged,
     "operator.changed": tenancy.OperatorsChanged,
     "reservation.changed": reservations.ReservationChanged,
     "reservation.reported": chargers.ReservationReported,

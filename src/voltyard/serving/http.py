@@ -15,6 +15,7 @@ from voltyard.api.app import make_api, unrouted
 from voltyard.api.deps import ApiDeps, Part
 from voltyard.api.files import make_files
 from voltyard.api.meters import BusMeters, CommitMeters
+from voltyard.api.telematics_door import make_telematics_door
 from voltyard.api.vdv463_door import make_door
 from voltyard.api.vehicle_door import make_vehicle_door
 from voltyard.app import Core
@@ -94,6 +95,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
             make_files(core.firmware, core.diagnostics),
             make_vehicle_door(core.preconditioning.vdv261, settings.vdv261_paths),
             make_door(core.presystems),
+            make_telematics_door(core.telematics.posts),
         ],
         openapi_config=None,
         exception_handlers={HTTPException: unrouted},
@@ -122,6 +124,7 @@ def _rest(core: Core, why: ExplainDesk, secret: bytes) -> ApiDeps:
         bookings=core.bookings,
         local_lists=core.local_lists,
         preconditioning=core.preconditioning,
+        telematics=core.telematics,
         billing=core.billing,
         operators=core.operators,
         access=core.access,

@@ -141,6 +141,8 @@ class World:
         operator = await core.operators.create(who, "Op", admin)
         guests = RuleDraft("Guests", Visitors.GUESTS, allow=False, active=False)
         rule = await core.access.save(who, site.id, guests)
+        hook = {"name": "Hook", "kind": "webhook"}
+        telematics = (await tenant.post("/telematics/connections", hook))["connection"]
         bms = await tenant.post("/presystems", {"path": who.org_id.hex, "name": "BMS"})
         return {
             "operator": operator.organisation.id,
@@ -162,6 +164,7 @@ class World:
             "tariff": tariff.id,
             "assignment": assigned.id,
             "account": account.id,
+            "telematics": UUID(telematics["id"]),
             "presystem": UUID(bms["presystem"]["id"]),
         }
 
@@ -202,6 +205,7 @@ def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:
             core.energy, core.fleets, core.timetable, core.sessions, core.chargers, core.clock
         ),
         studies=core.studies,
+        telematics=core.telematics,
         approvals=core.approvals,
         clock=core.clock,
         health=parts,

@@ -13,6 +13,7 @@ from voltyard.storage.engine import PostgresDatabase
 
 BODIES: dict[str, object] = {
     "/sites/{site}": {"name": "X"},
+    "/telematics/connections": {"name": "X", "kind": "webhook"},
     "/areas": {"name": "X"},
     "/bays": {"name": "X"},
     "/tree": {"nodes": [{"kind": "grid", "name": "G", "limits": [{"power_w": 1}]}]},
@@ -79,6 +80,8 @@ def body_of(path: str, method: str) -> object:
         return {"name": "X", "kind": "heating", "power_w": 5000, **when}
     if "/duties" in path:
         return DUTY
+    if path.startswith("/telematics/") and path.endswith("/vehicles"):
+        return []
     if path.startswith("/vehicles"):
         return {"name": "X"}
     if path.startswith("/tokens"):

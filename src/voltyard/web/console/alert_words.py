@@ -35,6 +35,7 @@ TITLES: Mapping[str, str] = {
     "firmware_failed": N_("Firmware update failed"),
     "campaign_stopped": N_("Firmware campaign stopped"),
     "site_meter_silent": N_("Site meter silent"),
+    "telematics_silent": N_("Telematics silent"),
     "departure_reminder": N_("Not ready to depart"),
     "evse_error": N_("Outlet reports an error"),
     "evse_unavailable": N_("Outlet out of service"),
@@ -56,6 +57,9 @@ DETAILS: Mapping[str, str] = {
     "limit_changed": N_("%(node)s has other limits than before."),
     "reservation_conflict": N_("A reservation at %(station)s cannot be kept: %(because)s."),
     "notification_failed": N_("What is sent to %(target)s does not arrive."),
+    "telematics_silent": N_(
+        "%(connection)s is not heard; vehicles are planned with what the timetable says."
+    ),
     "site_meter_silent": N_("%(meter)s is not heard; its fallback counts as load."),
     "charger_offline": N_("%(station)s cannot be heard; %(reserved_kw)s kW are held back for it."),
     "evse_faulted": N_("%(evse)s reports a fault: %(error)s."),
