@@ -326,58 +326,6 @@ def withdraw(net: Network, stay: int) -> None:
 
 
 @compiled
-def serve_whole(net: Network, work: Scratch, order: Ints, need: Ints) -> Bools:
-    """Give each stay of ``order`` its whole need or nothing; whether it got it, by stay.
-
-    The same as one after the other, but a run of stays that fit together is pushed at once: runs
-    that do not are halved.
-    """
-    served = np.zeros(need.shape[0], dtype=np.bool_)
-    some = np.zeros(need.shape[0], dtype=np.int64)
-    begin, size = 0, order.shape[0]
-    while begin < order.shape[0]:
-        run = order[begin : min(begin + size, order.shape[0])]
-        for stay in run:
-            some[stay] = need[stay]
-        augment(net, work, some)
-        fits = True
-        for stay in run:
-            fits = fits and some[stay] == 0
-        for stay in run:
-            some[stay] = 0
-            served[stay] = fits
-            if not fits:
-                withdraw(net, stay)
-        if fits or size == 1:
-            begin += run.shape[0]
-            size = max(1, 2 * size)
-        else:
-            size = max(1, run.shape[0] // 2)
-    return served
-
-
-@compiled
-def serve_in_order(net: Network, work: Scratch, order: Ints, need: Ints) -> None:
-    """Give each stay of ``order`` as much of its need (reduced in place) as still fits.
-
-    Whoever shares the cut of one that could not have more cannot have more, either.
-    """
-    one = np.zeros(need.shape[0], dtype=np.int64)
-    sated = np.zeros(need.shape[0], dtype=np.bool_)
-    for position in range(order.shape[0]):
-        stay = order[position]
-        if sated[stay] or need[stay] <= 0:
-            continue
-        one[stay] = need[stay]
-        augment(net, work, one)
-        need[stay] = one[stay]
-        one[stay] = 0
-        if need[stay] > 0:
-            for other in range(sated.shape[0]):
-                sated[other] |= work.level[other] >= 0
-
-
-@compiled
 def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     """Open closed slots one by one in ``order`` until every need (reduced in place) is met."""
     stays = need.shape[0]

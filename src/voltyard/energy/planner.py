@@ -272,7 +272,7 @@ def _hand_out(problem: Problem) -> Ints:
     rows = [int(row) for row in np.flatnonzero(gap > 0)]
     rows.sort(key=lambda row: (problem.stays[row].priority, gap[row], row))
     rest = np.maximum(problem.need - firm, 0)
-    flow.serve_in_order(net, work, np.array(rows, dtype=np.int64), rest)
+    triage.some_in_order(net, work, np.array(rows, dtype=np.int64), rest)
     allotted: Ints = net.taken.sum(axis=1) - kept
     return allotted
 

@@ -5,6 +5,7 @@ network (each says: these vehicles together need more than reaches them) drive a
 programme towards a proven one.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import highspy
@@ -30,6 +31,101 @@ class Choice(NamedTuple):
 class _Cut(NamedTuple):
     weight: Floats
     room: float
+
+
+@dataclass(slots=True)
+class _Bound:
+    """Stays inside take no more together than what they have and ``room``, in Wh."""
+
+    inside: Bools
+    room: int
+
+
+class _Bounds:
+    """What attempts that failed have shown. Each is a minimum cut of the network, so it holds for
+    as long as capacities do, whatever is given to whom."""
+
+    def __init__(self, net: flow.Network, work: flow.Scratch) -> None:
+        self._net, self._work = net, work
+        self._known: list[_Bound] = []
+
+    def chances(self, order: Ints, least: Ints) -> Ints:
+        """Those of ``order`` who may still get ``least``, each by itself."""
+        for bound in self._known:
+            order = order[~(bound.inside[order] & (least[order] > bound.room))]
+        return order
+
+    def within(self, order: Ints, need: Ints) -> int:
+        """How many of the first, together, nothing that is known forbids."""
+        most = len(order)
+        for bound in self._known:
+            wanted = np.where(bound.inside[order], need[order], 0).cumsum()
+            most = min(most, int(wanted.searchsorted(bound.room, "right")))
+        return most
+
+    def push(self, run: Ints, need: Ints) -> bool:
+        """Give all of ``run`` their need, or nothing; then one more bound is known."""
+        net, before = self._net, (self._net.taken.copy(), self._net.used.copy())
+        left = self._augment(run, need)
+        if not left.any():
+            self._gave(run, need[run])
+            return True
+        inside = self._work.level[: len(need)] >= 0
+        held = run[inside[run]]
+        self._known.append(_Bound(inside, int((need[held] - left[held]).sum())))
+        net.taken[:], net.used[:] = before
+        return False
+
+    def push_some(self, stay: int, need: Ints) -> int:
+        """Give one as much of its need as fits."""
+        run = np.array([stay], dtype=np.int64)
+        left = self._augment(run, need)
+        given = int(need[stay] - left[stay])
+        self._gave(run, np.array([given], dtype=np.int64))
+        if left[stay] > 0:
+            self._known.append(_Bound(self._work.level[: len(need)] >= 0, 0))
+        return given
+
+    def _augment(self, run: Ints, need: Ints) -> Ints:
+        left = np.zeros_like(need)
+        left[run] = need[run]
+        flow.augment(self._net, self._work, left)
+        return left
+
+    def _gave(self, run: Ints, amounts: Ints) -> None:
+        for bound in self._known:
+            bound.room -= int(amounts[bound.inside[run]].sum())
+
+
+def whole_in_order(net: flow.Network, work: flow.Scratch, order: Ints, need: Ints) -> Bools:
+    """Give each stay of ``order`` its whole need on top, or nothing; whether it got it, by stay.
+
+    The same as one after the other, but as many as nothing known forbids are pushed at once.
+    """
+    served = np.zeros(len(need), dtype=np.bool_)
+    bounds = _Bounds(net, work)
+    while len(order := bounds.chances(order, need)):
+        run = order[: bounds.within(order, need)]
+        if bounds.push(run, need):
+            served[run] = True
+            order = order[len(run) :]
+    return served
+
+
+def some_in_order(net: flow.Network, work: flow.Scratch, order: Ints, need: Ints) -> None:
+    """Give each stay of ``order`` as much of its need (reduced in place) as still fits."""
+    anything = np.ones_like(need)
+    bounds = _Bounds(net, work)
+    order = order[need[order] > 0]
+    while len(order := bounds.chances(order, anything)):
+        together = bounds.within(order, need)
+        if not together:
+            need[order[0]] -= bounds.push_some(int(order[0]), need)
+        elif bounds.push(order[:together], need):
+            need[order[:together]] = 0
+        else:
+            continue
+        order = order[max(1, together) :]
 
 
 def choose(net: flow.Network, work: flow.Scratch, members: Ints, ready: Ints) -> Choice:
@@ -85,7 +181,7 @@ def _better(left: Bools, right: Bools) -> Bools:
 def _greedy(
     net: flow.Network, work: flow.Scratch, order: Ints, ready: Ints, members: Ints
 ) -> Bools:
-    served = flow.serve_whole(net, work, order, ready)
+    served = whole_in_order(net, work, order, ready)
     _clear(net, members)
     return served
 
