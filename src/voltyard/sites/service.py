@@ -30,6 +30,7 @@ from voltyard.sites.model import Area, Bay, ElectricalTree, Node, NodeLimit, Sit
 from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit
 from voltyard.tenancy.access import require
+from voltyard.tenancy.admission import admissions, reach
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.scope import SYSTEM, at_places, of, transaction
@@ -146,6 +147,16 @@ class SiteService:
         await self.charging_site(principal, site_id)
         async with transaction(self._database, at_places(principal.org_id)) as tx:
             return await store.parts(tx, Bay, site_id)
+
+    async def bays_reached(self, principal: Principal, site: Site) -> Callable[[UUID | None], bool]:
+        """Which bays of a charging site (None: outlets in none) are for one's vehicles; of one's
+        own site all are."""
+        if site.org_id == principal.org_id:
+            return lambda bay_id: True
+        async with transaction(self._database, of(site.org_id)) as tx:
+            found = reach(await admissions(tx, site.org_id), principal.org_id, site.id)
+            areas = {bay.id: bay.area_id for bay in await store.parts(tx, Bay, site.id)}
+        return lambda bay_id: found.covers(None if bay_id is None else areas.get(bay_id))
 
     async def create_site(
         self, principal: Principal, draft: SiteDraft, *, remote: str = ""

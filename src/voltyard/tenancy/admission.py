@@ -21,6 +21,33 @@ class Admission:
     site_of_area: Mapping[UUID, UUID] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Of a site, where one operator's vehicles may charge: ``only`` these areas, or all ``but``
+    those kept for others."""
+
+    only: frozenset[UUID] | None = None
+    but: frozenset[UUID] = frozenset()
+
+    def covers(self, area_id: UUID | None) -> bool:
+        return area_id in self.only if self.only is not None else area_id not in self.but
+
+
+EVERYWHERE = Reach()
+NOWHERE = Reach(only=frozenset())
+
+
+def reach(below: Mapping[UUID, Admission], operator_id: UUID, site_id: UUID) -> Reach:
+    """``below`` is of all operators of the site's organisation."""
+    own = below.get(operator_id)
+    if own is None or not own.active:
+        return NOWHERE
+    if site_id not in own.site_ids:
+        return Reach(only=frozenset(a for a in own.area_ids if own.site_of_area.get(a) == site_id))
+    others = (each for key, each in below.items() if key != operator_id and each.active)
+    return Reach(but=frozenset(area for each in others for area in each.area_ids))
+
+
 async def admissions(tx: Tx, org_id: UUID) -> Mapping[UUID, Admission]:
     """By operator, in a depot operator's transaction; empty in a fleet operator's."""
     operators = await store.operators(tx, org_id)
@@ -39,6 +66,12 @@ async def admissions(tx: Tx, org_id: UUID) -> Mapping[UUID, Admission]:
             {area: place.site_id for place in places for area in areas.get(place.site_id, ())},
         )
     return found
+
+
+async def is_active(tx: Tx, org_id: UUID) -> bool:
+    """Whether anybody of the organisation gets in."""
+    found = await store.organisation(tx, org_id)
+    return found is not None and found.active
 
 
 async def depot_operator(tx: Tx, org_id: UUID) -> UUID | None:

@@ -283,7 +283,7 @@ class RequestDesk:
         remove = {duty.id for duty in known if duty.state in _OPEN}
         if remove:
             await self._duties.delete(who, sorted(remove))
-            for session in self._sessions.open_sessions(org_id=presystem.org_id):
+            for session in self._sessions.open_sessions():
                 if session.duty_id in remove:
                     await self._sessions.attach(session.id, duty_id=None)
         if wanted:
@@ -318,7 +318,7 @@ class RequestDesk:
 
     async def _end(self, rows: Sequence[Kept], presystem: Presystem) -> None:
         """Version 1 "Terminate": the running process ends, too."""
-        for session in self._running(rows, presystem.org_id):
+        for session in self._running(rows):
             try:
                 await self._chargers.command(
                     session.station_id, RemoteStop(session.transaction_ref), presystem.name
@@ -327,18 +327,22 @@ class RequestDesk:
                 log.warning("%s: a process could not be ended: %s", presystem.path, error.message)
 
     async def _at_once(self, rows: Sequence[Kept]) -> None:
-        """Ad-hoc charging goes before the plan."""
+        """Ad-hoc charging goes before the plan; at a shared depot that is not its operators' to
+        say."""
         for row in rows:
             presystem = self._presystems[row.presystem]
-            for session in self._running([row], presystem.org_id):
+            for session in self._running([row]):
+                if session.org_id != presystem.org_id:
+                    continue
                 try:
                     await self._sessions.prioritise(acting(presystem), session.id, first=True)
                 except VoltyardError as error:
                     log.info("%s: not before others: %s", presystem.path, error.message)
 
-    def _running(self, rows: Sequence[Kept], org_id: UUID) -> list[Session]:
+    def _running(self, rows: Sequence[Kept]) -> list[Session]:
+        """Also at places of others: the vehicles are its own."""
         vehicles = {row.vehicle_id for row in rows if row.vehicle_id is not None}
-        sessions = self._sessions.open_sessions(org_id=org_id)
+        sessions = self._sessions.open_sessions()
         return [session for session in sessions if session.vehicle_id in vehicles]
 
     # what happens otherwise

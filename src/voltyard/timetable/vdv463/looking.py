@@ -57,7 +57,8 @@ _NONE_GRANTED_W = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one picture is drawn from. ``names``: how the presystem itself calls vehicles."""
+    """What one picture is drawn from. ``names``: how the presystem itself calls vehicles;
+    ``evses``: what it is told of."""
 
     presystem: Presystem
     presystem_id: str
@@ -65,6 +66,7 @@ class _Look:
     vehicles: Mapping[UUID, Vehicle]
     names: Mapping[UUID, str]
     waiting: Mapping[str, Sequence[Kept]]
+    evses: Mapping[UUID, Evse]
 
 
 class Looker:
@@ -92,8 +94,8 @@ class Looker:
         self._plans = plans
 
     async def sites(self, presystem: Presystem) -> list[Site]:
-        """Those it is told of."""
-        found = await self._places.sites(acting(presystem))
+        """Those it is told of: of a fleet operator those it is admitted to."""
+        found = await self._places.charging_sites(acting(presystem))
         return [site for site in found if not presystem.site_ids or site.id in presystem.site_ids]
 
     async def picture(
@@ -103,7 +105,8 @@ class Looker:
         now = self._clock.now()
         sites = await self.sites(presystem)
         rows = [row for row in self._desk.rows(presystem) if row.presystem_id == presystem_id]
-        points = self._points(sites)
+        evses = await self._evses(presystem, sites)
+        points = self._points(sites, evses)
         vehicles = {one.id: one for one in await self._vehicles.all(presystem.org_id)}
         served = {one.duty_id for one in self._sessions.open_sessions()}
         waiting: dict[str, list[Kept]] = {}
@@ -115,7 +118,7 @@ class Looker:
             for row in rows
             if row.vehicle_id is not None and row.request is not None
         }
-        look = _Look(presystem, presystem_id, now, vehicles, names, waiting)
+        look = _Look(presystem, presystem_id, now, vehicles, names, waiting, evses)
         depots = tuple(self._depot(site, look) for site in sites)
         rejected = tuple(
             Rejected(presystem_id, row.request_id, row.reason) for row in rows if row.reason
@@ -139,28 +142,39 @@ class Looker:
         index = VehicleIndex(vehicles)
         return Yard(self._clock.now(), index, points, ids, default, standing)
 
-    def _points(self, sites: Sequence[Site]) -> dict[str, Spot]:
-        ids = {site.id for site in sites}
+    async def _evses(self, presystem: Presystem, sites: Sequence[Site]) -> dict[UUID, Evse]:
+        """Outlets at which its vehicles may charge."""
+        who = acting(presystem)
+        reached = {site.id: await self._places.bays_reached(who, site) for site in sites}
+        return {
+            evse.id: evse
+            for evse in self._chargers.evses()
+            if evse.site_id in reached and reached[evse.site_id](evse.bay_id)
+        }
+
+    def _points(self, sites: Sequence[Site], evses: Mapping[UUID, Evse]) -> dict[str, Spot]:
         points = {f"{site.id}/0/0": Spot(site.id) for site in sites}
-        for evse in self._chargers.evses():
+        for evse in evses.values():
             station = self._chargers.station(evse.station_id)
-            if station is not None and evse.site_id in ids and _shown(station):
+            if station is not None and evse.site_id is not None and _shown(station):
                 points[_point_id(station, evse.number)] = Spot(evse.site_id, evse.bay_id)
         return points
 
     def _depot(self, site: Site, look: _Look) -> Depot:
         lives: dict[UUID, list[EvseLive]] = {}
         for live in self._board.site(site.id):
-            lives.setdefault(live.station_id, []).append(live)
+            if live.evse_id in look.evses:
+                lives.setdefault(live.station_id, []).append(live)
         outlook = self._plans.outlook(site.id)
         stations = [
             station
             for station in self._chargers.all_stations()
-            if station.site_id == site.id and _shown(station)
+            if station.site_id == site.id
+            and _shown(station)
+            and (station.id in lives or site.org_id == look.presystem.org_id)
         ]
-        evses = {evse.id: evse for evse in self._chargers.evses() if evse.site_id == site.id}
         found = [
-            self._station(station, lives.get(station.id, []), evses, outlook, look)
+            self._station(station, lives.get(station.id, []), outlook, look)
             for station in sorted(stations, key=lambda station: station.identity)
         ]
         return Depot(str(site.id), site.name, (*found, self._stand_in(site, outlook, look)))
@@ -177,15 +191,12 @@ class Looker:
         self,
         station: Station,
         lives: Sequence[EvseLive],
-        evses: Mapping[UUID, Evse],
         outlook: Outlook,
         look: _Look,
     ) -> StationPicture:
         ordered = sorted(lives, key=lambda live: live.number)
-        points = tuple(
-            self._point(station, live, evses.get(live.evse_id), outlook, look) for live in ordered
-        )
-        powers = [live.power_w for live in ordered if live.power_w is not None]
+        points = tuple(self._point(station, live, outlook, look) for live in ordered)
+        powers = [point.power_w for point in points if point.power_w is not None]
         status = StationStatus.AVAILABLE
         if not station.connected:
             status = StationStatus.UNAVAILABLE
@@ -200,10 +211,10 @@ class Looker:
         self,
         station: Station,
         live: EvseLive,
-        evse: Evse | None,
         outlook: Outlook,
         look: _Look,
     ) -> Point:
+        evse = look.evses.get(live.evse_id)
         point_id = _point_id(station, live.number)
         status = _POINTS.get(live.status, PointStatus.OCCUPIED)
         running = live.session is not None and live.session.open
@@ -229,7 +240,7 @@ class Looker:
             return point
         vehicle = look.vehicles.get(session.vehicle_id) if session.vehicle_id else None
         if vehicle is None and session.org_id != look.presystem.org_id:
-            return point
+            return replace(point, power_w=None, limit_w=None)
         status = _process_status(live, outlook)
         row = self._desk.of_duty(session.duty_id)
         process = Process(

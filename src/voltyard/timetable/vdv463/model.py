@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from voltyard.tenancy.model import Permission, Principal
+
 PATH = re.compile(r"[A-Za-z0-9._~-]{1,60}(?:/[A-Za-z0-9._~-]{1,60}){0,3}")
 
 
@@ -89,6 +91,11 @@ class Presystem:
     def source(self) -> str:
         """The ``source`` of its duties."""
         return f"vdv463:{self.id}"
+
+
+def setting_up(who: Principal) -> Permission:
+    """What it takes: in a fleet operator, whose chargers are another's, whoever makes its keys."""
+    return Permission.SECURITY_WRITE if who.parent_id is None else Permission.PEOPLE_WRITE
 
 
 def problems(presystem: Presystem) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the adapter needs of other rooms; wired by the composition root."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -23,7 +23,11 @@ class Vehicles(Protocol):
 
 
 class Places(Protocol):
-    async def sites(self, principal: Principal) -> Sequence[Site]: ...
+    async def charging_sites(self, principal: Principal) -> Sequence[Site]: ...
+
+    async def bays_reached(
+        self, principal: Principal, site: Site
+    ) -> Callable[[UUID | None], bool]: ...
 
 
 class Chargers(Protocol):

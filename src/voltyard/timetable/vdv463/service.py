@@ -24,6 +24,8 @@ from voltyard.sites.events import SiteChanged
 from voltyard.storage.engine import Database
 from voltyard.tenancy import audit
 from voltyard.tenancy.access import require
+from voltyard.tenancy.admission import is_active
+from voltyard.tenancy.events import OperatorsChanged
 from voltyard.tenancy.integrity import refusals
 from voltyard.tenancy.keys import new_token
 from voltyard.tenancy.model import Permission, Principal
@@ -43,6 +45,7 @@ from voltyard.timetable.vdv463.model import (
     State,
     Version,
     problems,
+    setting_up,
 )
 from voltyard.timetable.vdv463.picture import Picture
 from voltyard.timetable.vdv463.ports import Passwords, Preconditioner
@@ -114,6 +117,7 @@ class PresystemService:
     def listen(self) -> None:
         self._bus.subscribe(DutyDeparted, self.desk.on_departed, name="vdv463.departed")
         self._bus.subscribe(SessionStarted, self.desk.on_started, name="vdv463.at_once")
+        self._bus.subscribe(OperatorsChanged, self._on_operators, name="vdv463.operators")
         for event in NEWS:
             self._bus.subscribe(event, self._on_news, name=f"vdv463.{event.__name__}")
 
@@ -190,7 +194,7 @@ class PresystemService:
         self, who: Principal, draft: Presystem, *, remote: str = ""
     ) -> tuple[PresystemView, str]:
         """Set up with a new password, which is shown this once. Raises Invalid, Conflict."""
-        require(who, Permission.SECURITY_WRITE)
+        require(who, setting_up(who))
         if len(self.views(who)) >= PRESYSTEMS_MAX:
             raise Conflict("There are too many presystems.", code="too_many_presystems")
         made = replace(draft, id=new_id(), org_id=who.org_id)
@@ -204,7 +208,7 @@ class PresystemService:
 
     async def change(self, who: Principal, draft: Presystem, *, remote: str = "") -> PresystemView:
         """Its duties follow at once; it connects again under the new settings."""
-        require(who, Permission.SECURITY_WRITE)
+        require(who, setting_up(who))
         known = self._own(who, draft.id)
         changed = replace(draft, org_id=who.org_id)
         await self._check(who, changed)
@@ -217,7 +221,7 @@ class PresystemService:
 
     async def rotate(self, who: Principal, presystem_id: UUID, *, remote: str = "") -> str:
         """A new password, shown this once; the old one ends now, and its connection."""
-        require(who, Permission.SECURITY_WRITE)
+        require(who, setting_up(who))
         known = self._own(who, presystem_id)
         password = new_token()
         password_hash = await self._passwords.hash(password)
@@ -228,7 +232,7 @@ class PresystemService:
 
     async def delete(self, who: Principal, presystem_id: UUID, *, remote: str = "") -> None:
         """With its requests and their duties."""
-        require(who, Permission.SECURITY_WRITE)
+        require(who, setting_up(who))
         known = self._own(who, presystem_id)
         await self._let_go(known, "deleted")
         await self.desk.forget(known.presystem)
@@ -305,8 +309,12 @@ class PresystemService:
         checked = await self._passwords.check(
             known.presystem.id, known.password_hash, said[1], who=suspect, at=now
         )
-        right = checked.verdict.value == "right"
+        right = checked.verdict.value == "right" and await self._is_active(known.presystem)
         return Admitted(known.presystem if right else None, checked.retry_after_s)
+
+    async def _is_active(self, presystem: Presystem) -> bool:
+        async with transaction(self._database, SYSTEM) as tx:
+            return await is_active(tx, presystem.org_id)
 
     async def connect(
         self, presystem: Presystem, version: Version, transport: Transport, remote: str
@@ -338,6 +346,12 @@ class PresystemService:
         known.last_seen_at = self._clock.now()
         async with transaction(self._database, of(known.presystem.org_id)) as tx:
             await store.seen(tx, known.presystem.id, known.last_seen_at)
+
+    async def _on_operators(self, event: OperatorsChanged) -> None:
+        """It connects again, if it may, and is told of the places its vehicles may use now."""
+        for known in list(self._known.values()):
+            if known.presystem.org_id == event.operator_id:
+                await self._let_go(known, "the operator was changed")
 
     async def _on_news(self, event: Any) -> None:
         """Also those of other organisations at the same site: they share its limits."""

@@ -11,7 +11,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from voltyard.errors import NotFound, VoltyardError
-from voltyard.tenancy.model import Permission
 from voltyard.timetable.vdv463.model import (
     ChargingRequest,
     Kept,
@@ -21,6 +20,7 @@ from voltyard.timetable.vdv463.model import (
     Target,
     VehicleKey,
     Version,
+    setting_up,
 )
 from voltyard.timetable.vdv463.service import PresystemService
 from voltyard.web.console import vdv463_words as presystem_words
@@ -61,22 +61,28 @@ def room_of(ui: Ui) -> PresystemService:
     return ui.deps.presystems
 
 
+def _can(ui: Ui) -> bool:
+    return ui.may(setting_up(ui.who))
+
+
 @get("/presystems")
 async def presystems_page(ui: NamedDependency[Ui]) -> Response[str]:
     views = room_of(ui).views(ui.who)
-    return ui.page("presystems.html", views=views, pre=presystem_words, every_s=EVERY_S)
+    return ui.page(
+        "presystems.html", views=views, pre=presystem_words, can_set_up=_can(ui), every_s=EVERY_S
+    )
 
 
 @get("/presystems/new")
 async def new_presystem(ui: NamedDependency[Ui]) -> Response[str]:
-    ui.require(Permission.SECURITY_WRITE)
+    ui.require(setting_up(ui.who))
     plain = Presystem(NOBODY, NOBODY, "", "")
     return _form(ui, None, values_of(plain), {}, "")
 
 
 @post("/presystems/new")
 async def add_presystem(ui: NamedDependency[Ui]) -> Response[Any]:
-    ui.require(Permission.SECURITY_WRITE)
+    ui.require(setting_up(ui.who))
     form = await posted(ui)
     try:
         draft = _draft(ui, form, NOBODY)
@@ -99,7 +105,7 @@ async def settings_page(ui: NamedDependency[Ui], presystem_id: FromPath[UUID]) -
 
 @post("/presystems/{presystem_id:uuid}/settings")
 async def change_presystem(ui: NamedDependency[Ui], presystem_id: FromPath[UUID]) -> Response[Any]:
-    ui.require(Permission.SECURITY_WRITE)
+    ui.require(setting_up(ui.who))
     view = room_of(ui).view(ui.who, presystem_id)
     form = await posted(ui)
     try:
@@ -112,14 +118,14 @@ async def change_presystem(ui: NamedDependency[Ui], presystem_id: FromPath[UUID]
 
 @post("/presystems/{presystem_id:uuid}/rotate")
 async def rotate_presystem(ui: NamedDependency[Ui], presystem_id: FromPath[UUID]) -> Response[Any]:
-    ui.require(Permission.SECURITY_WRITE)
+    ui.require(setting_up(ui.who))
     password = await room_of(ui).rotate(ui.who, presystem_id, remote=remote_of(ui))
     return await _page(ui, presystem_id, password=password)
 
 
 @post("/presystems/{presystem_id:uuid}/delete")
 async def delete_presystem(ui: NamedDependency[Ui], presystem_id: FromPath[UUID]) -> Response[Any]:
-    ui.require(Permission.SECURITY_WRITE)
+    ui.require(setting_up(ui.who))
     await room_of(ui).delete(ui.who, presystem_id, remote=remote_of(ui))
     return ui.go("/presystems", done="deleted")
 
@@ -147,6 +153,7 @@ async def _page(
         password=password,
         address=f"/vdv463/{view.presystem.path}",
         pre=presystem_words,
+        can_set_up=_can(ui),
         every_s=EVERY_S,
     )
 
@@ -254,6 +261,7 @@ def _form(
         error=error,
         site_choices=[(str(site.id), site.name) for site in ui.sites],
         pre=presystem_words,
+        can_set_up=_can(ui),
     )
 
 
