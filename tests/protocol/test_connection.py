@@ -37,6 +37,14 @@ START = {
     "meterStart": 100,
     "timestamp": "2026-11-21T18:00:00Z",
 }
+STARTED = {
+    "eventType": "Started",
+    "timestamp": "2026-11-21T18:00:00Z",
+    "triggerReason": "CablePluggedIn",
+    "seqNo": 0,
+    "transactionInfo": {"transactionId": "5f3c"},
+    "evse": {"id": 1},
+}
 
 
 def limit(evse: int, limit_w: float, profile_id: int = 1) -> SetLimit:
@@ -356,20 +364,31 @@ def test_calls_beyond_the_inbox_are_refused_and_the_rest_is_answered() -> None:
     on_rig(play)
 
 
-def test_a_handler_that_fails_harms_one_message() -> None:
-    """Rows 25 and 26."""
+@pytest.mark.parametrize(
+    ("version", "action", "message"),
+    [
+        ("ocpp1.6", "StartTransaction", START),
+        ("ocpp2.0.1", "TransactionEvent", STARTED),
+        ("ocpp2.1", "TransactionEvent", STARTED),
+    ],
+)
+def test_a_handler_that_fails_harms_one_message(
+    version: str, action: str, message: dict[str, Any]
+) -> None:
+    """Rows 25 and 26; a transaction's message that was not taken is taken when it comes again."""
 
     async def play(rig: Rig) -> None:
-        await rig.plug()
+        await rig.plug(version)
         for failure in (RuntimeError("deadlock detected"), Conflict("no")):
             rig.sessions.fail = failure
-            answer = await rig.call("StartTransaction", START)
+            answer = await rig.call(action, message)
             assert answer[:3] == [4, "m1", "InternalError"]
             assert "deadlock" not in answer[3]
         rig.sessions.fail = Invalid("the meter cannot run backwards")
-        assert (await rig.call("StartTransaction", START))[2] == "PropertyConstraintViolation"
+        assert (await rig.call(action, message))[2] == "PropertyConstraintViolation"
         rig.sessions.fail = None
-        assert (await rig.call("StartTransaction", START))[0] == 3
+        assert (await rig.call(action, message))[0] == 3
+        assert rig.sessions.reports[-1].phase is Phase.STARTED
 
     on_rig(play)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.protocol.rig import NOW, Rig, on_rig
 from voltyard.chargers.commands import (
+    Ask,
     ClearLimits,
     CommandStatus,
     LimitPurpose,
@@ -433,6 +434,7 @@ def ordered(version: str, command: Any, answer: Any) -> tuple[Any, Any]:
         ("ocpp1.6", Unlock(1), {"status": "Unlocked"}, CommandStatus.ACCEPTED),
         ("ocpp1.6", Unlock(1), {"status": "NotSupported"}, CommandStatus.NOT_SUPPORTED),
         ("ocpp2.0.1", Unlock(1), {"status": "UnknownConnector"}, CommandStatus.REJECTED),
+        ("ocpp2.0.1", Reset(), {"status": "Accepted"}, CommandStatus.ACCEPTED),
         ("ocpp2.0.1", Reset(), {"status": "Scheduled"}, CommandStatus.SCHEDULED),
         ("ocpp1.6", ClearLimits(), {"status": "Unknown"}, CommandStatus.ACCEPTED),
         (
@@ -452,7 +454,9 @@ def ordered(version: str, command: Any, answer: Any) -> tuple[Any, Any]:
 def test_answers_to_commands(
     version: str, command: Any, answer: Any, status: CommandStatus
 ) -> None:
-    _, result = ordered(version, command, answer)
+    call, result = ordered(version, command, answer)
+    if isinstance(command, Reset):
+        assert call[2:] == ["Reset", {"type": "Soft" if version == "ocpp1.6" else "OnIdle"}]
     assert result.status is status
     assert result.word == answer["status"]
 
@@ -510,6 +514,34 @@ def test_a_remote_start_names_the_transaction_if_the_charger_does() -> None:
         "evseId": 2,
     }
     assert result.detail["transaction_ref"] == "5f3c"
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+def test_data_of_a_vendor_is_handed_on_or_refused(version: str) -> None:
+    async def play(rig: Rig) -> None:
+        await rig.plug(version)
+        data = {"vendorId": "com.maker", "messageId": "m", "data": "d"}
+        for known, word in ((True, "Accepted"), (False, "UnknownVendorId")):
+            rig.chargers.data_known = known
+            answer = await rig.call("DataTransfer", data)
+            assert answer[2]["status"] == word
+        assert rig.chargers.data == [("com.maker", "m", "d")] * 2
+
+    on_rig(play)
+
+
+def test_a_der_control_is_set_as_it_is_asked() -> None:
+    """2.1 R04: SetDERControl, by its name."""
+    control = {
+        "isDefault": False,
+        "controlId": "droop-2",
+        "controlType": "LimitMaxDischarge",
+        "limitMaxDischarge": {"priority": 1, "pctMaxDischargePower": 50.0},
+    }
+    answer = {"status": "Accepted", "supersededIds": ["droop-1"]}
+    call, result = ordered("ocpp2.1", Ask("SetDERControl", control), answer)
+    assert call[2:] == ["SetDERControl", control]
+    assert result.accepted
 
 
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])

@@ -108,6 +108,7 @@ async def test_a_tariff_it_has_already_is_looked_for(yard: Yard) -> None:
         await yard.told_all()
         [placed] = yard.core.billing.on_station(yard.who, yard.station().id)
         assert placed.state == "in_place"
+        assert len(charger.asked("GetTariffs")) == 1
         assert charger.asked("ClearTariffs") == []
         held["evseIds"] = [2]
         await yard.core.billing.update(

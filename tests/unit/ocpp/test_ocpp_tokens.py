@@ -1,9 +1,12 @@
 """Id tokens of both versions."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from voltyard.ocpp.routing import Exchange
 from voltyard.ocpp.tokens import id_tag, token_16, token_201
-from voltyard.ocpp.v201.types import write_token
+from voltyard.ocpp.v201.types import read_token, write_token
 from voltyard.sessions.model import IdToken, TokenKind
 
 
@@ -34,6 +37,20 @@ def test_a_mac_of_201_is_written_plainly() -> None:
     assert write_token(token).type == "MacAddress"
 
 
+WORDS = frozenset(
+    "Central eMAID ISO14443 ISO15693 KeyCode Local MacAddress NoAuthorization".split()
+)
+"""IdTokenEnumType of 2.0.1."""
+READ_AS = {TokenKind.VID: TokenKind.MAC, TokenKind.DIRECT_PAYMENT: TokenKind.CENTRAL}
+"""2.0.1 has no word of their own for these."""
+
+
 @pytest.mark.parametrize("kind", list(TokenKind))
 def test_every_kind_has_a_word_in_201(kind: TokenKind) -> None:
-    assert write_token(IdToken("x", kind)).type
+    """What is written so is read as the same kind again."""
+    written = write_token(IdToken("x", kind))
+    assert written.type in WORDS
+    now = datetime(2026, 1, 15, tzinfo=UTC)
+    exchange = Exchange(None, None, None, "m", now)  # type: ignore[arg-type]
+    assert read_token(exchange, written).kind is READ_AS.get(kind, kind)
+    assert exchange.flags == []
