@@ -89,7 +89,7 @@ DETAILS: Mapping[str, str] = {
     "campaign_stopped": N_("%(campaign)s (%(version)s) updates no further charger."),
     "booking_blocked": N_("%(vehicle)s charges at %(evse)s, booked for %(due)s from %(from_at)s."),
     "booking_overstayed": N_("%(vehicle)s charges at %(evse)s beyond its booking to %(until_at)s."),
-    "approval_waiting": N_("%(subject)s, proposed by %(by)s; it expires at %(until)s."),
+    "approval_waiting": N_("%(subject)s, proposed by %(by)s; it expires at %(until_at)s."),
     "approval_failed": N_("%(subject)s, proposed by %(by)s: the approvals page says why."),
     "booking_clash": N_("No place for %(who)s from %(from_at)s to %(until_at)s: it is booked."),
 }

@@ -106,6 +106,20 @@ CODES: Mapping[str, str] = {
     "charger_offline": N_("The charger was not connected."),
     "charger_timeout": N_("The charger did not answer in time: what it did is not known."),
 }
+REFUSALS = (
+    N_("A second person decides, not the proposer."),
+    N_("A person who is signed in decides, no API key."),
+    N_("Only the proposer withdraws it."),
+    N_("Only the proposer says why."),
+    N_("Only the proposer asks anew."),
+    N_("The proposal is decided already."),
+    N_("The proposal has expired."),
+    N_("Say why, in a sentence."),
+    N_("There must be two people who may do this before one has to approve it."),
+    N_("Too many changes wait for a second person already."),
+    N_("A password cannot wait for a second person: set it on the charger's security page."),
+)
+"""What the room itself says no with."""
 
 
 def what(row: Difference, say: Callable[[str], str]) -> str:
