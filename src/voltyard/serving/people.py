@@ -9,6 +9,7 @@ from voltyard.clock import SystemClock
 from voltyard.config import Settings
 from voltyard.errors import Invalid, NotFound
 from voltyard.serving import console_url, database_of, say
+from voltyard.signon.service import let_administrators_in
 from voltyard.storage.engine import PostgresDatabase
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.model import Principal, Role
@@ -41,6 +42,10 @@ def manage_user(settings: Settings, arguments: Namespace) -> int:
             tenancy = TenancyService(database, SystemClock())
             who = await _organisation(tenancy, arguments.organisation)
             await _change_user(tenancy, who, arguments, password)
+            if arguments.action == "password" and await let_administrators_in(
+                database, SystemClock(), who
+            ):
+                say("passwords of administrators count again, beside single sign-on")
         finally:
             await database.close()
 

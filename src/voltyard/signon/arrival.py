@@ -13,7 +13,7 @@ from voltyard.storage.engine import Database, Tx
 from voltyard.tenancy import audit, proven
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.integrity import constraint_name
-from voltyard.tenancy.model import Organisation, User
+from voltyard.tenancy.model import Organisation, Role, User
 from voltyard.tenancy.scope import of, transaction
 
 
@@ -72,7 +72,7 @@ async def _made(tx: Tx, home: Organisation, arrival: Arrival) -> User:
     person = arrival.person
     if not arrival.connection.create_users:
         raise SignOnRefused(Why.UNKNOWN_PERSON, person.email)
-    role = role_of(arrival.connection, person.groups)
+    role = _role(arrival)
     locale = person.locale or home.locale
     user = await proven.add(
         tx, home, person.email, person.name, role, locale, arrival.hashed, arrival.at
@@ -91,13 +91,21 @@ async def _link(tx: Tx, arrival: Arrival, user: User) -> None:
 
 
 async def _with_role(tx: Tx, arrival: Arrival, user: User) -> User:
-    role = role_of(arrival.connection, arrival.person.groups)
+    role = _role(arrival)
     if role is user.role:
         return user
     changed = replace(user, role=role)
     await proven.give_role(tx, changed)
     await _note(tx, arrival, "user.update", user, audit.changes(user, changed))
     return changed
+
+
+def _role(arrival: Arrival) -> Role:
+    """A refusal names who it was, for the audit."""
+    try:
+        return role_of(arrival.connection, arrival.person.groups)
+    except SignOnRefused as refused:
+        raise SignOnRefused(refused.why, f"{arrival.person.email}: {refused.detail}") from None
 
 
 async def _note(

@@ -116,19 +116,6 @@ class SignOnService:
                 raise NotFound("There is no such user.")
             await self._note(tx, principal, "sign_on.unlink", user_id, {}, remote)
 
-    async def let_administrators_in(self, principal: Principal) -> bool:
-        """From the command line, when a provider is gone for good; whether it was needed."""
-        require(principal, Permission.PEOPLE_WRITE)
-        org_id = principal.org_id
-        async with transaction(self._database, of(org_id)) as tx:
-            found = await store.connection(tx, org_id)
-            if found is None or found.passwords is not LocalPasswords.NONE:
-                return False
-            await store.set_passwords(tx, org_id, LocalPasswords.ADMINS)
-            detail = {"passwords": [LocalPasswords.NONE.value, LocalPasswords.ADMINS.value]}
-            await self._note(tx, principal, "sign_on.update", org_id, detail, "")
-        return True
-
     async def close(self) -> None:
         await self._providers.close()
 
@@ -148,6 +135,20 @@ class SignOnService:
     async def _seal(self, tx: Tx, org_id: UUID, secret: str) -> None:
         sealed = self._sealer.seal(secret, secret_of(org_id)) if secret else None
         await store.put_secret(tx, org_id, sealed)
+
+
+async def let_administrators_in(database: Database, clock: Clock, principal: Principal) -> bool:
+    """From the command line, when a provider is gone for good; whether it was needed."""
+    require(principal, Permission.PEOPLE_WRITE)
+    org_id = principal.org_id
+    async with transaction(database, of(org_id)) as tx:
+        found = await store.connection(tx, org_id)
+        if found is None or found.passwords is not LocalPasswords.NONE:
+            return False
+        await store.set_passwords(tx, org_id, LocalPasswords.ADMINS)
+        detail = {"passwords": [LocalPasswords.NONE.value, LocalPasswords.ADMINS.value]}
+        await audit.Notes(clock)(tx, principal, "sign_on.update", org_id, detail, "")
+    return True
 
 
 def _check_secret(before: Connection | None, draft: ConnectionDraft) -> None:
