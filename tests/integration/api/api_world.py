@@ -13,15 +13,19 @@ from voltyard.access.commands import RuleDraft
 from voltyard.access.model import Whom as Visitors
 from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
+from voltyard.approvals import store as approvals
+from voltyard.approvals.model import Kind, Proposal
 from voltyard.billing.commands import NewAccount, NewAssignment
 from voltyard.billing.model import Target, Terms
 from voltyard.bookings.commands import NewBooking, Whom
 from voltyard.energy.enquiring import ExplainDesk
 from voltyard.fleets.commands import TokenDraft, VehicleDraft
+from voltyard.ids import new_id
 from voltyard.preconditioning.commands import RuleDraft as WarmDraft
 from voltyard.preconditioning.model import Kind
 from voltyard.reservations.commands import NewReservation
 from voltyard.sites.commands import BayDraft, SiteDraft
+from voltyard.tenancy import scope
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.model import Permission, Principal, Role
 from voltyard.tenancy.service import NewUser, TenancyService
@@ -144,6 +148,7 @@ class World:
         hook = {"name": "Hook", "kind": "webhook"}
         telematics = (await tenant.post("/telematics/connections", hook))["connection"]
         bms = await tenant.post("/presystems", {"path": who.org_id.hex, "name": "BMS"})
+        proposal = await _proposed(core, who)
         return {
             "operator": operator.organisation.id,
             "rule": rule.id,
@@ -166,7 +171,20 @@ class World:
             "account": account.id,
             "telematics": UUID(telematics["id"]),
             "presystem": UUID(bms["presystem"]["id"]),
+            "proposal": proposal,
         }
+
+
+async def _proposed(core: Core, who: Principal) -> UUID:
+    """A proposal as it is kept; nothing else waits."""
+    now = core.clock.now()
+    kept = Proposal(
+        new_id(), who.org_id, None, Kind.LIMITS, "sites.tree", Permission.SITES_WRITE, "Grid", {},
+        "", (), "", "user", who.id, who.name, None, now, now + timedelta(days=1),
+    )  # fmt: skip
+    async with scope.transaction(core.database, scope.of(who.org_id)) as tx:
+        await approvals.insert(tx, kept)
+    return kept.id
 
 
 def deps_of(core: Core, people: TenancyService, parts: Parts) -> ApiDeps:

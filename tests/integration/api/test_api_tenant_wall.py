@@ -34,6 +34,8 @@ BODIES: dict[str, object] = {
     "/evses/1": {"name": "X"},
     "/commands": {"command": "reset"},
     "/approve": {},
+    "/refuse": {"reason": "X"},
+    "/reason": {"reason": "X"},
     "/chain": {"chain": "PEM"},
     "/revoke": {"reason": "lost"},
     "/revoke-certificate": {"reason": "lost"},
