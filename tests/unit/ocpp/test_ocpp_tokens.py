@@ -37,10 +37,16 @@ def test_a_mac_of_201_is_written_plainly() -> None:
     assert write_token(token).type == "MacAddress"
 
 
-WORDS = frozenset(
-    "Central eMAID ISO14443 ISO15693 KeyCode Local MacAddress NoAuthorization".split()
-)
-"""IdTokenEnumType of 2.0.1."""
+WORDS = {
+    "Central",
+    "eMAID",
+    "ISO14443",
+    "KeyCode",
+    "Local",
+    "MacAddress",
+    "NoAuthorization",
+}
+"""Of IdTokenEnumType of 2.0.1."""
 READ_AS = {TokenKind.VID: TokenKind.MAC, TokenKind.DIRECT_PAYMENT: TokenKind.CENTRAL}
 """2.0.1 has no word of their own for these."""
 
