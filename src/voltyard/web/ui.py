@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
 from litestar.response import Redirect
+from markupsafe import Markup
 
 from voltyard.access.service import AccessService
 from voltyard.approvals.service import ApprovalService
@@ -25,6 +27,7 @@ from voltyard.pki.service import PkiService
 from voltyard.preconditioning.service import PreconditioningService
 from voltyard.signon.service import SignOnService
 from voltyard.study.service import StudyService
+from voltyard.telematics.parts import Telematics
 from voltyard.tenancy.model import Permission, Principal
 from voltyard.tenancy.operators import OperatorService
 from voltyard.tenancy.presence import Presence
@@ -88,6 +91,7 @@ def environment(locale: str) -> Environment:
     env.install_gettext_callables(  # type: ignore[attr-defined]
         words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext
     )
+    env.globals["gettext"] = _said(words.gettext, env.globals["gettext"])
     env.globals["asset"] = asset
     env.filters["pairs"] = _pairs
     env.filters["map_words"] = _map_words
@@ -95,6 +99,23 @@ def environment(locale: str) -> Environment:
     env.filters["worded"] = _worded
     env.filters["site_pairs"] = _site_pairs
     return env
+
+
+_MARKUP = frozenset('<>&"')
+
+
+def _said(translate: Callable[[str], str], formatted: Any) -> Any:
+    """``_`` of templates. What names no values is not formatted, and may be anybody's words (an
+    error, a charger's answer): it has percent signs as it likes, and is escaped like other text."""
+
+    @pass_context
+    def gettext(context: Context, text: str, **values: object) -> str:
+        if values:
+            return cast(str, formatted(context, text, **values))
+        plain = translate(text).replace("%%", "%")
+        return plain if _MARKUP & set(plain) else Markup(plain)
+
+    return gettext
 
 
 def _pairs(choices: Iterable[Choice]) -> list[tuple[str, str]]:
@@ -154,6 +175,7 @@ class Deps:
     studies: StudyService | None = None
     presystems: PresystemService | None = None
     bookings: BookingRooms | None = None
+    telematics: Telematics | None = None
     approvals: ApprovalService | None = None
     sign_on: SignOnService | None = None
     presence: Presence | None = None
