@@ -14,7 +14,8 @@ from voltyard.access.model import Whom as Visitors
 from voltyard.api.deps import ApiDeps, Metric, Part
 from voltyard.app import Core
 from voltyard.approvals import store as approvals
-from voltyard.approvals.model import Kind, Proposal
+from voltyard.approvals.model import Kind as WaitingKind
+from voltyard.approvals.model import Proposal
 from voltyard.billing.commands import NewAccount, NewAssignment
 from voltyard.billing.model import Target, Terms
 from voltyard.bookings.commands import NewBooking, Whom
@@ -179,7 +180,7 @@ async def _proposed(core: Core, who: Principal) -> UUID:
     """A proposal as it is kept; nothing else waits."""
     now = core.clock.now()
     kept = Proposal(
-        new_id(), who.org_id, None, Kind.LIMITS, "sites.tree", Permission.SITES_WRITE, "Grid", {},
+        new_id(), who.org_id, None, WaitingKind.LIMITS, "sites.tree", Permission.SITES_WRITE, "Grid", {},
         "", (), "", "user", who.id, who.name, None, now, now + timedelta(days=1),
     )  # fmt: skip
     async with scope.transaction(core.database, scope.of(who.org_id)) as tx:
