@@ -34,6 +34,9 @@ class FakeAuthenticator:
             return None
         return principal(Role(role))
 
+    async def still(self, session_token: str) -> Principal | None:
+        return await self.principal(session_token)
+
     async def log_in(self, email: str, password: str, remote: str, user_agent: str = "") -> str:
         role = email.partition("@")[0]
         if role not in set(Role) or password != PASSWORD:

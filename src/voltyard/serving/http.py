@@ -84,6 +84,7 @@ def make_http(core: Core, secret: bytes, settings: Settings) -> Litestar:
         why=why,
         presystems=core.presystems,
         preconditioning=core.preconditioning,
+        telematics=core.telematics,
         sign_on=core.sign_on,
         presence=core.presence,
     )
@@ -219,6 +220,9 @@ class ConsoleLogIn:
         if not session_token:
             return None
         return await self._tenancy.login.principal_of_session(session_token)
+
+    async def still(self, session_token: str) -> Principal | None:
+        return await self._tenancy.login.principal_of_session(session_token, used=False)
 
     async def log_in(self, email: str, password: str, remote: str, user_agent: str = "") -> str:
         made = await self._tenancy.login.log_in(

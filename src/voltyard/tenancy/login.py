@@ -130,12 +130,13 @@ class LogIn:
                 tx, who, "login.out", "user", who.id, at=self._clock.now(), remote=remote
             )
 
-    async def principal_of_session(self, token: str) -> Principal | None:
+    async def principal_of_session(self, token: str, *, used: bool = True) -> Principal | None:
         """The person behind a cookie; None when it is unknown, over, idle too long or closed.
 
-        One who is at work in an operator is the operator's principal.
+        One who is at work in an operator is the operator's principal. ``used`` False does not keep
+        it from getting idle.
         """
-        row = await self._session_row(token)
+        row = await self._session_row(token, used=used)
         if row is None:
             return None
         who = principal_of(store.user_of(row))
@@ -153,13 +154,13 @@ class LogIn:
         async with transaction(self._database, of(row["org_id"])) as tx:
             await store.act(tx, keys.digest(token), org_id)
 
-    async def _session_row(self, token: str) -> Row | None:
+    async def _session_row(self, token: str, *, used: bool = True) -> Row | None:
         if not token or len(token) > 200:
             return None
         now, hashed = self._clock.now(), keys.digest(token)
         async with transaction(self._database, SYSTEM) as tx:
             row = await store.login_session(tx, hashed, now, now - self._settings.session_idle)
-            if row is not None and now - row["last_seen_at"] >= TOUCH_EVERY:
+            if used and row is not None and now - row["last_seen_at"] >= TOUCH_EVERY:
                 await store.touch_login_session(tx, hashed, now)
         return row
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, Router, WebSocket, websocket
@@ -56,6 +57,7 @@ from voltyard.web.console import (
     studies,
     tariffs,
     technician,
+    telematics,
     tenants,
     timetable,
     tokens,
@@ -65,7 +67,7 @@ from voltyard.web.console import (
 )
 from voltyard.web.console.topics import TopicReader
 from voltyard.web.i18n import choose_locale
-from voltyard.web.live import LiveHub
+from voltyard.web.live import LIVE_REFUSED, LiveHub
 from voltyard.web.ui import LOCALE_COOKIE, Deps, Lobby, Ui, make_lobby, make_ui
 
 LOBBY_ROUTES = [*account.ROUTES, *signin.ROUTES]
@@ -92,6 +94,7 @@ STAFF_ROUTES = [
     *notifications.ROUTES,
     *notification_log.ROUTES,
     *vdv463.ROUTES,
+    *telematics.ROUTES,
     *sites.ROUTES,
     *siteinputs.ROUTES,
     *policies.ROUTES,
@@ -117,7 +120,6 @@ STATUS = {
 }
 log = logging.getLogger(__name__)
 
-LIVE_REFUSED = 4401
 UI_STATE = "voltyard_ui"
 
 AnyRequest = Request[Any, Any, Any]
@@ -141,13 +143,15 @@ def make_router(deps: Deps, hub: LiveHub | None = None) -> list[ControllerRouter
 
     @websocket("/live")
     async def live_socket(socket: WebSocket[Any, Any, Any]) -> None:
-        who = await deps.authenticator.principal(socket.cookies.get(SESSION_COOKIE, ""))
+        token = socket.cookies.get(SESSION_COOKIE, "")
+        who = await deps.authenticator.principal(token)
         await socket.accept()
         if who is None or not same_origin(socket):
             await socket.close(code=LIVE_REFUSED, reason="sign in")
             return
         wishes = [socket.cookies.get(LOCALE_COOKIE), who.locale]
-        await live.serve(socket, replace(who, locale=choose_locale(wishes)))
+        still = partial(deps.authenticator.still, token)
+        await live.serve(socket, replace(who, locale=choose_locale(wishes)), still)
 
     pages = Router(
         path="/",

@@ -38,6 +38,9 @@ class Authenticator(Protocol):
     async def principal(self, session_token: str) -> Principal | None:
         """The person of a session cookie; None when it is unknown or has ended."""
 
+    async def still(self, session_token: str) -> Principal | None:
+        """The same, asked for a page that stays open: nobody is kept signed in by that."""
+
     async def log_in(self, email: str, password: str, remote: str, user_agent: str = "") -> str:
         """A new session token; Unauthenticated on wrong credentials (code ``sign_on_only``: they
         are right, and passwords do not count), TooMany when hammered."""

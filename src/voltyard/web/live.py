@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from litestar.exceptions import WebSocketDisconnect
 
 from voltyard.clock import Clock, SystemClock
 from voltyard.errors import VoltyardError
+from voltyard.storage.groupcommit import REFUSALS
 from voltyard.tenancy.model import Principal
 from voltyard.web.console.data import LiveRecord
 
@@ -25,9 +27,15 @@ log = logging.getLogger(__name__)
 
 Records = Mapping[str, LiveRecord]
 Reader = Callable[[Principal, str], Awaitable[Records]]
+Still = Callable[[], Awaitable[Principal | None]]
+"""Who a socket's cookie stands for now."""
 Socket = WebSocket[Any, Any, Any]
 Key = tuple[UUID, str, str]
 
+LIVE_REFUSED = 4401
+"""The close code that sends a tab to the log-in page."""
+STILL_S = 10.0
+"""How often a socket asks whether its person is still signed in."""
 FLUSH_S = 1.0
 QUICK_FLUSH_S = 0.5
 SLOW_FLUSH_S = 5.0
@@ -38,6 +46,10 @@ WORDED_TOPICS = frozenset({"alerts"})
 """Topics that carry sentences, so that each language has its own state."""
 QUEUE_FRAMES = 32
 TOPICS_PER_CLIENT = 16
+
+
+class _SignedOut(Exception):
+    """Whoever opened the socket may not look any more."""
 
 
 class Ask(msgspec.Struct):
@@ -122,8 +134,15 @@ _decode = msgspec.json.Decoder(Ask).decode
 class LiveHub:
     """Owns all topics and their flush tasks. ``clock`` is the viewers' time, never a fast one."""
 
-    def __init__(self, read: Reader, clock: Clock | None = None, flush_s: float = FLUSH_S) -> None:
+    def __init__(
+        self,
+        read: Reader,
+        clock: Clock | None = None,
+        flush_s: float = FLUSH_S,
+        still_s: float = STILL_S,
+    ) -> None:
         self._read = read
+        self._still_s = still_s
         self._clock = clock or SystemClock()
         self._flush_s = flush_s
         self._topics: dict[Key, Topic] = {}
@@ -192,19 +211,34 @@ class LiveHub:
             for client in topic.clients:
                 client.offer(frame)
 
-    async def serve(self, socket: Socket, who: Principal) -> None:
-        """One tab's socket until it closes."""
+    async def serve(self, socket: Socket, who: Principal, still: Still) -> None:
+        """One tab's socket until it closes, or whoever opened it is signed out, switched off, or at
+        work somewhere else."""
         client = Client(who)
         try:
             async with asyncio.TaskGroup() as tasks:
-                sender = tasks.create_task(_send(socket, client))
+                tasks.create_task(_send(socket, client))
+                tasks.create_task(self._watch(who, still))
                 await self._listen(socket, client)
-                sender.cancel()
         except* WebSocketDisconnect:
             pass
+        except* _SignedOut:
+            with suppress(WebSocketDisconnect):
+                await socket.close(code=LIVE_REFUSED, reason="sign in")
         finally:
             for name in list(client.topics):
                 self.leave(client, name)
+
+    async def _watch(self, who: Principal, still: Still) -> None:
+        while True:
+            await self._clock.sleep(self._still_s)
+            try:
+                now = await still()
+            except REFUSALS as error:
+                log.warning("a live socket of %s could not be checked: %r", who.name, error)
+                continue
+            if now is None or (now.org_id, now.permissions) != (who.org_id, who.permissions):
+                raise _SignedOut
 
     async def _listen(self, socket: Socket, client: Client) -> None:
         while True:

@@ -138,10 +138,15 @@ async def test_sessions_end_by_age_by_idleness_and_by_log_out(
         assert await service.login.principal_of_session(used.token) is not None
     clock.at += timedelta(hours=11)
     assert await service.login.principal_of_session(used.token) is None
+    left_open = await service.login.log_in("ada@example.org", GOOD)
+    clock.at += timedelta(hours=11)
+    assert await service.login.principal_of_session(left_open.token, used=False) is not None
+    clock.at += timedelta(hours=2)
+    assert await service.login.principal_of_session(left_open.token, used=False) is None
     out = await service.login.log_in("ada@example.org", GOOD)
     await service.login.log_out(out.token)
     assert await service.login.principal_of_session(out.token) is None
-    assert await service.login.clean_up() == 2
+    assert await service.login.clean_up() == 3
 
 
 async def test_an_old_hash_is_replaced_at_the_next_log_in(

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -175,3 +177,48 @@ async def test_a_tab_cannot_hold_endless_topics(hub: LiveHub) -> None:
         await hub.join(client, f"board:{number}")
     assert len(client.topics) == 16
     await hub.close()
+
+
+class Tab:
+    """A socket whose other end says nothing."""
+
+    def __init__(self) -> None:
+        self.closed: tuple[int, str] | None = None
+
+    async def receive_data(self, mode: str) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def send_data(self, text: str, mode: str) -> None:
+        return None
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        None,
+        replace(WHO, org_id=UUID(int=5)),
+        replace(WHO, permissions=frozenset()),
+    ],
+)
+async def test_a_socket_ends_when_its_person_is_switched_off_or_works_elsewhere(
+    source: Source, later: Principal | None
+) -> None:
+    hub = LiveHub(source, SystemClock(), flush_s=0.01, still_s=0.001)
+    answers: list[Principal | Exception | None] = [WHO, OSError("the database is away"), WHO, later]
+
+    async def still() -> Principal | None:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    tab = Tab()
+    async with asyncio.timeout(10):
+        await hub.serve(tab, WHO, still)  # type: ignore[arg-type]  # as much of one as is used
+    assert tab.closed == (4401, "sign in")
+    assert answers == []
+    assert hub.topic_count == 0
