@@ -180,8 +180,8 @@ async def _proposed(core: Core, who: Principal) -> UUID:
     """A proposal as it is kept; nothing else waits."""
     now = core.clock.now()
     kept = Proposal(
-        new_id(), who.org_id, None, WaitingKind.LIMITS, "sites.tree", Permission.SITES_WRITE, "Grid", {},
-        "", (), "", "user", who.id, who.name, None, now, now + timedelta(days=1),
+        new_id(), who.org_id, None, WaitingKind.LIMITS, "sites.tree", Permission.SITES_WRITE,
+        "Grid", {}, "", (), "", "user", who.id, who.name, None, now, now + timedelta(days=1),
     )  # fmt: skip
     async with scope.transaction(core.database, scope.of(who.org_id)) as tx:
         await approvals.insert(tx, kept)
