@@ -251,6 +251,8 @@ EXTRA: dict[str, dict[str, str]] = {
         "login": "proving who one is",
         "operators": "fleet operators: created, admitted, entered",
         "passwords": "argon2 for people",
+        "presence": "log-ins seen and ended",
+        "proven": "people whom somebody else has proven, in a transaction of theirs",
         "scope": "the one door to tenant data",
     },
     "timetable": {
