@@ -122,8 +122,8 @@ async def test_in_german_and_by_rest_with_the_cookie(world: World, bea: World) -
     place, node_id = await raised(world)
     bea.client.cookies.set("voltyard_locale", "de")
     shown = await bea.page(place)
-    assert "Vorher" in shown
-    assert "Genehmigen" in shown
+    assert "Davor" in shown
+    assert "Freigeben" in shown
     token = re.search(r'name="csrf" value="([0-9a-f]+)"', shown)
     assert token
     url = f"/api/v1{place}/approve"
