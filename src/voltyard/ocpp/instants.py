@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 AHEAD_MAX = timedelta(days=1)
 _NO_FLAGS: tuple[str, ...] = ()
+NO_TIME = frozenset(
+    {"timestamp_missing", "timestamp_absurd", "timestamp_ahead", "timestamp_unreadable"}
+)
+"""What is flagged where the instant became ``received_at``."""
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from voltyard.chargers.commands import Command, CommandResult
 from voltyard.chargers.model import StationRef
 from voltyard.ocpp.framing import ErrorWords
-from voltyard.ocpp.instants import read_instant
+from voltyard.ocpp.instants import NO_TIME, read_instant
 from voltyard.ocpp.ports import Chargers, Sessions
 from voltyard.ocpp.reader import Reader, check
 from voltyard.ocpp.wire import Wire
@@ -45,6 +45,11 @@ class Exchange:
         """Note an oddity that does not stop the message."""
         self.flags.append(name)
         self.chargers.flag(self.station, name, detail[:_DETAIL_MAX])
+
+    @property
+    def undated(self) -> bool:
+        """Whether some instant so far was none, and is when the call came."""
+        return not NO_TIME.isdisjoint(self.flags)
 
     def instant(self, text: str | None) -> datetime:
         at, flags = read_instant(text, self.received_at)

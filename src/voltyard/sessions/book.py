@@ -337,7 +337,8 @@ class Book:
         self, session: Session, points: Sequence[Point], prior_wh: float | None
     ) -> Tracked:
         evse = None if session.evse_id is None else self._outlets.evse(session.evse_id)
-        register = _register(evse, prior_wh)
+        undated = Flag.CLOCK_OFF.value in session.flags
+        register = _register(evse, prior_wh, undated=undated)
         for point in points:
             register.add(point)
         seen_at = session.last_reading_at or session.started_at
@@ -394,8 +395,9 @@ def _stood(session: Session) -> _Stood:
     return _Stood(session.started_at, session.meter_last_wh if counts_on else None)
 
 
-def _register(evse: Evse | None, prior_wh: float | None) -> Register:
-    return Register(UNKNOWN_POWER_W if evse is None else evse.max_power_w, prior_wh)
+def _register(evse: Evse | None, prior_wh: float | None, *, undated: bool = False) -> Register:
+    power_w = UNKNOWN_POWER_W if evse is None else evse.max_power_w
+    return Register(power_w, prior_wh, undated=undated)
 
 
 def _heard(last_seq: int | None, *, gap: bool) -> set[int]:

@@ -122,8 +122,9 @@ class Tracked:
 def apply(tracked: Tracked, report: TransactionReport, now: datetime) -> list[MeterReading]:
     """Fold a report in; the readings that were new."""
     at, off = trusted(report.at, now)
-    if off:
-        tracked.repair(Flag.CLOCK_OFF, at, report.at, at)
+    if off or report.undated:
+        tracked.repair(Flag.CLOCK_OFF, at, report.at if off else None, at)
+        tracked.register.doubt_time()
     tracked.heard_at = now
     session = tracked.session
     _identify(tracked, report, at)
@@ -163,6 +164,7 @@ def apply_readings(
         at, off = trusted(reading.at, now)
         if off:
             tracked.repair(Flag.CLOCK_OFF, now, reading.at, at)
+            tracked.register.doubt_time()
             reading = replace(reading, at=at)
         if source is not Source.SAMPLE:
             reading = replace(reading, context=source.name.lower())

@@ -104,7 +104,8 @@ class TransactionReport:
     """One thing a charger said about one transaction.
 
     ``transaction_ref`` is the charger's id (2.0.1) or ours as text (1.6); None on a 1.6 start,
-    where we give it. ``message_key`` is the OCPP message id, kept for exactly-once.
+    where we give it. ``message_key`` is the OCPP message id, kept for exactly-once. ``undated``:
+    its charger had no time, ``at`` is when it came.
     """
 
     phase: Phase
@@ -122,6 +123,7 @@ class TransactionReport:
     remote_start_id: int | None = None
     trigger: str | None = None
     reservation_number: int | None = None
+    undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

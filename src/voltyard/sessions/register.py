@@ -20,6 +20,8 @@ LOOK_AHEAD = 3
 POINTS_MAX = 240
 ODD_POINTS_MAX = 480
 UNIT_EVIDENCE_WH = 1_000.0
+UNDATED_MAX_WH = 600_000.0
+"""A clock that had stopped says nothing of how long: more than this is in no vehicle."""
 
 
 class Source(IntEnum):
@@ -57,18 +59,24 @@ class Measured:
 
 
 def measure(
-    points: Sequence[Point], *, max_power_w: float, prior_wh: float | None = None
+    points: Sequence[Point],
+    *,
+    max_power_w: float,
+    prior_wh: float | None = None,
+    undated: bool = False,
 ) -> Measured:
     """What was delivered.
 
     ``points`` are sorted by time. ``max_power_w`` is the EVSE's. ``prior_wh`` is where its
     register stood after the session before, if it is known to count over all sessions.
+    ``undated``: the charger's clock was wrong, so that the time between points is not known.
     """
-    return _Measurement(max_power_w, prior_wh).run(points)
+    return _Measurement(max_power_w, prior_wh, undated=undated).run(points)
 
 
 class _Measurement:
-    def __init__(self, max_power_w: float, prior_wh: float | None) -> None:
+    def __init__(self, max_power_w: float, prior_wh: float | None, *, undated: bool) -> None:
+        self._undated = undated
         self._cap_w = max(2.0 * max_power_w, POWER_CAP_MIN_W)
         self._prior_wh = prior_wh
         self._notes: list[Note] = []
@@ -131,6 +139,8 @@ class _Measurement:
         if begin.wh > 0 and self._close(in_kwh, first) and self._fits(in_kwh, first):
             self._note(Flag.UNIT_MIXED, begin, begin.wh, in_kwh.wh)
             return in_kwh
+        if self._may_be_long_after(begin, first):
+            return begin
         if first.wh < begin.wh:
             self._count_reset(begin, first)
         else:
@@ -154,6 +164,9 @@ class _Measurement:
             if any(self._fits(last, after) for after in later if after.wh > 0):
                 flag = Flag.DROP_TO_ZERO if point.wh == 0 else Flag.GLITCH
                 self._note(flag, point, point.wh, last.wh)
+                continue
+            if self._may_be_long_after(last, point):
+                last = self._step(last, point)
                 continue
             if point.wh < last.wh:
                 self._count_reset(last, point)
@@ -182,6 +195,8 @@ class _Measurement:
             self._note(Flag.SESSION_RELATIVE, end, self._energy_wh, total_wh)
             self._energy_wh = max(self._energy_wh, total_wh)
             return end
+        if self._may_be_long_after(last, end):
+            return self._step(last, end)
         if end.wh < last.wh:
             self._count_reset(last, end)
             return end
@@ -226,6 +241,11 @@ class _Measurement:
         """Whether ``point`` can follow: no more than the hardware delivers, no real step back."""
         step_wh = point.wh - last.wh
         return 0 <= step_wh <= self._room_wh(last, point) or self._jitter(last, point)
+
+    def _may_be_long_after(self, last: Point, point: Point) -> bool:
+        """What was told at once by a clock that had stopped may be hours apart."""
+        step_wh = point.wh - last.wh
+        return self._undated and last.wh > 0 and 0 <= step_wh <= UNDATED_MAX_WH
 
     def _rescaled(self, last: Point, point: Point) -> Point | None:
         """The point in the other of Wh and kWh, if only that continues the register."""
@@ -290,8 +310,11 @@ def power_wh(before: Point, after: Point) -> float:
 class Register:
     """The points of one session and what they measure, kept up cheaply as they come."""
 
-    def __init__(self, max_power_w: float, prior_wh: float | None = None) -> None:
+    def __init__(
+        self, max_power_w: float, prior_wh: float | None = None, *, undated: bool = False
+    ) -> None:
         self.measured = Measured()
+        self._undated = undated
         self.points: list[Point] = []
         self._max_power_w = max_power_w
         self._prior_wh = prior_wh
@@ -313,6 +336,12 @@ class Register:
         if len(self.points) > (ODD_POINTS_MAX if self.measured.notes else POINTS_MAX):
             self._thin()
         return True
+
+    def doubt_time(self) -> None:
+        """The charger's clock was wrong: the time between points is not known."""
+        if not self._undated:
+            self._undated = True
+            self._recompute()
 
     def cut(self, at_s: float) -> bool:
         """Drop samples after ``at_s`` (the session's end); whether there were any."""
@@ -354,7 +383,12 @@ class Register:
         )
 
     def _recompute(self) -> None:
-        self.measured = measure(self.points, max_power_w=self._max_power_w, prior_wh=self._prior_wh)
+        self.measured = measure(
+            self.points,
+            max_power_w=self._max_power_w,
+            prior_wh=self._prior_wh,
+            undated=self._undated,
+        )
         samples = [point for point in self.points if point.source is _S]
         self._by_power_wh = _sum_power_wh(samples)
 

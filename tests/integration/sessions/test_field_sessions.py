@@ -1,10 +1,19 @@
 """What chargers in the field say of sessions: the figure is right, and each repair is shown."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from session_yard import Yard
 
 from voltyard.chargers.model import EvseStatus
-from voltyard.sessions.model import Flag, IdToken, Phase, SessionState
+from voltyard.sessions.model import (
+    Flag,
+    IdToken,
+    MeterReading,
+    Phase,
+    SessionState,
+    TransactionReport,
+)
 
 
 async def charged(
@@ -126,3 +135,34 @@ async def test_an_answer_that_a_moment_may_change_does_not_hold_long(yard: Yard)
     found = await yard.sessions.authorise(yard.station.ref, 2, IdToken("BUS1"))
     assert found.until_at is not None
     assert 0 < (found.until_at - yard.clock.now()).total_seconds() <= 60
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+async def test_what_was_charged_by_a_clock_that_had_stopped_is_counted(
+    yard: Yard, sampled: bool
+) -> None:
+    """Row 16: without power or link for a while, told hours later within a second."""
+    clock = datetime(2020, 1, 1, tzinfo=UTC)
+    yard.clock.reach(yard.at(600))
+
+    def told(phase: Phase, hours: float, meter_wh: float, ref: str | None) -> TransactionReport:
+        at = clock + timedelta(hours=hours)
+        context = "begin" if phase is Phase.STARTED else "end"
+        return TransactionReport(
+            phase, at, yard.message(), evse_number=1, transaction_ref=ref, id_token=IdToken("BUS1"),
+            readings=(MeterReading(at, meter_wh, context=context),), stop_reason="Local",
+        )  # fmt: skip
+
+    station = yard.station.ref
+    ref = await yard.sessions.report(station, told(Phase.STARTED, 0, 500_000, None))
+    if sampled:
+        for hours in (1, 2, 3):
+            reading = MeterReading(clock + timedelta(hours=hours), 500_000 + 15_000 * hours)
+            await yard.sessions.meter(station, 1, ref.transaction_ref, [reading])
+    stop = told(Phase.ENDED, 4, 560_000, ref.transaction_ref)
+    await yard.sessions.report(station, stop)
+    assert (await yard.only()).energy_wh == 60_000
+    await yard.restart()
+    await yard.sessions.report(station, stop)
+    session = await yard.only()
+    assert (session.energy_wh, session.flags) == (60_000, (Flag.CLOCK_OFF,))

@@ -179,6 +179,7 @@ async def start(exchange: Exchange, request: StartTransaction) -> StartTransacti
             id_token=token,
             readings=_register(exchange, request.meter_start, at, "begin"),
             reservation_number=request.reservation_id,
+            undated=exchange.undated,
         ),
     )
     authorisation = ack.authorisation or Authorisation(AuthorisationStatus.ACCEPTED)
@@ -219,6 +220,7 @@ async def stop(exchange: Exchange, request: StopTransaction) -> StopTransactionR
             id_token=token_16(request.id_tag) if request.id_tag else None,
             readings=readings,
             stop_reason=request.reason or "Local",
+            undated=exchange.undated,
         ),
     )
     if request.id_tag is None or ack.authorisation is None:

@@ -172,6 +172,7 @@ def _price(response: TransactionEventResponse, told: Told) -> None:
 def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
     info, evse = request.transaction_info, request.evse
     at = exchange.instant(request.timestamp)
+    readings = read_meter_values(exchange, request.meter_value or ())
     return TransactionReport(
         phase=PHASE[request.event_type],
         at=at,
@@ -182,12 +183,13 @@ def _report(exchange: Exchange, request: TransactionEvent) -> TransactionReport:
         seq_no=request.seq_no,
         offline=request.offline,
         id_token=None if request.id_token is None else read_token(exchange, request.id_token),
-        readings=read_meter_values(exchange, request.meter_value or ()),
+        readings=readings,
         stop_reason=_stop_reason(request),
         charging_state=CHARGING_STATE.get(info.charging_state or ""),
         remote_start_id=info.remote_start_id,
         trigger=request.trigger_reason,
         reservation_number=request.reservation_id,
+        undated=exchange.undated,
     )
 
 
