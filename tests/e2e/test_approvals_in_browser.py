@@ -38,13 +38,20 @@ async def furnish(place: Place) -> None:
     await core.approvals.set_switches(who, Switches(frozenset({Kind.LIMITS, Kind.FIRMWARE})))
 
 
-def as_bea(page: Page, place: Place) -> None:
-    page.context.clear_cookies(name="voltyard_session")
+def bea_at(browser: Browser, place: Place, theme: str, width: int, locale: str) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark", reduced_motion="reduce"
+    )
+    wishes = {"voltyard_theme": theme, "voltyard_locale": locale}
+    context.add_cookies([{"name": k, "value": v, "url": place.url} for k, v in wishes.items()])
+    context.set_default_timeout(LATE_MS)
+    page = context.new_page()
     page.goto(f"{place.url}/login")
     page.fill("input[name=email]", BEA)
     page.fill("input[name=password]", PASSWORD)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/login" not in url)
+    return page
 
 
 def test_a_limit_is_raised_by_two(browser: Browser, place: Place) -> None:
@@ -65,8 +72,7 @@ def test_a_limit_is_raised_by_two(browser: Browser, place: Place) -> None:
     proposal = page.url.partition("?")[0]
     page.context.close()
 
-    page = page_of(browser, place, "dark", 390, "de")
-    as_bea(page, place)
+    page = bea_at(browser, place, "dark", 390, "de")
     page.goto(f"{place.url}/approvals")
     found += looked_at(page, "approvals")
     page.goto(proposal)

@@ -244,6 +244,7 @@ EXTRA: dict[str, dict[str, str]] = {
     "tenancy": {
         "access": "the one check of permissions",
         "admission": "where fleet operators may charge, for rooms that ask in a transaction",
+        "approved": "who acts with a second person's approval, as the audit names them",
         "audit": "every change, in the transaction of the change",
         "fields": "pure: what people enter, checked",
         "integrity": "what the database refuses, in domain words",
