@@ -30,8 +30,19 @@ __all__ = ["REFUSALS", "GroupCommit", "GroupCommitStats", "Write"]
 
 log = logging.getLogger(__name__)
 
-REFUSALS = (SQLAlchemyError, PostgresError, InterfaceError, OSError, ValueError, TypeError)
-"""What ``submit`` raises where the database does not take the rows."""
+REFUSALS = (
+    SQLAlchemyError,
+    PostgresError,
+    InterfaceError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What ``submit`` raises where the database does not take the rows, or they cannot be sent: of no
+table or column that there is, too large, too deep. None of it may end the writer."""
 
 
 _AWAY = (

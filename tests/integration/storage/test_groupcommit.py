@@ -55,6 +55,13 @@ def value(station_id: UUID, energy_wh: float | None, at: datetime = NOW) -> Writ
     )
 
 
+def nested(depth: int) -> Any:
+    found: Any = {}
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
 async def count(database: PostgresDatabase, table: str) -> int:
     async with scope.transaction(database, scope.of(ORG)) as tx:
         row = await tx.one(f"SELECT count(*) AS n FROM {table}")
@@ -96,6 +103,28 @@ async def test_one_refused_row_harms_only_its_own_message(
 
 
 READING = Group("meter_values", ("context", "at", "org_id", "station_id", "energy_wh"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Write("stations", {"id": uuid4(), "colour": "red"}, ("id",)),
+        Write("no_such_table", {"id": uuid4()}, ("id",)),
+        Write("event_log", {"org_id": ORG, "at": NOW, "kind": "x", "payload": nested(5_000)}),
+    ],
+    ids=["no such column", "no such table", "too deep"],
+)
+async def test_a_mistake_of_ours_does_not_end_the_writer(
+    commits: GroupCommit, database: PostgresDatabase, bad: Write
+) -> None:
+    async with asyncio.timeout(10):
+        said = await asyncio.gather(
+            commits.submit([bad]), commits.submit([station(uuid4())]), return_exceptions=True
+        )
+        assert isinstance(said[0], Exception)
+        assert said[1] is None
+        await commits.submit([station(uuid4())])
+    assert await count(database, "stations") == 2
 
 
 async def test_rows_of_a_shape_are_written_whatever_the_order_of_their_columns(
