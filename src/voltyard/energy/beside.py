@@ -50,7 +50,7 @@ class Beside:
             return 0.0
         self._load.take(metered, [self._draw(board, o, now) for o in board], tree)
         self._counted_w = self._load.at_nodes(tree)
-        site_w += sum(self._load.at_nodes(tree, margin=False).values())
+        site_w += self._load.net_w(tree)
         self._inputs.saw(self._site_id, self._load.seen_w(), site_w)
         keys = self._counted_w.keys() | self._used_w.keys()
         before = {key: self._used_w.get(key, 0.0) for key in keys}

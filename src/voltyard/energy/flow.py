@@ -326,9 +326,11 @@ def withdraw(net: Network, stay: int) -> None:
 
 
 @compiled
-def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
-    """Open closed slots one by one in ``order`` until every need (reduced in place) is met."""
+def open_slots(net: Network, work: Scratch, order: Ints, most: Ints, need: Ints) -> int:
+    """Open closed slots one by one in ``order``, each as far as ``most`` says, until every need
+    (reduced in place) is met; what is missing. A slot may come again, to be opened further."""
     stays = need.shape[0]
+    full = net.cap[0].copy()
     missing = need.sum()
     work.dead[:] = False
     net.is_open[:] = False
@@ -342,10 +344,12 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
     key = np.empty(stays)
     for position in range(order.shape[0]):
         slot = order[position]
-        net.is_open[slot] = True
+        net.cap[0, slot] = min(full[slot], most[position])
         for stay in range(stays):
             key[stay] = (ahead[stay] - need[stay]) / rate[stay]
-            ahead[stay] -= net.stay_cap[stay, slot]
+            if not net.is_open[slot]:
+                ahead[stay] -= net.stay_cap[stay, slot]
+        net.is_open[slot] = True
         _sort(turn, key)
         missing -= _straight(net, slot, need, turn)
         # Slots opened before take no more: only the new one leads out.
@@ -356,6 +360,7 @@ def open_slots(net: Network, work: Scratch, order: Ints, need: Ints) -> int:
         if missing <= 0:
             break
     net.is_open[:] = True
+    net.cap[0] = full
     return int(missing)
 
 

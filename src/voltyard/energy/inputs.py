@@ -45,6 +45,9 @@ class Situation:
     earlier_wh: Mapping[UUID, float] = field(default_factory=dict)
     other_load_w: Mapping[UUID, float | Sequence[Step]] = field(default_factory=dict)
     prices: Sequence[Step] = ()
+    export_prices: Sequence[Step] = ()
+    surplus_w: Sequence[Step] = ()
+    """What the site would feed into the grid without charging; none where nothing is said."""
     demand_price_per_kw: float = 0.0
     firm: Sequence[FirmLoad] = ()
     told: Mapping[UUID, Sequence[Point]] = field(default_factory=dict)
@@ -500,6 +503,8 @@ def plan_input(
         slot_s=slot_s,
         other_load_w=situation.other_load_w,
         prices=tuple(situation.prices),
+        export_prices=tuple(situation.export_prices) or None,
+        surplus_w=tuple(situation.surplus_w),
         demand_price_per_kw=situation.demand_price_per_kw,
         peak_so_far_w=peak_so_far_w,
         mode=mode,

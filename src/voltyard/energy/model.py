@@ -181,6 +181,9 @@ class PlanInput:
     must_run: tuple[MustRun, ...] = ()
     export_prices: tuple[Step, ...] | None = None
     """What the grid pays for energy, per MWh. None: nothing is fed into it but what PV leaves."""
+    surplus_w: float | tuple[Step, ...] = 0.0
+    """What the site would feed into the grid without charging. Whoever charges from it gives up the
+    export price instead of paying the other. It gives no room under any limit."""
 
 
 class WaitsFor(StrEnum):

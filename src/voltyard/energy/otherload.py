@@ -157,12 +157,22 @@ class OtherLoad:
             )
 
     def seen_w(self) -> dict[UUID, float]:
-        """By meter, what it shows beside chargers, without margin; silent ones are left out."""
+        """By meter, what it shows beside chargers, without margin, below 0 what is fed in; silent
+        ones are left out."""
         return {
-            m.meter_id: max(0.0, self._seen[m.meter_id].total.last_w or 0.0)
+            m.meter_id: self._seen[m.meter_id].total.last_w or 0.0
             for m in self._metered
             if m.known and m.meter_id in self._seen
         }
+
+    def net_w(self, tree: ElectricalTree) -> float:
+        """Of the whole site, without margin; below 0 what it feeds in, where a meter at its grid
+        connection counts all that passes there."""
+        seen = self.seen_w()
+        for each in self._metered:
+            if each.node_id == tree.root.id and each.all and each.meter_id in seen:
+                return seen[each.meter_id]
+        return sum(self.at_nodes(tree, margin=False).values())
 
     def at_nodes(self, tree: ElectricalTree, *, margin: bool = True) -> dict[UUID, float]:
         """What counts at each metered node beside what counts at nodes below it, in W."""

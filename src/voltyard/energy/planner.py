@@ -70,8 +70,7 @@ def plan(given: PlanInput) -> Plan:
     else:
         profile = shaped.profile
         if profile is None or not _carries(problem, readiness.allotted, profile):
-            prices = step_values(given.prices, problem.bounds, highest=False)
-            profile = _profile(given, problem, readiness, prices)
+            profile = _profile(given, problem, readiness)
         followed = _share_truly(problem, readiness, profile)
     _check(problem)
     made = _finished(given, problem, readiness, followed)
@@ -189,8 +188,7 @@ class _Answers:
         """A plan with this care, left in the network, and what true curves make of it."""
         found = self.served(care)
         self._problem.net.stay_cap[:] = found.stay_cap
-        early = np.arange(len(self._problem.hours), dtype=np.int64)
-        profile = _opened(found.asked, found.readiness.allotted, early)
+        profile = _opened(found.asked, found.readiness.allotted, _early(self._problem))
         return _share_truly(found.asked, found.readiness, profile)
 
     def explained(self, found: _Served) -> Readiness:
@@ -297,21 +295,66 @@ def _shortages(problem: Problem, short: Bools) -> dict[int, Shortage]:
 # (B) the least peak, the least cost
 
 
-def _profile(given: PlanInput, problem: Problem, readiness: Readiness, prices: Floats) -> Ints:
+class _Turns(NamedTuple):
+    """In which order slots are opened, and up to how many Wh each."""
+
+    slots: Ints
+    most: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """Prices by slot: ``cheap`` is what the grid would pay for ``surplus_wh``, the first Wh of a
+    slot; whatever is charged beyond them is bought at ``dear``."""
+
+    dear: Floats
+    cheap: Floats
+    surplus_wh: Ints
+
+    def turns(self) -> _Turns:
+        """The cheapest first, at equal price the earliest."""
+        slots = np.arange(len(self.dear), dtype=np.int64)
+        sunny = np.flatnonzero(self.surplus_wh > 0)
+        slot = np.concatenate((sunny, slots))
+        most = np.concatenate((self.surplus_wh[sunny], np.full_like(slots, flow.UNLIMITED_WH)))
+        price = np.concatenate((self.cheap[sunny], self.dear))
+        order = np.lexsort((most, slot, price))
+        return _Turns(slot[order], most[order])
+
+    def energy(self, profile: Ints) -> float:
+        """What the profile costs, in currency units."""
+        own = np.minimum(profile, self.surplus_wh)
+        return float((own * self.cheap + (profile - own) * self.dear).sum()) / 1e6
+
+
+def _money(given: PlanInput, problem: Problem) -> _Money:
+    """Selling is never dearer than buying: else both at once would earn money."""
+    dear = step_values(given.prices, problem.bounds, highest=False)
+    sold = step_values(given.export_prices or (), problem.bounds, highest=False)
+    surplus_wh = np.floor(np.maximum(0.0, -problem.base_w) * problem.hours).astype(np.int64)
+    return _Money(dear, np.minimum(dear, sold), surplus_wh)
+
+
+def _early(problem: Problem) -> _Turns:
+    slots = np.arange(len(problem.hours), dtype=np.int64)
+    return _Turns(slots, np.full_like(slots, flow.UNLIMITED_WH))
+
+
+def _profile(given: PlanInput, problem: Problem, readiness: Readiness) -> Ints:
     """Planned energy of the whole site by slot; all that is allotted fits under it."""
     allotted = readiness.allotted
-    order = np.lexsort((np.arange(len(prices)), prices))
     if given.mode is PlanMode.EARLY or readiness.hurry:
         problem.net.cap[0] = problem.root_cap
-        return _opened(problem, allotted, np.arange(len(prices), dtype=np.int64))
+        return _opened(problem, allotted, _early(problem))
+    money = _money(given, problem)
     if given.mode is PlanMode.COST:
         if given.demand_price_per_kw <= 0.0:
             problem.net.cap[0] = problem.root_cap
-            return _opened(problem, allotted, order)
-        return _cheapest(given, problem, allotted, prices, order)
+            return _opened(problem, allotted, money.turns())
+        return _cheapest(given, problem, allotted, money)
     peak_w = _least_peak(problem, allotted, given.peak_so_far_w)
     problem.net.cap[0] = _root_cap(problem, peak_w)
-    return _opened(problem, allotted, order)
+    return _opened(problem, allotted, money.turns())
 
 
 def _carries(problem: Problem, allotted: Ints, profile: Ints) -> bool:
@@ -334,9 +377,9 @@ def _root_cap(problem: Problem, peak_w: float) -> Ints:
     return cap
 
 
-def _opened(problem: Problem, allotted: Ints, order: Ints) -> Ints:
+def _opened(problem: Problem, allotted: Ints, turns: _Turns) -> Ints:
     flow.clear(problem.net)
-    missing = flow.open_slots(problem.net, problem.work, order, allotted.copy())
+    missing = flow.open_slots(problem.net, problem.work, *turns, allotted.copy())
     assert missing == 0, "energy that was promised must fit under the peak that was chosen"
     profile: Ints = problem.net.used[0].copy()
     return profile
@@ -345,8 +388,9 @@ def _opened(problem: Problem, allotted: Ints, order: Ints) -> Ints:
 def _least_peak(problem: Problem, allotted: Ints, floor_w: float) -> float:
     """Newton on minimum cuts: each cut says how high the peak must be at least."""
     net, work = problem.net, problem.work
-    hours = float(problem.hours.sum())
-    peak_w = max(floor_w, float(problem.base_w.min()), float(allotted.sum()) / hours)
+    others_wh = float((problem.base_w * problem.hours).sum())
+    mean_w = (float(allotted.sum()) + others_wh) / float(problem.hours.sum())
+    peak_w = max(floor_w, float(problem.base_w.min()), mean_w)
     highest_w = float((problem.root_cap / problem.hours + problem.base_w).max()) + 1.0
     flow.clear(net)
     need = allotted.copy()
@@ -374,19 +418,17 @@ def _raised(problem: Problem, in_cut: Bools, low_w: float, high_w: float, missin
     return high_w
 
 
-def _cheapest(
-    given: PlanInput, problem: Problem, allotted: Ints, prices: Floats, order: Ints
-) -> Ints:
+def _cheapest(given: PlanInput, problem: Problem, allotted: Ints, money: _Money) -> Ints:
     """Weigh demand charge against energy cost: the bill is convex in the peak."""
+    turns = money.turns()
     low_w = _least_peak(problem, allotted, given.peak_so_far_w)
     high_w = max(low_w, float((problem.root_cap / problem.hours + problem.base_w).max()))
 
     def bill(peak_w: float) -> tuple[float, Ints]:
         problem.net.cap[0] = _root_cap(problem, peak_w)
-        profile = _opened(problem, allotted, order)
-        energy = float((profile * prices).sum()) / 1e6
+        profile = _opened(problem, allotted, turns)
         above_kw = max(0.0, peak_w - given.peak_so_far_w) / 1000.0
-        return energy + above_kw * given.demand_price_per_kw, profile
+        return money.energy(profile) + above_kw * given.demand_price_per_kw, profile
 
     best_cost, best = bill(low_w)
     nearby_w = (high_w - low_w) * _NEARBY_SHARE

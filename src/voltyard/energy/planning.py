@@ -13,7 +13,7 @@ from voltyard.clock import Clock
 from voltyard.energy import planner, store
 from voltyard.energy.events import PlanMade
 from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
-from voltyard.energy.loadforecast import forecast_steps
+from voltyard.energy.loadforecast import forecast_steps, surplus_steps
 from voltyard.energy.model import Forecast, Plan, PlanInput, PlanMode, Step
 from voltyard.energy.ports import (
     ChargesTold,
@@ -170,10 +170,11 @@ class Planning:
         higher peak costs nothing."""
         now, setup, inputs = situation.now, situation.setup, self._parts.inputs
         until_at = now + timedelta(seconds=self.settings.horizon_s)
-        priced, load_w = PlanPrices(), situation.other_load_w
+        priced, load_w, surplus_w = PlanPrices(), situation.other_load_w, situation.surplus_w
         if inputs is not None:
             priced = inputs.prices(self.site_id, now, until_at)
             load_w = forecast_steps(inputs, self.site_id, setup.tree, self.loads_w, now, until_at)
+            surplus_w = surplus_steps(inputs, self.site_id, setup.tree, self.loads_w, now, until_at)
         announced = any(duty.departure_at > now for duty in self._duties)
         mode = mode_for(setup.site, priced.mode, self.settings.mode, announced=announced)
         peak_w = priced.peak_so_far_w
@@ -183,7 +184,9 @@ class Planning:
             replace(
                 situation,
                 other_load_w=load_w,
+                surplus_w=surplus_w,
                 prices=priced.steps,
+                export_prices=priced.export,
                 demand_price_per_kw=priced.demand_price_per_kw,
             ),
             found,

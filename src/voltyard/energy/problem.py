@@ -228,7 +228,8 @@ def _place(tree: ElectricalTree, stay: Stay) -> Node:
 
 
 def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Floats, Floats]:
-    """Power left for charging by node and slot, other load of the whole site by slot."""
+    """Power left for charging by node and slot; by slot other load of the whole site, below 0 what
+    it feeds into the grid."""
     nodes, slots = given.tree.nodes, len(bounds) - 1
     row = {node.id.int: index for index, node in enumerate(nodes)}
     loads = np.zeros((len(nodes), slots))
@@ -249,7 +250,7 @@ def _limits(given: PlanInput, bounds: tuple[datetime, ...]) -> tuple[Floats, Flo
         else:
             allowed[index] = lowest_limits_w(node, bounds, given.tree.zone)
     left_w: Floats = np.maximum(0.0, allowed - loads)
-    return left_w, loads[0]
+    return left_w, loads[0] - step_values(given.surplus_w, bounds, highest=False)
 
 
 def _cuts(given: PlanInput) -> Iterable[datetime]:

@@ -51,7 +51,6 @@ def wanted(given: PlanInput) -> bool:
     """Whether the flow engine alone cannot express the question."""
     return bool(
         given.storages
-        or given.export_prices is not None
         or any(stay.discharge_w > 0.0 or stay.phases != ALL_PHASES for stay in given.stays)
     )
 

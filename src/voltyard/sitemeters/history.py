@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from math import exp
+from math import exp, inf
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -79,7 +79,8 @@ class Past:
     def forecast(
         self, now: datetime, present_w: float | None, starts: Sequence[datetime]
     ) -> list[float] | None:
-        """The load of each slot; what is other than foreseen now fades into it. None: no past."""
+        """The load of each slot, below 0 what is fed in; what is other than foreseen now fades into
+        it. None: no past."""
         usual = self._usual(now)
         if not usual and present_w is None:
             return None
@@ -89,9 +90,9 @@ class Past:
             return [value or 0.0 for value in expected]
         off_w = 0.0 if here is None else present_w - here
         return [
-            present_w
+            max(0.0, present_w)
             if value is None
-            else max(0.0, value + off_w * exp(-max(0.0, (at - now).total_seconds()) / FADES_S))
+            else value + off_w * exp(-max(0.0, (at - now).total_seconds()) / FADES_S)
             for at, value in zip(starts, expected, strict=True)
         ]
 
@@ -132,7 +133,7 @@ class SlotMeter:
         self._at: datetime | None = None
         self._sum_ws = 0.0
         self._seconds = 0.0
-        self._highest_w = 0.0
+        self._highest_w = -inf
         self._last: tuple[datetime, float] | None = None
 
     def note(self, meter_id: UUID, now: datetime, load_w: float) -> LoadSlot | None:
@@ -140,7 +141,8 @@ class SlotMeter:
         slot_at, ended = slot_of(now), None
         if self._at is not None and slot_at != self._at:
             ended = self.slot(meter_id)
-            self._sum_ws = self._seconds = self._highest_w = 0.0
+            self._sum_ws = self._seconds = 0.0
+            self._highest_w = -inf
             self._last = None
         self._at = slot_at
         if self._last is not None:

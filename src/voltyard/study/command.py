@@ -58,7 +58,7 @@ def _base(arguments: argparse.Namespace, past: Past | None) -> Scenario:
         from_at, until_at = (_instant(at, found) for at in (arguments.from_at, arguments.until_at))
         found = cut(found, from_at, until_at)
     if arguments.export is not None:
-        found = replace(found, export_eur_mwh=arguments.export)
+        found = replace(found, export_prices=(arguments.export,) * len(found.case.prices))
     csv = arguments.source.endswith(".csv")
     wish = WhatIf(
         "base",

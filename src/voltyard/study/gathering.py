@@ -220,13 +220,14 @@ class Gathering:
             remarks = (*remarks, Remark(Gap.NO_DEMAND))
         if not told and not demand:
             demand = None
-        sold = [slot.value for slot in view.export]
+        paid = {slot.start_at.astimezone(UTC): slot.value for slot in view.export}
+        sold = filled(paid, past.start_at, past.quarters)[0] if paid else ()
         return replace(
             past,
             prices=prices,
             currency=tariff.currency or past.currency,
             demand_per_kw_year=demand,
-            export_per_mwh=sum(sold) / len(sold) if sold else None,
+            export_prices=sold,
             remarks=remarks,
         )
 

@@ -85,7 +85,8 @@ class PastStay:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """``other_w`` and ``prices`` are by quarter of an hour from ``start_at``; without prices empty.
+    """``other_w``, ``prices`` and ``export_prices`` (what is paid for energy fed in) are by quarter
+    of an hour from ``start_at``; without prices empty.
 
     ``facts`` are of the period as it was: ``sessions``, ``energy_wh``, ``peak_w`` (the highest
     quarter of an hour of all chargers that was measured; missing where nothing was).
@@ -101,8 +102,8 @@ class Past:
     stays: tuple[PastStay, ...]
     other_w: tuple[float, ...]
     prices: tuple[float, ...] = ()
+    export_prices: tuple[float, ...] = ()
     demand_per_kw_year: float | None = None
-    export_per_mwh: float | None = None
     remarks: tuple[Remark, ...] = ()
     facts: Mapping[str, float] = field(default_factory=dict)
 

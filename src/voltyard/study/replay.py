@@ -45,10 +45,9 @@ def scenario(past: Past, seed: int) -> Scenario:
     )
     if past.demand_per_kw_year is not None:
         case = replace(case, demand_eur_per_kw_year=past.demand_per_kw_year)
-    export = past.export_per_mwh
     return replace(
         from_case(case, {stay.id: stay.vehicle for stay in past.stays}, seed),
-        export_eur_mwh=DEFAULT_EXPORT_EUR_MWH if export is None else export,
+        export_prices=past.export_prices or (DEFAULT_EXPORT_EUR_MWH,) * len(prices),
         currency=past.currency,
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from voltyard.bench.energy.case import STEPS_A_QUARTER, Case, Floats, steps_of
 from voltyard.bench.energy.ours import Voltyard
 from voltyard.bench.energy.world import Fleet, World
-from voltyard.energy.model import PlanInput, PlanMode, Step, Storage
+from voltyard.energy.model import PlanInput, PlanMode, Storage
 from voltyard.simulator.depot import stable_id
 from voltyard.study.model import Battery, Outcome, Quarter
 from voltyard.study.scenario import NO_LIMIT_W, Scenario
@@ -96,10 +96,7 @@ class Planned(Voltyard):
     def __init__(self, scenario: Scenario, mode: PlanMode, plan_steps: int) -> None:
         super().__init__(scenario.case, mode, plan_steps)
         self._battery = scenario.battery
-        self._export: tuple[Step, ...] | None = None
-        if scenario.battery is not None or any(scenario.pv_w):
-            price = scenario.export_eur_mwh
-            self._export = steps_of((price,) * len(self._case.prices), self._case.start_at, 900)
+        self._export = steps_of(scenario.export_prices, self._case.start_at, 900)
 
     def look(self, world: World) -> None:
         """Grants on what the battery does by the plan that there is."""
@@ -165,11 +162,11 @@ _TOLERANCE_PCT = 1.0 + 1e-6
 
 
 def _energy_eur(scenario: Scenario, world: SiteWorld, grid_w: Floats) -> float:
-    """Bought at the quarter's price, sold at the export price. What the battery holds less at the
+    """Bought at the quarter's price, sold at its export price. What the battery holds less at the
     end than at the beginning is bought again at the period's mean price, with its losses."""
-    prices = np.array(scenario.case.prices)
+    prices, export = np.array(scenario.case.prices), np.array(scenario.export_prices)
     bought_wh, sold_wh = np.maximum(0.0, grid_w) / 4.0, np.maximum(0.0, -grid_w) / 4.0
-    total = float((bought_wh * prices).sum() - sold_wh.sum() * scenario.export_eur_mwh)
+    total = float((bought_wh * prices).sum() - (sold_wh * export).sum())
     if world.battery is not None:
         lacks_wh = (world.start_wh - world.stored_wh) / sqrt(world.battery.efficiency)
         total += lacks_wh * float(prices.mean())

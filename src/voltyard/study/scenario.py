@@ -19,6 +19,7 @@ _SHIFT_STEPS = 2
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """``case.base_w`` is other load less PV; both also stand alone here, by step of the case.
+    ``export_prices`` are EUR/MWh for what is fed in, by quarter as the case's prices.
 
     ``vehicle_of`` names the vehicle of each visit. ``unplugged`` are stays of ``case`` before it
     was short of chargers, whose vehicles never found one: they are not in ``case.visits``.
@@ -28,8 +29,8 @@ class Scenario:
     vehicle_of: Mapping[UUID, str]
     other_w: tuple[float, ...]
     pv_w: tuple[float, ...]
+    export_prices: tuple[float, ...]
     battery: Battery | None = None
-    export_eur_mwh: float = DEFAULT_EXPORT_EUR_MWH
     unplugged: tuple[str, ...] = ()
     shunting_s: float | None = None
     seed: int = 1
@@ -50,6 +51,7 @@ def from_case(case: Case, vehicle_of: Mapping[UUID, str], seed: int = 1) -> Scen
         vehicle_of=vehicle_of,
         other_w=case.base_w,
         pv_w=(0.0,) * case.steps,
+        export_prices=(DEFAULT_EXPORT_EUR_MWH,) * len(case.prices),
         seed=seed,
     )
 
@@ -148,7 +150,13 @@ def cut(scenario: Scenario, from_at: datetime, until_at: datetime) -> Scenario:
         base_w=case.base_w[steps],
         base_forecast_w=case.base_forecast_w[quarters],
     )
-    return replace(scenario, case=kept, other_w=scenario.other_w[steps], pv_w=scenario.pv_w[steps])
+    return replace(
+        scenario,
+        case=kept,
+        other_w=scenario.other_w[steps],
+        pv_w=scenario.pv_w[steps],
+        export_prices=scenario.export_prices[quarters],
+    )
 
 
 def _quarters(by_step: Sequence[float], quarters: int) -> list[float]:

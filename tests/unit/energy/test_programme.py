@@ -78,24 +78,49 @@ def test_both_engines_agree_on_who_goes_short_by_how_much(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("mode", [PlanMode.PEAK, PlanMode.COST])
-def test_both_engines_agree_on_peak_and_cost(seed: int, mode: PlanMode) -> None:
+@pytest.mark.parametrize("sunny", [False, True])
+def test_both_engines_agree_on_peak_and_cost(seed: int, mode: PlanMode, sunny: bool) -> None:
     given = random_case(seed, mode)
+    if sunny:
+        given = with_surplus(given, seed)
     problem = compile_problem(given)
     shortfalls(problem)
     allotted = problem.net.taken.sum(axis=1)
     problem = replace(problem, need=allotted)
-    price = step_values(given.prices, problem.bounds, highest=False)
     readiness = planner.Readiness(allotted, allotted < 0, {}, True)
-    profile = planner._profile(given, problem, readiness, price)
+    profile = planner._profile(given, problem, readiness)
     found = solved(given, problem)
     assert float(found.short_wh.sum()) == pytest.approx(0.0, abs=0.5)
     peak_w = float((profile / problem.hours + problem.base_w).max())
     if mode is PlanMode.PEAK:
         # Whole Wh in slots of three minutes at least.
         assert peak_w == pytest.approx(found.peak_w, abs=45.0)
-    other = float((price * problem.base_w * problem.hours).sum()) / 1e6
-    cost = float((profile * price).sum()) / 1e6 + other
+    cost = bill(given, problem, profile / problem.hours + problem.base_w)
     assert cost == pytest.approx(found.cost, abs=0.003 + abs(found.cost) * 2e-4)
+
+
+def with_surplus(given: PlanInput, seed: int) -> PlanInput:
+    """Sun for some hours, of more or less than vehicles can take; half of the sites are paid."""
+    chance = random.Random(seed)
+    begins = given.now + timedelta(hours=chance.uniform(0.0, 4.0))
+    ends = begins + timedelta(hours=chance.uniform(1.0, 5.0))
+    far = given.horizon_end + timedelta(days=1)
+    sun = (
+        Step(given.now - timedelta(days=1), begins, 0.0),
+        Step(begins, ends, chance.uniform(5e3, 400e3)),
+        Step(ends, max(far, ends + timedelta(hours=1)), 0.0),
+    )
+    paid = (Step(given.now, far, chance.uniform(-20.0, 120.0)),)
+    return replace(given, surplus_w=sun, export_prices=paid if chance.random() < 0.5 else None)
+
+
+def bill(given: PlanInput, problem: Problem, grid_w: np.ndarray) -> float:
+    """Bought and sold by slot; whoever sells gets no more than buying costs."""
+    price = step_values(given.prices, problem.bounds, highest=False)
+    sold = step_values(given.export_prices or (), problem.bounds, highest=False)
+    wh = grid_w * problem.hours
+    each = np.maximum(wh, 0.0) * price + np.minimum(wh, 0.0) * np.minimum(price, sold)
+    return float(each.sum()) / 1e6
 
 
 def test_both_engines_agree_on_energy_and_demand_charge_together() -> None:
@@ -209,6 +234,28 @@ def test_surplus_of_the_sun_is_taken_before_cheap_hours() -> None:
     start, end = EVENING + timedelta(hours=6), EVENING + timedelta(hours=9)
     sunny_wh = made.energy_until_wh(stay(0).id, end) - made.energy_until_wh(stay(0).id, start)
     assert sunny_wh == pytest.approx(200e3, rel=0.02), "energy that would earn 30 is the cheapest"
+
+
+def test_surplus_is_charged_first_and_lifts_no_limit() -> None:
+    tree = flat_tree(50e3, 2)
+    begins, ends = EVENING + timedelta(hours=6), EVENING + timedelta(hours=8)
+    given = asking(
+        tree,
+        stay(0, energy_needed_wh=150e3),
+        stay(1, energy_needed_wh=150e3),
+        mode=PlanMode.COST,
+        prices=(Step(EVENING, EVENING + timedelta(hours=16), 200.0),),
+        export_prices=(Step(EVENING, EVENING + timedelta(hours=16), 70.0),),
+        surplus_w=(Step(EVENING, begins, 0.0), Step(begins, ends, 90e3), Step(ends, ends, 0.0)),
+        demand_price_per_kw=1.0,
+    )
+    made = planner.plan(given)
+    root_w = np.array(made.node_power_w[tree.root.id])
+    sunny = np.array([begins <= at < ends for at in made.bounds[:-1]])
+    assert root_w[sunny] == pytest.approx(50e3, abs=20.0), "no more than the limit, sun or not"
+    assert made.peak_w == pytest.approx(root_w[~sunny].max(), abs=5.0), "what is bought counts"
+    dark = planner.plan(replace(given, surplus_w=0.0))
+    assert made.peak_w < dark.peak_w - 2e3
 
 
 def test_each_phase_keeps_its_amps() -> None:

@@ -103,6 +103,26 @@ def test_without_a_past_the_present_is_expected_and_nothing_of_nothing() -> None
     assert past.forecast(NOW, 7_000.0, [NOW, NOW + timedelta(days=1)]) == [7_000.0, 7_000.0]
     assert past.forecast(NOW, None, [NOW]) is None
     assert past.highest_around(NOW, 14) is None
+    assert past.forecast(NOW, -7_000.0, [NOW]) == [0.0], "of sun without a past nothing is expected"
+
+
+def test_what_was_fed_in_is_expected_again_as_little_of_it_as_on_most_days() -> None:
+    past = Past(ZoneInfo("Europe/Berlin"))
+    days = [NOW - timedelta(days=back) for back in range(1, 11)]
+    sun = (-50_000.0, -40_000.0, -30_000.0, -20_000.0, -10_000.0) * 2
+    slots = [LoadSlot(METER, at, w - 5_000.0, w, 900.0) for at, w in zip(days, sun, strict=True)]
+    past.add(slots, NOW)
+    (found,) = past.forecast(NOW + timedelta(days=1), None, [NOW + timedelta(days=1)]) or []
+    assert -30_000.0 <= found <= -10_000.0
+
+
+def test_the_highest_of_a_quarter_hour_may_be_below_nothing() -> None:
+    meter = SlotMeter()
+    meter.note(METER, NOW, -10.0)
+    meter.note(METER, NOW + timedelta(seconds=600), -40.0)
+    ended = meter.note(METER, NOW + timedelta(seconds=901), 0.0)
+    assert ended is not None
+    assert (ended.highest_w, ended.mean_w) == (-10.0, -10.0)
 
 
 def test_the_fallback_is_the_highest_at_that_time_of_day() -> None:

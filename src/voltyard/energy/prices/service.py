@@ -153,7 +153,8 @@ class PriceService:
         export = _steps(self._export(live, from_at, until_at))
         if tariff.objective is Objective.CARBON:
             carbon = _steps(self._carbon(live, from_at, until_at))
-            return PlanPrices(carbon, export, 0.0, peak_w, PlanMode.COST if carbon else None)
+            # Generation of one's own has none: what it earns is of another kind.
+            return PlanPrices(carbon, (), 0.0, peak_w, PlanMode.COST if carbon else None)
         steps = _steps(self._weighed(live, from_at, until_at))
         demand = demand_over(tariff, from_at, until_at, zone)
         mode = _MODES[tariff.objective] if steps or demand > 0.0 else None
