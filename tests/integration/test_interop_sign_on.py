@@ -177,7 +177,7 @@ async def test_the_secret_of_another_client_opens_nothing_and_signing_out_goes_o
         await here.core.sign_on.save(here.who, here.draft)
         assert (await here.come("ada")).status_code == 303
         page = await here.browser.get("/log-ins")
-        assert "Single sign-on" in page.text
+        assert "Zentrale Anmeldung" in page.text, "in the language that the provider told"
         csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
         out = await here.browser.post("/logout", data={"csrf": csrf})
         there = out.headers["refresh"].partition("url=")[2]
