@@ -17,7 +17,13 @@ WHOLE = """() => document.body && document.readyState === 'complete'
 
 
 def signed_in_page(
-    browser: Browser, url: str, password: str, theme: str, width: int, locale: str
+    browser: Browser,
+    url: str,
+    password: str,
+    theme: str,
+    width: int,
+    locale: str,
+    email: str = DEMO_EMAIL,
 ) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -29,7 +35,7 @@ def signed_in_page(
     context.set_default_timeout(LATE_MS)
     page = context.new_page()
     page.goto(f"{url}/login")
-    page.fill("input[name=email]", DEMO_EMAIL)
+    page.fill("input[name=email]", email)
     page.fill("input[name=password]", password)
     page.press("input[name=password]", "Enter")
     page.wait_for_url(lambda url: "/login" not in url)

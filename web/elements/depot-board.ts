@@ -17,7 +17,7 @@ class Tile {
   readonly #mark: Element | null;
   readonly #dash: string;
 
-  constructor(readonly element: HTMLElement) {
+  constructor(readonly element: HTMLElement, readonly operators: Record<string, string>) {
     for (const node of element.querySelectorAll<HTMLElement>("[data-f]")) this.#nodes.set(node.dataset["f"]!, node);
     this.#shape = element.querySelector(".st use, .state use");
     this.#outlookShape = element.querySelector(".mark use, .outlook use");
@@ -36,6 +36,20 @@ class Tile {
     if ("o" in fields) this.#outlook(fields["o"] as string);
     if ("sf" in fields || "d" in fields) this.#departure();
     if ("r" in fields) this.#show("r", (fields["r"] as string | null) ?? this.#dash);
+    if ("op" in fields) this.#operator();
+  }
+
+  /** Whose vehicle it is, at a depot that operators share. */
+  get #owner(): string {
+    return this.operators[String(this.fields["op"] ?? "")] ?? "";
+  }
+
+  #operator(): void {
+    const name = this.#owner;
+    this.#show("op", name);
+    if (this.element.tagName === "TR") return;
+    if (name) this.element.title = name;
+    else this.element.removeAttribute("title");
   }
 
   matches(text: string, state: string, area: string): boolean {
@@ -43,7 +57,7 @@ class Tile {
     if (area && this.element.dataset["area"] !== area) return false;
     if (!text) return true;
     const own = this.element.dataset["find"] ?? this.element.textContent.toLowerCase();
-    return own.includes(text) || String(this.fields["v"] ?? "").toLowerCase().includes(text);
+    return own.includes(text) || `${this.fields["v"] ?? ""} ${this.#owner}`.toLowerCase().includes(text);
   }
 
   /** Whether its vehicle leaves with less than it needs. */
@@ -132,8 +146,9 @@ class DepotBoard extends HTMLElement {
   #shapeChanged = false;
 
   connectedCallback(): void {
+    const operators = JSON.parse(this.dataset["operators"] ?? "{}") as Record<string, string>;
     for (const node of this.querySelectorAll<HTMLElement>(".tile, tr[data-k]")) {
-      this.#tiles.set(node.dataset["k"]!, new Tile(node));
+      this.#tiles.set(node.dataset["k"]!, new Tile(node, operators));
     }
     this.#findLanes();
     this.#search = this.querySelector("[data-board]");
@@ -196,7 +211,7 @@ class DepotBoard extends HTMLElement {
 
   #filtered(): boolean {
     const query = new URLSearchParams(location.search);
-    return Boolean(query.get("q") || query.get("state") || query.get("area"));
+    return Boolean(query.get("q") || query.get("state") || query.get("area") || query.get("operator"));
   }
 
   #head(fields: Fields): void {

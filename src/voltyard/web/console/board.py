@@ -58,6 +58,7 @@ async def board_page(ui: NamedDependency[Ui], site_id: FromPath[UUID]) -> Respon
         states=tuple(TileState),
         at_risk=sum(tile.outlook in SHORT for tile in board.tiles),
         live_tile=lambda tile: tile_record(tile, ui.zone),
+        operator_names={str(each): name for each, name in ui.operators.items()},
         **await shown_on_board(ui, site_id),
     )
 

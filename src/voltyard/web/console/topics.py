@@ -124,6 +124,7 @@ def tile_record(tile: v.BoardTile, zone: ZoneInfo) -> LiveRecord:
         "o": tile.outlook.value,
         "sf": kw(tile.shortfall_wh) if tile.shortfall_wh else None,
         "n": tile.note or None,
+        "op": None if tile.operator_id is None else str(tile.operator_id),
     }
 
 
