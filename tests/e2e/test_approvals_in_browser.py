@@ -65,7 +65,7 @@ def test_a_limit_is_raised_by_two(browser: Browser, place: Place) -> None:
     page.get_by_role("button", name="Save").first.click()
     page.wait_for_url("**/approvals/*")
     expect(page.get_by_text("Not done yet")).to_be_visible(timeout=LATE_MS)
-    page.get_by_label("Reason").fill("The new transformer is in operation.")
+    page.get_by_label("Reason", exact=False).first.fill("The new transformer is in operation.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("dl.pairs")).to_contain_text("new transformer", timeout=LATE_MS)
     found += looked_at(page, "approval-mine")
