@@ -12,6 +12,7 @@ from voltyard.errors import Invalid
 from voltyard.fleets.commands import VehicleDraft
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.common import paging, posted, search_text
+from voltyard.web.console.telematics import standing_of
 from voltyard.web.console.views import VehicleRow
 from voltyard.web.export import Cell, csv_stream
 from voltyard.web.forms import Fields
@@ -53,7 +54,8 @@ async def new_vehicle(ui: NamedDependency[Ui]) -> Response[str]:
 async def vehicle_page(ui: NamedDependency[Ui], vehicle_id: FromPath[UUID]) -> Response[str]:
     vehicle = await ui.data.vehicle(ui.who, vehicle_id)
     values = vehicle_values(vehicle)
-    return ui.page("vehicle.html", vehicle=vehicle, values=values, faults={}, error="")
+    known = await standing_of(ui, vehicle_id)
+    return ui.page("vehicle.html", vehicle=vehicle, values=values, faults={}, error="", **known)
 
 
 @post("/vehicles/new")
