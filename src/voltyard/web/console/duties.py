@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.errors import Invalid
+from voltyard.errors import Conflict, Invalid
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.common import paging, posted, query, search_text
 from voltyard.web.console.views import (
@@ -150,7 +150,7 @@ async def _save(ui: Ui, duty: DutyRow | None) -> Response[Any]:
             raise Invalid(ui.gettext("There is no site yet."))
         duty_id = None if duty is None else duty.id
         await ui.data.save_duty(ui.who, site_id, duty_id, _read(ui, form))
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         return await _form_page(ui, duty, form.values, error.fields, error.message)
     return ui.go("/duties", done="saved")
 

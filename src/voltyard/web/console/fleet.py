@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.errors import Invalid
+from voltyard.errors import Conflict, Invalid
 from voltyard.fleets.commands import VehicleDraft
 from voltyard.tenancy.model import Permission
 from voltyard.web.console.common import paging, posted, search_text
@@ -74,7 +74,7 @@ async def _save_vehicle(ui: Ui, vehicle: VehicleRow | None) -> Response[Any]:
     vehicle_id = None if vehicle is None else vehicle.id
     try:
         await ui.data.save_vehicle(ui.who, vehicle_id, _read_vehicle(ui, form))
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         return ui.page(
             "vehicle.html",
             status=422,

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.errors import Invalid, NotFound
+from voltyard.errors import Conflict, Invalid, NotFound
 from voltyard.tenancy.model import Permission, Role
 from voltyard.web.console.account import PASSWORD_LEAST
 from voltyard.web.console.common import paging, posted, query, search_text
@@ -87,7 +87,7 @@ async def _save_user(ui: Ui, user: UserRow | None) -> Response[Any]:
     try:
         read = _read_user(ui, form, is_new=user is None)
         await ui.data.save_user(ui.who, None if user is None else user.id, read)
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         return _user_form(ui, user, form.values, error)
     return ui.go("/people", done="saved")
 
@@ -110,7 +110,7 @@ def _read_user(ui: Ui, form: Fields, *, is_new: bool) -> UserForm:
 
 
 def _user_form(
-    ui: Ui, user: UserRow | None, values: Mapping[str, str], error: Invalid | None
+    ui: Ui, user: UserRow | None, values: Mapping[str, str], error: Invalid | Conflict | None
 ) -> Response[str]:
     return ui.page(
         "user.html",

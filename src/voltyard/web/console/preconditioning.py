@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from voltyard.errors import Invalid, NotFound, VoltyardError
+from voltyard.errors import Conflict, Invalid, NotFound, VoltyardError
 from voltyard.preconditioning.commands import Request, RuleDraft
 from voltyard.preconditioning.model import OPEN, Kind, Rule, Run, RunState
 from voltyard.preconditioning.service import PreconditioningService
@@ -293,7 +293,7 @@ async def _save(ui: Ui, rule: Rule | None) -> Response[Any]:
         draft = _read(ui, form)
         rule_id = None if rule is None else rule.id
         await room_of(ui).save_rule(ui.who, draft, rule_id, remote=remote_of(ui))
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         faults = {_FIELDS.get(name, name): why for name, why in error.fields.items()}
         return await _rule_form(ui, rule, form.values, faults, error.message)
     return ui.go("/preconditioning/rules", done="saved")
