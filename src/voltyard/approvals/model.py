@@ -107,6 +107,11 @@ class Proposal:
     ended_at: datetime | None = None
     outcome: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def changed_at(self) -> datetime:
+        """When it came into the state it is in."""
+        return self.ended_at or self.decided_at or self.proposed_at
+
     def is_of(self, who: Principal) -> bool:
         """Whether it is their own: by their hand, or by a key of theirs."""
         return who.id in (self.proposer_id, self.owner_id)

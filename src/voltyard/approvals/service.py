@@ -68,11 +68,15 @@ class ApprovalService:
         self.carries_out(Action("approvals.switches", Switches, self._switch))
 
     async def load(self) -> None:
-        """At start, after the rooms whose changes are carried out."""
+        """At start, after the rooms whose changes are carried out.
+
+        What waits is told again: a crash may have kept it from being told.
+        """
         async with scope.transaction(self._database, scope.SYSTEM) as tx:
             self._switches = await store.settings(tx)
             waiting = await store.in_state(tx, State.WAITING)
-        self._waiting = {proposal.id: proposal for proposal in waiting}
+        for proposal in waiting:
+            await self._told(proposal)
         await self._carrier.finish()
 
     async def tick(self) -> None:
@@ -350,7 +354,7 @@ class ApprovalService:
                 proposal.decided_name,
                 proposal.expires_at,
                 str(proposal.outcome.get("code", "")),
-                self._clock.now(),
+                proposal.changed_at,
             )
         )
 

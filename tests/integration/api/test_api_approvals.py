@@ -193,6 +193,42 @@ async def test_configuration_by_hand_waits_and_repairs_by_voltyard_do_not(
     assert (told.state, told.outcome["code"]) == (State.FAILED, "charger_refused")
 
 
+async def test_how_chargers_are_limited_and_let_in_waits(
+    world: World, tenant: Tenant, bea: Principal
+) -> None:
+    ids = await _furnished(world, tenant)
+    path = f"/stations/{ids['station']}"
+    named = await tenant.call("PATCH", path, json={"name": "By the gate"})
+    assert named.status_code == 200
+    limited = await tenant.call("PATCH", path, json={"quirks": {"phases": 1}})
+    assert limited.status_code == 202
+    rows = [(row["what"], row["before"], row["after"]) for row in limited.json()["differences"]]
+    assert rows == [("phases", "3", "1")]
+    assert (await approved(world, bea, limited.json())).state is State.DONE
+    station = world.core.chargers.station(UUID(ids["station"]))
+    assert station is not None
+    assert (station.quirks.phases, station.name) == (1, "By the gate")
+    other = (await tenant.post("/sites", {"name": "Süd"}))["id"]
+    moved = await tenant.call("PATCH", path, json={"site_id": other})
+    assert (moved.status_code, moved.json()["kind"]) == (202, "limits")
+    profile = {"profile": 1, "reason": "reset"}
+    required = await tenant.put(f"{path}/required-profile", profile, status=202)
+    assert required["permission"] == "security:write"
+    done = await approved(world, bea, required)
+    assert done.state is State.DONE
+    assert world.core.pki.security(tenant.who, UUID(ids["station"])).security.required == 1
+    step = {"station_ids": [ids["station"]], "step": "profile", "profile": 2}
+    (told,) = (await tenant.post("/security/steps", step, status=200))["items"]
+    assert told["ok"] is False
+    zone = {"name": "Nord", "timezone": "Europe/Lisbon"}
+    assert (await tenant.put(f"/sites/{ids['site']}", zone))["timezone"] == "Europe/Lisbon"
+    window = {"limits": [{"power_w": 5e5}, {"power_w": 1e5, "from_time": "06:00:00"}]}
+    await tenant.put(f"/sites/{ids['site']}/nodes/{ids['node']}/limits", window)
+    later = await tenant.put(f"/sites/{ids['site']}", {"name": "Nord"}, status=202)
+    row = {"of": "Nord", "what": "timezone", "before": "Europe/Lisbon", "after": "Europe/Berlin"}
+    assert later["differences"] == [row]
+
+
 async def test_firmware_is_started_by_two_and_paused_by_one(
     world: World, tenant: Tenant, bea: Principal
 ) -> None:
