@@ -257,7 +257,8 @@ class FakeSessions:
         authorisation = Authorisation(self.status) if report.id_token is not None else None
         if report.transaction_ref is not None:
             return TransactionAck(report.transaction_ref, authorisation)
-        assert report.phase is Phase.STARTED
+        if report.phase is not Phase.STARTED:
+            return TransactionAck("none", authorisation)
         reference, self.next_id = str(self.next_id), self.next_id + 1
         return TransactionAck(reference, authorisation)
 

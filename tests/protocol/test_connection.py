@@ -31,6 +31,7 @@ from voltyard.ocpp.connection import INBOX_MAX
 from voltyard.ocpp.outbox import QUEUE_MAX
 from voltyard.sessions.model import Phase
 
+SIX = "2026-11-21T18:00:00Z"
 START = {
     "connectorId": 1,
     "idTag": "AB",
@@ -403,6 +404,50 @@ def test_a_stop_with_an_unknown_id_is_confirmed() -> None:
             assert await rig.call("StopTransaction", stop) == [3, "m1", {}]
         assert [report.phase for report in rig.sessions.reports] == [Phase.ENDED] * 3
         assert rig.sessions.reports[1].transaction_ref == "-1"
+
+    on_rig(play)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"transactionId": None},
+        {"transactionData": [{"timestamp": SIX, "sampledValue": [{"value": None}]}]},
+        {"transactionData": [{"timestamp": SIX, "sampledValue": [{"unit": "Wh"}]}]},
+        {"transactionData": [{"timestamp": SIX}]},
+    ],
+    ids=["no id", "no value", "value missing", "no values"],
+)
+def test_a_stop_with_a_gap_is_taken(odd: dict[str, Any]) -> None:
+    """Row 5: refused it would come again and again, and nothing else of that charger."""
+
+    async def play(rig: Rig) -> None:
+        await rig.plug()
+        stop = {"transactionId": 7, "meterStop": 500, "timestamp": SIX}
+        assert await rig.call("StopTransaction", {**stop, **odd}) == [3, "m1", {}]
+        [report] = rig.sessions.reports
+        assert report.transaction_ref == (None if "transactionId" in odd else "7")
+        assert [reading.energy_wh for reading in report.readings] == [500.0]
+        assert "missing_field" in rig.chargers.flag_names
+
+    on_rig(play)
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+def test_one_value_that_is_none_costs_no_other_value(version: str) -> None:
+    """Row 13."""
+
+    async def play(rig: Rig) -> None:
+        await rig.plug(version)
+        good = "60" if version == "ocpp1.6" else 60
+        samples = [
+            {"value": good, "measurand": "SoC"}, {"value": None, "measurand": "Voltage"},
+        ]  # fmt: skip
+        outlet = {"connectorId": 1} if version == "ocpp1.6" else {"evseId": 1}
+        message = {**outlet, "meterValue": [{"timestamp": SIX, "sampledValue": samples}]}
+        assert await rig.call("MeterValues", message) == [3, "m1", {}]
+        [(_, _, (reading,))] = rig.sessions.metered
+        assert (reading.soc_pct, reading.voltage_v) == (60.0, None)
 
     on_rig(play)
 

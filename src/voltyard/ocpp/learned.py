@@ -109,7 +109,7 @@ def read_meter_values(exchange: Moment, values: Sequence[Metered]) -> tuple[Mete
         if type(samples) is Numbers:
             reading = samples.reading(at, exchange.flag)
         else:
-            rows = [row for sample in samples if (row := sample.row()) is not None]
+            rows = [row for sample in samples or () if (row := sample.row()) is not None]
             reading = usual_metering.read(rows, at, exchange.flag)
         if reading is not None:
             found.append(reading)

@@ -117,7 +117,9 @@ UnitWord = Annotated[
 
 
 class SampledValue(Wire):
-    value: Annotated[str | float, Standard(str)]
+    expected: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: Annotated[str | float | None, Standard(str)] = None
     context: ContextWord | None = None
     format: FormatWord | None = None
     measurand: MeasurandWord | None = None
@@ -127,7 +129,7 @@ class SampledValue(Wire):
 
     def row(self) -> Row | None:
         """Signed data is no number and is left to the meter's own channel."""
-        if self.format == "SignedData":
+        if self.value is None or self.format == "SignedData":
             return None
         return (
             self.value,
@@ -141,9 +143,9 @@ class SampledValue(Wire):
 
 
 class MeterValue(Wire):
-    expected: ClassVar[tuple[str, ...]] = ("timestamp",)
+    expected: ClassVar[tuple[str, ...]] = ("timestamp", "sampledValue")
 
-    sampled_value: Samples[SampledValue]
+    sampled_value: Samples[SampledValue] | None = None
     timestamp: Instant | None = None
 
 
@@ -189,9 +191,9 @@ async def start(exchange: Exchange, request: StartTransaction) -> StartTransacti
 
 
 class StopTransaction(Wire):
-    expected: ClassVar[tuple[str, ...]] = ("meterStop", "timestamp")
+    expected: ClassVar[tuple[str, ...]] = ("transactionId", "meterStop", "timestamp")
 
-    transaction_id: Integer
+    transaction_id: Integer | None = None
     id_tag: Str20 | None = None
     meter_stop: Annotated[Register, Standard(Integer)] | None = None
     timestamp: Instant | None = None
@@ -205,6 +207,7 @@ class StopTransactionResponse(Wire):
 
 async def stop(exchange: Exchange, request: StopTransaction) -> StopTransactionResponse:
     """Always confirmed once it is stored, whatever its id: a charger repeats it otherwise."""
+    reference = None if request.transaction_id is None else str(request.transaction_id)
     at = exchange.instant(request.timestamp)
     readings = (
         *read_meter_values(exchange, request.transaction_data or ()),
@@ -216,7 +219,7 @@ async def stop(exchange: Exchange, request: StopTransaction) -> StopTransactionR
             phase=Phase.ENDED,
             at=at,
             message_key=exchange.message_id,
-            transaction_ref=str(request.transaction_id),
+            transaction_ref=reference,
             id_token=token_16(request.id_tag) if request.id_tag else None,
             readings=readings,
             stop_reason=request.reason or "Local",

@@ -89,7 +89,9 @@ class UnitOfMeasure(Wire201):
 
 
 class SampledValue(Wire201):
-    value: Annotated[float | str, Standard(float)]
+    expected: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: Annotated[float | str | None, Standard(float)] = None
     context: ReadingContextWord | None = None
     measurand: MeasurandWord | None = None
     phase: PhaseWord | None = None
@@ -97,7 +99,10 @@ class SampledValue(Wire201):
     signed_meter_value: SignedMeterValue | None = None
     unit_of_measure: UnitOfMeasure | None = None
 
-    def row(self) -> Row:
+    def row(self) -> Row | None:
+        """None without a value."""
+        if self.value is None:
+            return None
         unit = self.unit_of_measure
         return (
             self.value,
