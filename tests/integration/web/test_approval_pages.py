@@ -70,10 +70,14 @@ async def test_a_raise_leads_to_its_proposal_and_is_decided_there(world: World, 
 async def test_a_cut_is_done_at_once_and_a_command_waits(world: World, bea: World) -> None:
     root = (await world.core.sites.tree(world.site_id)).root
     path = f"/sites/{world.site_id}/tree/{root.id}"
+    told = "A raised or removed limit waits for a second person; a lower one holds at once."
+    assert told in await world.page(path)
     answer = await world.post(path, path, index="0", power_kw="10")
     assert answer.headers["location"].endswith("done=saved")
     station = world.core.chargers.list_stations(world.who.org_id)[0].station
     page = f"/chargers/{station.id}"
+    told = "What you save here waits for a second person."
+    assert told in await world.page(f"{page}/configuration")
     form = {"key": "HeartbeatInterval", "value": "60"}
     answer = await world.post(f"{page}/commands/write_configuration", page, **form)
     assert answer.status_code == 303, answer.text[-400:]
