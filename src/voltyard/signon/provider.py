@@ -23,6 +23,8 @@ KEEP = timedelta(hours=1)
 """Configuration and keys are asked for again after so long."""
 KEYS_AGAIN = timedelta(seconds=30)
 """An unknown key makes us ask for the keys again, but not more often than this."""
+NOT_AGAIN = timedelta(seconds=10)
+"""A provider that did not answer is not asked for so long."""
 KNOWN_MAX = 500
 
 
@@ -75,19 +77,29 @@ class Providers:
         self._fetch = fetch
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._silent: OrderedDict[str, tuple[datetime, SignOnRefused]] = OrderedDict()
 
     async def metadata(self, issuer: str, *, fresh: bool = False) -> Metadata:
         """Raises SignOnRefused: unreachable, or an answer that is not its own."""
         known = self._known.get(issuer)
         if known is not None and not fresh and self._clock.now() - known.read_at < KEEP:
             return known.metadata
+        silent = self._silent.get(issuer)
+        if silent is not None and not fresh and self._clock.now() - silent[0] < NOT_AGAIN:
+            raise SignOnRefused(silent[1].why, silent[1].detail)
+        try:
+            found = await self._asked(issuer)
+        except SignOnRefused as refused:
+            _remember(self._silent, issuer, (self._clock.now(), refused))
+            raise
+        self._silent.pop(issuer, None)
+        _remember(self._known, issuer, _Known(found, self._clock.now()))
+        return found
+
+    async def _asked(self, issuer: str) -> Metadata:
         answer = await self._fetch.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         found = _read(answer, Metadata, "configuration")
         _check(found, issuer)
-        self._known[issuer] = _Known(found, self._clock.now())
-        self._known.move_to_end(issuer)
-        while len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
         return found
 
     async def keys(self, issuer: str, *, again: bool = False) -> tuple[Key, ...]:
@@ -163,6 +175,14 @@ class Providers:
 
     async def close(self) -> None:
         await self._fetch.close()
+
+
+def _remember(known: OrderedDict[str, T], issuer: str, thing: T) -> None:
+    """The oldest is forgotten past the bound."""
+    known[issuer] = thing
+    known.move_to_end(issuer)
+    while len(known) > KNOWN_MAX:
+        known.popitem(last=False)
 
 
 def _read(answer: Answer, kind: type[T], what: str) -> T:

@@ -1,7 +1,8 @@
 """Signing in and out by a provider, as a browser goes through it."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -30,6 +31,7 @@ from voltyard.tenancy import proven as people
 from voltyard.tenancy.access import system_principal
 from voltyard.tenancy.login import LoggedIn
 from voltyard.tenancy.model import LogInOrigin, Organisation, Role, User
+from voltyard.tenancy.passwords import REMOTE_FREE_ATTEMPTS, Suspects
 from voltyard.tenancy.scope import SYSTEM, of, transaction
 from voltyard.tenancy.service import TenancyService
 
@@ -56,6 +58,7 @@ class SignIn:
         self._parts = parts
         self._base_url = ""
         self._under_way = 0
+        self._remotes = Suspects(REMOTE_FREE_ATTEMPTS)
 
     def reached_at(self, base_url: str) -> None:
         """Where browsers reach the console: providers send people back there."""
@@ -82,7 +85,8 @@ class SignIn:
         connection = None if home is None else await self._usable(home)
         if connection is None:
             raise SignOnRefused(Why.SWITCHED_OFF)
-        metadata = await self._parts.providers.metadata(connection.issuer)
+        with self._one_more():
+            metadata = await self._parts.providers.metadata(connection.issuer)
         client = Client(connection.client_id, "", self.redirect_uri(slug))
         begun = way.begin(connection, slug, client, back, self._parts.clock.now())
         return Departure(
@@ -98,19 +102,19 @@ class SignIn:
         """
         now = self._parts.clock.now()
         journey = way.resumed(carried, back, slug, self._parts.sealer, now)
-        if self._under_way >= AT_ONCE:
-            raise SignOnRefused(Why.BUSY)
-        self._under_way += 1
-        try:
+        if remote and self._remotes.wait_s(remote, now) > 0:
+            raise SignOnRefused(Why.BUSY, "too many refusals from this address")
+        with self._one_more():
             await self._spend(journey)
             connection = await self._still_the_same(journey)
             try:
-                return await self._arrive(journey, connection, back, remote, user_agent)
+                arrived = await self._arrive(journey, connection, back, remote, user_agent)
             except SignOnRefused as refused:
+                self._remotes.failed(remote, now)
                 await self._tell(connection, refused, remote)
                 raise
-        finally:
-            self._under_way -= 1
+        self._remotes.cleared(remote)
+        return arrived
 
     async def origin(self, token: str) -> tuple[UUID, LogInOrigin] | None:
         """The organisation and the proof of a log-in that a provider has let in."""
@@ -153,6 +157,17 @@ class SignIn:
         """Forget states that nobody could use any more; how many."""
         async with transaction(self._parts.database, SYSTEM) as tx:
             return await store.drop_spent(tx, self._parts.clock.now())
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """A place among those who are at a provider just now. Raises SignOnRefused (busy)."""
+        if self._under_way >= AT_ONCE:
+            raise SignOnRefused(Why.BUSY)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     # The steps of a return
 

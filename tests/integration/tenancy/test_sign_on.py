@@ -176,6 +176,25 @@ async def test_keys_that_change_are_asked_for_again_but_not_at_every_knock(world
     await world.come()
 
 
+async def test_knocking_again_and_again_is_answered_without_asking_anybody(world: World) -> None:
+    for _ in range(20):
+        assert await refused(world.come(aud="other")) is Why.TOKEN
+    asked = len(world.provider.posted)
+    assert await refused(world.come()) is Why.BUSY
+    assert len(world.provider.posted) == asked
+    world.clock.move(minutes=1)
+    assert (await world.come()).principal.name == "Ada"
+    world.clock.move(hours=2)
+    world.provider.down = True
+    assert await refused(world.begin()) is Why.UNREACHABLE
+    knocks = len(world.provider.asked)
+    assert await refused(world.begin()) is Why.UNREACHABLE
+    assert len(world.provider.asked) == knocks, "it was silent a moment ago"
+    world.provider.down = False
+    world.clock.move(seconds=10)
+    await world.come()
+
+
 @pytest.mark.parametrize(
     ("passwords", "admin", "person"),
     [
