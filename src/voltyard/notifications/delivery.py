@@ -116,6 +116,8 @@ class Delivery:
         target = self._desk.book(note.org_id).targets.get(note.target_id or note.id)
         if target is None or not target.enabled:
             raise Undeliverable("The target is switched off.", final=True)
+        if target.user_id is not None and not await self._is_there(target):
+            raise Undeliverable("This person may not sign in any more.", final=True)
         sender = self._senders.get(note.channel)
         if sender is None:
             raise Undeliverable(
@@ -134,6 +136,11 @@ class Delivery:
             secrets=await self._secrets(target),
         )
         return await sender.send(message)
+
+    async def _is_there(self, target: Target) -> bool:
+        """Whoever has left is not told of what goes on, however many routes still name them."""
+        async with scope.transaction(self._database, scope.of(target.org_id)) as tx:
+            return await store.user_active(tx, target.org_id, target.user_id)
 
     async def _secrets(self, target: Target) -> tuple[str, ...]:
         if target.channel not in (Channel.WEBHOOK, Channel.CHAT):

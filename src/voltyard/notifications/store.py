@@ -118,6 +118,14 @@ async def user_exists(tx: Tx, org_id: UUID, user_id: UUID) -> bool:
     return row is not None
 
 
+async def user_active(tx: Tx, org_id: UUID, user_id: UUID | None) -> bool:
+    row = await tx.one(
+        "SELECT id FROM users WHERE id = :id AND org_id = :org_id AND active",
+        {"id": user_id, "org_id": org_id},
+    )
+    return row is not None
+
+
 async def own_sites(tx: Tx, org_id: UUID, site_ids: Sequence[UUID]) -> set[UUID]:
     """A look into the table of sites, for the same reason."""
     rows = await tx.all(

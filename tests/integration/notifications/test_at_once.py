@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from notify_house import OFFLINE, House
@@ -90,6 +91,28 @@ async def test_a_target_whose_secret_is_lost_is_told_and_stops_nobody(
     assert log["email"] == "sent"
     kinds = {alert.kind for alert in house.alerts.open_now(house.org_id)}
     assert kinds == {"charger_offline", "notification_failed"}
+
+
+async def test_who_may_not_sign_in_any_more_is_not_told(house: House, sinks: Sinks) -> None:
+    person = uuid4()
+    async with scope.transaction(house.database, scope.SYSTEM) as tx:
+        values = {"id": person, "org": house.org_id, "at": house.clock.now()}
+        await tx.execute(
+            "INSERT INTO users (id, org_id, email, name, role, password_hash, created_at)"
+            " VALUES (:id, :org, 'bob@example.org', 'Bob', 'dispatcher', 'x', :at)",
+            values,
+        )
+    bob, _ = await house.target(Channel.EMAIL, "bob@example.org", user_id=person)
+    await house.route(bob)
+    await house.raise_()
+    assert await house.deliver() == 1
+    async with scope.transaction(house.database, scope.SYSTEM) as tx:
+        await tx.execute("UPDATE users SET active = false WHERE id = :id", {"id": person})
+    await house.raise_(replace(OFFLINE, key="charger_offline:2"))
+    await house.deliver()
+    assert len(sinks.mail.mails) == 1
+    kinds = {alert.kind for alert in house.alerts.open_now(house.org_id)}
+    assert "notification_failed" in kinds, "somebody else must be named"
 
 
 async def test_news_that_come_while_the_outbox_is_read_are_seen_at_the_next_look(
