@@ -1,7 +1,7 @@
 """Proposals over the real database: nothing happens without a second person, and nothing twice."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -308,7 +308,7 @@ async def test_no_path_runs_twice_or_without_a_second_person(yard: Yard, seed: i
     names = sorted(yard.who)
     for _ in range(40):
         page, _ = await yard.approvals.page(yard.who["Bea"], limit=200)
-        steps = []
+        steps: list[Awaitable[object]] = []
         for _ in range(chance.randint(1, 4)):
             who = yard.who[chance.choice(names)]
             if not page or chance.random() < 0.3:
