@@ -28,6 +28,10 @@ from voltyard.tenancy.scope import SYSTEM, of, transaction
 
 RESUMED = timedelta(hours=24)
 SEEN_AGAIN = timedelta(hours=1)
+SOURCES_MAX = 20
+"""Sources of a vehicle that are remembered; of more, those that were heard last."""
+ASSETS_MAX = 5_000
+"""Vehicles that a connection may name; what it tells of others is looked up by name alone."""
 DOUBTS: dict[str, frozenset[Flag]] = {
     "soc_pct": rule.SOC_FLAGS,
     "odometer_km": frozenset({Flag.ODOMETER_RANGE, Flag.ODOMETER_BACK}),
@@ -68,8 +72,8 @@ class Known:
                 self.points = rule.thinned((*self.points, one))
                 self.doubted.pop(seen.source, None)
             else:
-                self.doubts[seen.source] = seen
-            if Flag.SOC_JUMP in seen.flags:
+                _remember(self.doubts, seen)
+            if Flag.SOC_JUMP in seen.flags and seen.source in self.charges:
                 self.doubted[seen.source] = Point(seen.observed_at, seen.soc_pct, seen.source)
         for name in SIGNALS:
             if good(seen, name):
@@ -77,13 +81,20 @@ class Known:
                 if last is None or last.observed_at <= seen.observed_at:
                     self.newest[name] = seen
         if good(seen, "odometer_km"):
-            self.odometers[seen.source] = seen
+            _remember(self.odometers, seen)
 
 
 def _newer(by_source: dict[str, Observation], seen: Observation) -> None:
     before = by_source.get(seen.source)
     if before is None or before.observed_at <= seen.observed_at:
-        by_source[seen.source] = seen
+        _remember(by_source, seen)
+
+
+def _remember(by_source: dict[str, Observation], seen: Observation) -> None:
+    by_source.pop(seen.source, None)
+    by_source[seen.source] = seen
+    if len(by_source) > SOURCES_MAX:
+        del by_source[next(iter(by_source))]
 
 
 def good(seen: Observation, name: str) -> bool:
@@ -203,6 +214,9 @@ class Intake:
                 return finder.by_id[asset.vehicle_id]
         return finder.find(told.vin, told.external_id, told.name)
 
+    def _is_full(self, connection_id: UUID) -> bool:
+        return sum(key[0] == connection_id for key in self.assets) >= ASSETS_MAX
+
     def _named(
         self,
         connection: Connection | None,
@@ -223,6 +237,8 @@ class Intake:
         news: list[Asset] = []
         for key, asset in found.items():
             before = self.assets.get((connection.id, key))
+            if before is None and self._is_full(connection.id):
+                continue
             merged = _merged(before, asset, finder)
             if before is None or _differs(before, merged):
                 news.append(merged)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 AT_ONCE_MAX = 8
 PAGES_MAX = 10
 BACK_OFF_MAX_S = 3600.0
+SOON_S = 5.0
 REFUSED_S = 900.0
 """Who does not let us in is not asked again soon: accounts are locked for that."""
 
@@ -73,6 +74,8 @@ class Poller:
     def _begin(self, connection: Connection) -> bool:
         if connection.id in self._tasks:
             return False
+        now = self._room.clock.now()
+        self._room.begun(connection.id, now + timedelta(seconds=connection.poll_s))
         task = asyncio.get_running_loop().create_task(
             self._asked(connection), name=f"telematics {connection.id}"
         )
@@ -91,8 +94,13 @@ class Poller:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def soon(self, connection: Connection) -> None:
-        """Somebody says that there is news."""
-        if connection.enabled and connection.kind in POLLED:
+        """Somebody says that there is news; who fails, or was asked just now, has its turn."""
+        known = self._room.current(connection.id)
+        if known is None or not connection.enabled or connection.kind not in POLLED:
+            return
+        asked_at, now = known[1].asked_at, self._room.clock.now()
+        rested = asked_at is None or now - asked_at >= timedelta(seconds=SOON_S)
+        if rested and known[1].failures == 0:
             self._begin(connection)
 
     async def ask(self, who: Principal, connection_id: UUID) -> Tried:

@@ -177,6 +177,12 @@ class TelematicsService:
         ]
         return next((why for why in wrongs if why), "")
 
+    def begun(self, connection_id: UUID, next_at: datetime) -> None:
+        """It is being asked: not again before then, whatever becomes of it."""
+        live = self._live.get(connection_id)
+        if live is not None:
+            live.status = replace(live.status, next_at=next_at)
+
     async def asked(self, connection_id: UUID, changed: Status) -> None:
         """What came of a question: stored at once, so that nothing is asked for twice."""
         live = self._live.get(connection_id)

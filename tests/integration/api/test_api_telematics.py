@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from api_world import Tenant, World
 from litestar import Litestar
+from shared_depot import shared_depot
 from standardwebhooks.webhooks import Webhook
 
 from voltyard.api.telematics_door import make_telematics_door
@@ -178,3 +179,29 @@ async def test_a_person_says_which_vehicle_is_meant(world: World, tenant: Tenant
     theirs = await world.furnish(other)
     foreign = [{"external_id": "unit 7", "vehicle_id": str(theirs["vehicle"])}]
     assert (await tenant.call("PUT", path, json=foreign)).status_code == 422
+
+
+async def test_a_depot_sees_what_its_operators_vehicles_tell_and_not_their_connections(
+    world: World,
+) -> None:
+    depot = await shared_depot(world)
+    first = await depot.operator("First", depot.areas[0])
+    second = await depot.operator("Second", depot.areas[1])
+    hook = {"name": "Hook", "kind": "webhook"}
+    made = (await first.tenant.post("/telematics/connections", hook))["connection"]
+    at = iso_z(world.core.clock.now())
+    told = {"observations": [{"name": "Bus 1", "observed_at": at, "soc_pct": 44}]}
+    await first.tenant.post("/telematics/observations", told, status=200)
+    path = f"/vehicles/{first.vehicle}"
+    for who in (first.tenant, depot.depot):
+        seen = await who.get(f"{path}/observations")
+        assert [row["soc_pct"] for row in seen] == [44]
+        standing = await who.get(f"{path}/telematics")
+        assert standing["newest"]["soc_pct"]["soc_pct"] == 44
+    assert (await second.tenant.call("GET", f"{path}/telematics")).status_code == 404
+    assert (await second.tenant.call("GET", f"{path}/observations")).status_code == 404
+    address = f"/telematics/connections/{made['id']}"
+    for other in (second.tenant, depot.depot):
+        assert await other.get("/telematics/connections") == []
+        assert (await other.call("GET", address)).status_code == 404
+        assert (await other.call("DELETE", address)).status_code == 404
