@@ -224,6 +224,7 @@ MAY_WAIT = frozenset(
         ("post", "/api/v1/stations/{station_id}/ocpp"),
         ("put", "/api/v1/stations/{station_id}/configuration"),
         ("post", "/api/v1/stations/{station_id}/drift/repair"),
+        ("post", "/api/v1/security/steps"),
         ("post", "/api/v1/stations/{station_id}/security-profile"),
         ("put", "/api/v1/stations/{station_id}/required-profile"),
         ("post", "/api/v1/firmware/campaigns"),

@@ -144,6 +144,8 @@ async def step(deps: Deps, who: Who, data: JSONBody[StationStepIn]) -> Page[Done
     """Each station by itself: one that is offline or refuses stops no other."""
     require(who, Permission.CHARGERS_COMMAND)
     field = deps.pki.field
+    if data.step == "profile":
+        await field.permit_many(who, data.station_ids, Profile(data.profile), data.url)
 
     async def work(station_id: UUID) -> object:
         if data.step == "root":
@@ -152,7 +154,8 @@ async def step(deps: Deps, who: Who, data: JSONBody[StationStepIn]) -> Page[Done
             return await deps.pki.renew(who, station_id)
         if data.step == "password":
             return await deps.pki.rotation.rotate(who, station_id)
-        return await field.raise_profile(who, station_id, Profile(data.profile), url=data.url)
+        profile = Profile(data.profile)
+        return await field.raise_profile(who, station_id, profile, url=data.url, permitted=True)
 
     done = await field.each(data.station_ids, work)
     return sliced(DoneOut, done, limit=len(done), offset=0)

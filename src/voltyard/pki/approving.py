@@ -1,5 +1,6 @@
 """Changes of security profiles, as they are kept for approval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from voltyard.approvals.model import Change, Difference
 from voltyard.chargers.model import Station
 from voltyard.pki.model import Profile, StationSecurity
 from voltyard.tenancy.model import Permission
+
+NAMES_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class RaiseProfile:
     url: str | None = None
     slot: int | None = None
     interface: str = "Wired0"
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseProfiles:
+    """The same for many stations, as one round."""
+
+    station_ids: tuple[UUID, ...]
+    profile: Profile
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,28 @@ def profile_change(station: Station, security: StationSecurity, asked: RaiseProf
         network = f"{slot}{asked.url} ({asked.interface})"
         rows.append(Difference(station.identity, "network_profile", "", network))
     return _change("pki.raise_profile", Permission.CHARGERS_COMMAND, station, security, asked, rows)
+
+
+def profiles_change(
+    stations: Sequence[tuple[Station, StationSecurity]], asked: RaiseProfiles
+) -> Change:
+    """One proposal for all: it rests on what each of them uses."""
+    used = [s.required if s.used is None else s.used for _, s in stations]
+    names = [station.identity for station, _ in stations]
+    of = ", ".join(names[:NAMES_MAX]) + (" …" if len(names) > NAMES_MAX else "")
+    before = ", ".join(_text(profile) for profile in sorted(set(used)))
+    rows = [
+        Difference(of, "chargers", "", str(len(names))),
+        Difference(of, "security_profile", before, _text(asked.profile)),
+    ]
+    if asked.url:
+        rows.append(Difference(of, "network_profile", "", asked.url))
+    base = fingerprint(
+        sorted((str(a.id), s.required, s.used or 0, a.firmware or "") for a, s in stations)
+    )
+    subject = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+    permission = Permission.CHARGERS_COMMAND
+    return Change("pki.raise_profiles", permission, subject, asked, base, tuple(rows))
 
 
 def required_change(station: Station, security: StationSecurity, asked: RequireProfile) -> Change:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from voltyard.approvals.gate import Action, Gate, OpenGate, Proposed
+from voltyard.approvals.gate import Action, Gate, OpenGate
 from voltyard.approvals.model import Kind
 from voltyard.chargers.commands import (
     Command,
@@ -30,7 +30,12 @@ from voltyard.errors import (
     VoltyardError,
 )
 from voltyard.pki import store, x509
-from voltyard.pki.approving import RaiseProfile, profile_change
+from voltyard.pki.approving import (
+    RaiseProfile,
+    RaiseProfiles,
+    profile_change,
+    profiles_change,
+)
 from voltyard.pki.model import (
     ROOT_USES,
     VALID,
@@ -120,12 +125,13 @@ class Field:
         url: str | None = None,
         slot: int | None = None,
         interface: str = "Wired0",
+        permitted: bool = False,
     ) -> StationSecurity:
         """Tell the charger to come with a higher profile; the old one holds until it has.
 
         Raises Conflict where what the new one needs is missing, ChargerRefused with the charger's
         word, Proposed. ``url``, ``slot`` and ``interface`` are for 2.0.1, whose profiles are of a
-        network.
+        network. ``permitted``: as one of many, of which ``permit_many`` was asked.
         """
         require(who, Permission.CHARGERS_COMMAND)
         station = self._pki.station_of(who, station_id)
@@ -136,10 +142,11 @@ class Field:
         if self._pki.stations.link(station_id) is None:
             raise ChargerOffline("the charger is not connected")
         asked = RaiseProfile(station_id, profile, url, slot, interface)
-        async with self._approvals.guarding(who):
-            self._approvals.check(
-                who, Kind.CONFIGURATION, lambda: profile_change(station, before, asked)
-            )
+        if not permitted:
+            async with self._approvals.guarding(who):
+                self._approvals.check(
+                    who, Kind.CONFIGURATION, lambda: profile_change(station, before, asked)
+                )
         await self._pki.change(
             station_id, who.org_id, target=profile, target_at=self._pki.clock.now()
         )
@@ -156,6 +163,18 @@ class Field:
             await self._pki.change(station_id, who.org_id, target=None, target_at=None)
             raise
         return self._pki.security_of(station)
+
+    async def permit_many(
+        self, who: Principal, station_ids: Sequence[UUID], profile: Profile, url: str | None
+    ) -> None:
+        """Before the same for many stations: all wait as one. Raises Proposed."""
+        require(who, Permission.CHARGERS_COMMAND)
+        wanted, asked = set(station_ids), RaiseProfiles(tuple(station_ids), profile, url)
+        found = [view.station for view in self._pki.stations.list_stations(who.org_id)]
+        mine = [(s, self._pki.security_of(s)) for s in found if s.id in wanted]
+        if mine:
+            async with self._approvals.guarding(who):
+                self._approvals.check(who, Kind.CONFIGURATION, lambda: profiles_change(mine, asked))
 
     async def _check_ready(self, station: Station, profile: Profile) -> None:
         """A05: the prerequisites are ours to see to before the charger is told."""
@@ -282,8 +301,6 @@ async def _tried(station_id: UUID, work: Callable[[UUID], Awaitable[object]]) ->
         await work(station_id)
     except VoltyardError as error:
         return Done(station_id, ok=False, code=error.code, message=error.message)
-    except Proposed:
-        return Done(station_id, ok=False, code="proposed", message="waits for a second person")
     return Done(station_id)
 
 

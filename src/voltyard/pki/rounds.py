@@ -3,15 +3,17 @@
 Kept in memory only: what each station came to is on its own page and in the audit log.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from voltyard.approvals.gate import Action, Gate
 from voltyard.errors import Invalid, NotFound, TooMany
 from voltyard.ids import new_id
+from voltyard.pki.approving import RaiseProfiles
 from voltyard.pki.field import Done
 from voltyard.pki.model import Profile
 from voltyard.tenancy.access import require
@@ -49,11 +51,12 @@ PERMISSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """``profile`` is for PROFILE, ``reason`` for REVOKE."""
+    """``profile`` and ``url`` are for PROFILE, ``reason`` for REVOKE."""
 
     step: Step
     profile: Profile = Profile.TLS_BASIC
     reason: str = ""
+    url: str | None = None
 
 
 @dataclass(slots=True)
@@ -77,8 +80,18 @@ class Rounds:
         self._pki = pki
         self._rounds: dict[UUID, Round] = {}
 
-    def start(self, who: Principal, order: Order, station_ids: Sequence[UUID]) -> Round:
-        """Raises Invalid without a station or reason, NotFound for another's, TooMany."""
+    def gated_by(self, gate: Gate) -> None:
+        gate.carries_out(
+            Action("pki.raise_profiles", RaiseProfiles, self._carry_out, provable=False)
+        )
+
+    async def _carry_out(self, who: Principal, asked: RaiseProfiles) -> Mapping[str, Any]:
+        order = Order(Step.PROFILE, asked.profile, url=asked.url)
+        return {"round": str((await self.start(who, order, asked.station_ids)).id)}
+
+    async def start(self, who: Principal, order: Order, station_ids: Sequence[UUID]) -> Round:
+        """Raises Invalid without a station or reason, NotFound for another's, TooMany; Proposed
+        where a higher profile waits for a second person."""
         require(who, PERMISSIONS[order.step])
         ids = tuple(dict.fromkeys(station_ids))
         if not ids:
@@ -90,6 +103,8 @@ class Rounds:
         running = sum(one.ended_at is None for one in self._rounds.values())
         if running >= RUNNING_MAX or len(ids) > STATIONS_MAX:
             raise TooMany("enough is under way")
+        if order.step is Step.PROFILE:
+            await self._pki.field.permit_many(who, ids, order.profile, order.url)
         made = Round(new_id(), who.org_id, order, ids, self._pki.clock.now(), who.name)
         self._keep(made)
         self._pki.spawn(self._run(who, made))
@@ -117,7 +132,7 @@ class Rounds:
             Step.CERTIFICATE: lambda station_id: pki.renew(who, station_id),
             Step.ROOT: lambda station_id: pki.field.install_root(who, station_id, "csms_root"),
             Step.PROFILE: lambda station_id: pki.field.raise_profile(
-                who, station_id, order.profile
+                who, station_id, order.profile, url=order.url, permitted=True
             ),
             Step.PASSWORD: lambda station_id: pki.rotation.rotate(who, station_id),
             Step.REVOKE: lambda station_id: pki.revoke_shown(who, station_id, order.reason),

@@ -218,6 +218,7 @@ class PkiService(Trust):
         """Security profiles are configuration: a change may wait for a second person."""
         self._approvals = gate
         self.field.gated_by(gate)
+        self.rounds.gated_by(gate)
         gate.carries_out(Action("pki.require_profile", RequireProfile, self._carry_out))
 
     async def _carry_out(self, who: Principal, asked: RequireProfile) -> Mapping[str, Any]:

@@ -218,8 +218,11 @@ async def test_how_chargers_are_limited_and_let_in_waits(
     assert done.state is State.DONE
     assert world.core.pki.security(tenant.who, UUID(ids["station"])).security.required == 1
     step = {"station_ids": [ids["station"]], "step": "profile", "profile": 2}
-    (told,) = (await tenant.post("/security/steps", step, status=200))["items"]
-    assert told["ok"] is False
+    many = await tenant.post("/security/steps", step, status=202)
+    assert [row["after"] for row in many["differences"]] == ["1", "2"]
+    begun = await approved(world, bea, many)
+    rounds = world.core.pki.rounds.newest(tenant.who)
+    assert begun.outcome["result"] == {"round": str(rounds[0].id)}
     zone = {"name": "Nord", "timezone": "Europe/Lisbon"}
     assert (await tenant.put(f"/sites/{ids['site']}", zone))["timezone"] == "Europe/Lisbon"
     window = {"limits": [{"power_w": 5e5}, {"power_w": 1e5, "from_time": "06:00:00"}]}

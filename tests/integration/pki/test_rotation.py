@@ -107,14 +107,14 @@ async def test_a_step_goes_to_many_and_each_comes_to_its_own_end(yard: Yard) -> 
     second = await yard.connect("CP-2", tls=False)
     second.replies[InstallRoot] = lambda asked: REJECTED
     who = yard.who(Role.TECHNICIAN)
-    made = yard.pki.rounds.start(who, Order(Step.ROOT), [good, bad, away, good])
+    made = await yard.pki.rounds.start(who, Order(Step.ROOT), [good, bad, away, good])
     await yard.pki.settle()
     assert made.ended_at is not None
     assert [made.done[each].ok for each in (good, bad, away)] == [True, False, False]
     assert made.failed == 2
     assert len(first.of(InstallRoot)) == 1
     assert yard.pki.rounds.newest(who) == [made]
-    renewed = yard.pki.rounds.start(who, Order(Step.CERTIFICATE), [good])
+    renewed = await yard.pki.rounds.start(who, Order(Step.CERTIFICATE), [good])
     await yard.pki.settle()
     assert renewed.done[good].ok
     assert first.of(Trigger) == [Trigger("certificate")]
@@ -123,19 +123,19 @@ async def test_a_step_goes_to_many_and_each_comes_to_its_own_end(yard: Yard) -> 
 async def test_a_step_is_for_ones_own_stations_and_those_who_may(yard: Yard) -> None:
     station = await yard.station()
     other = yard.who(org_id=new_id())
-    made = yard.pki.rounds.start(yard.who(), Order(Step.ROOT), [station.id])
+    made = await yard.pki.rounds.start(yard.who(), Order(Step.ROOT), [station.id])
     await yard.pki.settle()
     with pytest.raises(NotFound):
         yard.pki.rounds.get(other, made.id)
     assert yard.pki.rounds.newest(other) == []
     with pytest.raises(NotFound):
-        yard.pki.rounds.start(other, Order(Step.ROOT), [station.id])
+        await yard.pki.rounds.start(other, Order(Step.ROOT), [station.id])
     with pytest.raises(Forbidden):
-        yard.pki.rounds.start(yard.who(Role.VIEWER), Order(Step.ROOT), [station.id])
+        await yard.pki.rounds.start(yard.who(Role.VIEWER), Order(Step.ROOT), [station.id])
     with pytest.raises(Invalid, match="Say why"):
-        yard.pki.rounds.start(yard.who(), Order(Step.REVOKE), [station.id])
+        await yard.pki.rounds.start(yard.who(), Order(Step.REVOKE), [station.id])
     with pytest.raises(Invalid, match="at least one"):
-        yard.pki.rounds.start(yard.who(), Order(Step.ROOT), [])
+        await yard.pki.rounds.start(yard.who(), Order(Step.ROOT), [])
 
 
 async def test_every_station_at_a_glance(yard: Yard) -> None:

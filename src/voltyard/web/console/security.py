@@ -142,7 +142,7 @@ async def start_step(ui: NamedDependency[Ui]) -> Response[Any]:
     try:
         order = _order(form)
         ids = await _chosen(ui, form)
-        made = pki.rounds.start(ui.who, order, ids)
+        made = await pki.rounds.start(ui.who, order, ids)
     except Invalid as error:
         return await _security(ui, dict(form.values), error.message, 422)
     return ui.go(f"/security/rounds/{made.id}")
