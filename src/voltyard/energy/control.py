@@ -245,10 +245,11 @@ class SiteController:
     def status(self, evse_id: UUID, status: str, error_code: str | None) -> None:
         """An EVSE reported its state."""
         outlet = self.board.outlets.get(evse_id) if self._board is not None else None
-        if outlet is not None:
-            self.board.hear(self._parts.links, outlet.station.id)
-            outlet.told(EvseStatus(status), error_code)
-        self.mark()
+        if outlet is None:
+            return
+        heard = self.board.hear(self._parts.links, outlet.station.id)
+        if outlet.told(EvseStatus(status), error_code) or heard:
+            self.mark()
 
     def view(self) -> SiteView:
         """The site's power now, with the reason of every grant."""

@@ -168,11 +168,14 @@ class Outlet:
     def settable_w(self, power_w: float) -> float:
         return settable_w(self.evse, self.station.quirks, power_w)
 
-    def told(self, status: EvseStatus, error_code: str | None) -> None:
-        """What the charger says of itself."""
-        if status is not self.evse.status or error_code != self.evse.error_code:
-            self.evse = replace(self.evse, status=status, error_code=error_code)
-        self.says_idle = status in NO_TRANSACTION
+    def told(self, status: EvseStatus, error_code: str | None) -> bool:
+        """What the charger says of itself; whether that is news."""
+        idle = status in NO_TRANSACTION
+        if (status, error_code, idle) == (self.evse.status, self.evse.error_code, self.says_idle):
+            return False
+        self.evse = replace(self.evse, status=status, error_code=error_code)
+        self.says_idle = idle
+        return True
 
     def forget_expired(self, now: datetime) -> None:
         """Limits that ran out, and those of a transaction that ended while nobody was in charge."""
