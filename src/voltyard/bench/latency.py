@@ -16,7 +16,7 @@ from voltyard.bench import control
 from voltyard.bench.control import Size, Stage
 from voltyard.bench.control_report import milliseconds, shown
 
-ORDERS = 1_000
+ORDERS = 600
 
 _ROWS = (
     ("command by REST to confirmation, p50 ms", "command_p50_ms"),
