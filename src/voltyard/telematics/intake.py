@@ -184,8 +184,9 @@ class Intake:
         finder: "Finder",
         now: datetime,
     ) -> Observation | Outcome:
-        if not rule.finite(told) or told.observed_at.tzinfo is None:
-            return Outcome(Result.INVALID, why="a number is none")
+        why = rule.unreadable(told)
+        if why:
+            return Outcome(Result.INVALID, why=why)
         if all(getattr(told, name) is None for name in SIGNALS):
             return Outcome(Result.INVALID, why="tells nothing")
         vehicle = self._whose(connection, told, finder)
@@ -232,7 +233,7 @@ class Intake:
         found = {asset.external_id: asset for asset in assets}
         for one in told:
             key = key_of(one)
-            if key and one.vehicle_id is None and key not in found:
+            if key and one.vehicle_id is None and key not in found and not rule.unreadable(one):
                 found[key] = Asset(connection.id, key, one.name, one.vin, seen_at=now)
         news: list[Asset] = []
         for key, asset in found.items():

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import aiomqtt
+from sqlalchemy.exc import SQLAlchemyError
 
 from voltyard.bus import Bus
 from voltyard.clock import Clock
@@ -67,6 +68,7 @@ class Listener:
             wanted = connection.enabled and connection.kind is Kind.MQTT
             if wanted and connection.id not in self._tasks:
                 work = asyncio.get_running_loop().create_task(self._keep_listening(connection))
+                work.add_done_callback(_ended)
                 self._tasks[connection.id] = work
 
     async def _keep_listening(self, connection: Connection) -> None:
@@ -78,6 +80,9 @@ class Listener:
                 why = "the connection ended"
             except (Unreadable, Invalid) as error:
                 why = error.message
+            except SQLAlchemyError as error:
+                why = "what came could not be stored"
+                log.warning("observations of %s: %s", connection.name, error)
             after = self._room.current(connection.id)
             if before is not None and after is not None and after[1].alive_at != before[1].alive_at:
                 failures = 0
@@ -129,6 +134,11 @@ class Listener:
         except (Unreadable, Invalid) as error:
             return error.message
         return ""
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("listening to a broker ended", exc_info=task.exception())
 
 
 def read(connection: Connection, message: Any, clock: Clock) -> tuple[list[Told], list[str]]:

@@ -43,6 +43,7 @@ ODOMETER_MAX_KM = 5_000_000.0
 ODOMETER_SLACK_KM = 2.0
 RANGE_MAX_KM = 3_000.0
 DEPARTURE_MAX = timedelta(days=14)
+YEARS = range(2000, 2200)
 SOC_FLAGS = frozenset({Flag.FUTURE, Flag.OLD, Flag.SOC_RANGE, Flag.SOC_JUMP})
 
 
@@ -109,10 +110,17 @@ def _other_flags(told: Told, before_km: float | None, now: datetime) -> Iterable
         yield Flag.DEPARTURE_RANGE
 
 
-def finite(told: Told) -> bool:
-    """Whether all its numbers are numbers."""
+def unreadable(told: Told) -> str:
+    """Why it cannot even be kept; empty when it can."""
     values = (told.soc_pct, told.odometer_km, told.range_km, told.latitude, told.longitude)
-    return all(value is None or isfinite(value) for value in values)
+    if any(value is not None and not isfinite(value) for value in values):
+        return "a number is none"
+    moments = (told.observed_at, told.departure_at)
+    if any(at is not None and (at.tzinfo is None or at.year not in YEARS) for at in moments):
+        return "a time is none"
+    if any(sign in word for word in (told.vin, told.name, told.external_id) for sign in "\0\r\n"):
+        return "a name holds signs that none may"
+    return ""
 
 
 def _order(one: Point) -> tuple[datetime, str, float]:
