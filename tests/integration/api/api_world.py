@@ -150,7 +150,10 @@ class World:
         telematics = (await tenant.post("/telematics/connections", hook))["connection"]
         bms = await tenant.post("/presystems", {"path": who.org_id.hex, "name": "BMS"})
         proposal = await _proposed(core, who)
+        await core.tenancy.login.open_session(users[0])
+        [log_in] = await core.presence.everybodys(who)
         return {
+            "log_in": log_in.id,
             "operator": operator.organisation.id,
             "rule": rule.id,
             "site": site.id,
