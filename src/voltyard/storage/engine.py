@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,6 +18,9 @@ from voltyard.errors import VoltyardError
 from voltyard.storage.embedded import APP_ROLE
 
 log = logging.getLogger(__name__)
+
+WRITE_TIMEOUT_S = 60.0
+CLOSE_TIMEOUT_S = 5.0
 
 Params = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -86,9 +89,12 @@ class _Tx:
 class PostgresDatabase:
     """PostgreSQL by SQLAlchemy Core and asyncpg; every connection acts as the application role."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, write_timeout_s: float = WRITE_TIMEOUT_S
+    ) -> None:
         self._engine = make_engine(url, pool_size=pool_size, role=APP_ROLE, autocommit=True)
         self._url = url
+        self._write_timeout_s = write_timeout_s
         self._writer: asyncpg.Connection | None = None
         self._writing = asyncio.Lock()
 
@@ -109,17 +115,31 @@ class PostgresDatabase:
                 raise
 
     async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
-        """By a connection of its own, whose scope is set once: one statement is one round trip."""
+        """By a connection of its own, whose scope is set once: one statement is one round trip.
+
+        A machine that vanished says nothing and ends nothing: after ``write_timeout_s`` the
+        connection is given up. Whether these rows were written is not known then.
+        """
         async with self._writing:
-            if self._writer is None or self._writer.is_closed():
-                self._writer = await _connect(self._url, APP_ROLE)
-                await self._writer.execute("SELECT set_config('voltyard.system', 'on', false)")
-            if len(statements) == 1:
-                await self._writer.execute(statements[0][0], *statements[0][1])
-                return
-            async with self._writer.transaction():
-                for sql, arguments in statements:
-                    await self._writer.execute(sql, *arguments)
+            try:
+                async with asyncio.timeout(self._write_timeout_s):
+                    await self._write(statements)
+            except TimeoutError:
+                if self._writer is not None:
+                    self._writer.terminate()
+                    self._writer = None
+                raise
+
+    async def _write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        if self._writer is None or self._writer.is_closed():
+            self._writer = await _connect(self._url, APP_ROLE)
+            await self._writer.execute("SELECT set_config('voltyard.system', 'on', false)")
+        if len(statements) == 1:
+            await self._writer.execute(statements[0][0], *statements[0][1])
+            return
+        async with self._writer.transaction():
+            for sql, arguments in statements:
+                await self._writer.execute(sql, *arguments)
 
     async def check(self) -> None:
         """Refuse a role that could walk around the tenant wall."""
@@ -142,7 +162,8 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         if self._writer is not None:
-            await self._writer.close()
+            with suppress(TimeoutError):
+                await self._writer.close(timeout=CLOSE_TIMEOUT_S)
             self._writer = None
         await self._engine.dispose()
 
