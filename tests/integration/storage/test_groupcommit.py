@@ -207,6 +207,25 @@ async def test_odd_instants_land_in_the_default_partition(
     assert await count(database, "meter_values") == 1
 
 
+async def test_days_that_began_before_they_were_made_hinder_neither_start_nor_later_days(
+    commits: GroupCommit, database: PostgresDatabase
+) -> None:
+    """A machine whose clock was wrong until it had the time from the network."""
+    later = NOW + timedelta(days=400)
+    await commits.submit([value(uuid4(), 1.0, later)])
+    await partitions.make_ahead(database, later.date())
+    await commits.submit(
+        [value(uuid4(), 2.0, later), value(uuid4(), 3.0, later + timedelta(days=1))]
+    )
+    async with scope.transaction(database, scope.SYSTEM) as tx:
+        rows = await tx.all(
+            "SELECT tableoid::regclass::text AS part FROM meter_values ORDER BY energy_wh"
+        )
+    assert [row["part"] for row in rows] == [
+        "meter_values_other", "meter_values_other", f"meter_values_{later + timedelta(1):%Y%m%d}",
+    ]  # fmt: skip
+
+
 async def test_retention_drops_whole_days_and_odd_old_rows(
     commits: GroupCommit, database: PostgresDatabase
 ) -> None:
