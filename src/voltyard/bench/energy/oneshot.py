@@ -22,6 +22,7 @@ TIGHT = 1.15
 _EVENING_STEP = 120
 _ROUNDS, _ROUNDS_OF_LARGE, _LARGE = 5, 1, 1000
 _LOOKS = 5
+_CALLS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _grants(case: Case) -> tuple[float, float]:
         ours.look(world)
     assert ours.plan is not None
     given = _allocation(case, world, ours.plan)
-    alone = [timed(lambda: allocate(given))[1] for _ in range(_LOOKS)]
+    alone = [timed(lambda: allocate(given))[1] for _ in range(_CALLS)]
     return 1000.0 * median(alone), 1000.0 * median(world.measured.allocate_s[1:])
 
 
