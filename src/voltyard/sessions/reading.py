@@ -76,7 +76,7 @@ class SessionReads:
         return found
 
     async def curve(self, org_id: UUID, session_id: UUID) -> list[MeterSample]:
-        """The stored readings by time, as reported; at most ``CURVE_MAX``."""
+        """The stored readings by time, as reported; of more than ``CURVE_MAX`` evenly as many."""
         await self.session(org_id, session_id)
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.curve(tx, session_id, limit=CURVE_MAX)

@@ -193,9 +193,14 @@ async def batch(
 
 
 async def curve(tx: Tx, session_id: UUID, *, limit: int) -> list[MeterSample]:
+    """By time; of more than ``limit`` readings evenly as many, with the first and the last."""
     rows = await tx.all(
-        "SELECT at, power_w, energy_wh, soc_pct, offered_w, context FROM meter_values"
-        " WHERE session_id = :id ORDER BY at LIMIT :limit",
+        "SELECT at, power_w, energy_wh, soc_pct, offered_w, context FROM ("
+        "SELECT *, count(*) OVER () AS total,"
+        " row_number() OVER (ORDER BY at, energy_wh) - 1 AS place"
+        " FROM meter_values WHERE session_id = :id) AS numbered"
+        " WHERE place % ceil(total / CAST(:limit AS float))::int = 0"
+        " OR place = total - 1 ORDER BY at, energy_wh",
         {"id": session_id, "limit": limit},
     )
     return [MeterSample(**row) for row in rows]

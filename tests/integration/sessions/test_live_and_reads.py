@@ -1,6 +1,8 @@
 """The live board as events and readings move it, and what pages read of sessions."""
 
 import asyncio
+from datetime import timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -8,6 +10,7 @@ from session_yard import Link, Yard
 
 from voltyard.chargers.model import EvseStatus
 from voltyard.errors import NotFound
+from voltyard.sessions import reading
 from voltyard.sessions.live import EvseLive
 from voltyard.sessions.model import SessionFilter, SessionState
 from voltyard.sessions.reading import CSV_COLUMNS
@@ -121,3 +124,19 @@ async def test_csv_rows_are_all_there_and_harmless(yard: Yard) -> None:
     first = dict(zip(rows[0], rows[1], strict=True))
     assert (first["token"], first["energy_wh"], first["duration_s"]) == ("'=CMD()", "60000", "3600")
     assert first["started_at"] == "2026-01-15T18:00:00.000Z"
+
+
+async def test_the_curve_of_a_very_long_session_reaches_its_end(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is coarser then, not cut off: what it costs hangs on it."""
+    ack = await yard.start(meter_wh=500_000)
+    for minute in range(1, 30):
+        await yard.meter(ack.transaction_ref, minute, 500_000 + minute * 1_000)
+    await yard.stop(ack.transaction_ref, minute=30, meter_wh=530_000)
+    monkeypatch.setattr(reading, "CURVE_MAX", 10)
+    curve = await yard.sessions.curve(yard.org_id, (await yard.only()).id)
+    assert 5 <= len(curve) <= 12
+    assert (curve[0].energy_wh, curve[-1].energy_wh) == (500_000, 530_000)
+    steps = [after.at - before.at for before, after in pairwise(curve)]
+    assert max(steps) <= timedelta(minutes=6)
