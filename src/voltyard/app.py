@@ -224,7 +224,6 @@ class Core:
         self.spawn(self.sampling.run(), "sampling")
         self.spawn(self.configuration.keeper.run(), "configuration")
         self.spawn(self.local_lists.run(), "local lists")
-        self.spawn(self.studies.tick(), "studies")
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -297,6 +296,7 @@ class Core:
             Periodic("preconditioning", 5.0, self.preconditioning.tick),
             Periodic("old preconditioning", 24 * 3600.0, self.preconditioning.drop_old),
             Periodic("local lists", 60.0, self.local_lists.tick),
+            Periodic("studies", 300.0, self.studies.tick),
             Periodic("costs", 10.0, self.billing.tick),
             Periodic("tariffs on chargers", 5.0, self.billing.devices.tick),
             Periodic("old security events", 24 * 3600.0, self.pki.drop_old),
