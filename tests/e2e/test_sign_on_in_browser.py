@@ -120,7 +120,9 @@ def set_up(page: Page, place: Place) -> list[str]:
     page.locator("#f-scopes").fill("openid email profile groups")
     page.get_by_label("Create people at their first sign-in").check()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("a group or a role for everybody is needed")).to_be_visible()
+    expect(page.get_by_text("a group or a role for everybody is needed")).to_be_visible(
+        timeout=LATE_MS
+    )
     wrong += looked_at(page, "single-sign-on-wrong")
     page.get_by_label("Group 1").fill("yard")
     page.get_by_label("Role 1").select_option("dispatcher")
@@ -128,12 +130,17 @@ def set_up(page: Page, place: Place) -> list[str]:
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/single-sign-on?done=saved")
     page.get_by_role("button", name="Check the connection").click()
-    expect(page.get_by_role("status").first).to_contain_text("answers and shows 1 key")
+    expect(page.get_by_role("status").first).to_contain_text(
+        "answers and shows 1 key", timeout=LATE_MS
+    )
     return wrong + looked_at(page, "single-sign-on-checked")
 
 
-def visitor(browser: Browser, place: Place) -> Page:
-    context = browser.new_context(viewport={"width": 1600, "height": 900})
+def visitor(browser: Browser, place: Place, width: int = 1600, **wishes: str) -> Page:
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    context.add_cookies(
+        [{"name": f"voltyard_{k}", "value": v, "url": place.url} for k, v in wishes.items()]
+    )
     context.set_default_timeout(LATE_MS)
     page = context.new_page()
     page.goto(f"{place.url}/login?next=/duties")
@@ -148,17 +155,20 @@ def test_from_setting_it_up_to_signing_out_at_the_provider(browser: Browser, pla
     page = visitor(browser, place)
     wrong += looked_at(page, "login-sso")
     page.get_by_role("link", name="Sign in with Depot ID").click()
-    expect(page.get_by_text("None of your groups")).to_be_visible()
+    expect(page.get_by_text("None of your groups")).to_be_visible(timeout=LATE_MS)
     wrong += looked_at(page, "sign-on-refused")
     page.context.clear_cookies()
     place.tell(**{"as": "ada"})
     page.goto(f"{place.url}/login?next=/duties")
     page.get_by_role("link", name="Sign in with Depot ID").click()
     page.wait_for_url("**/duties")
-    expect(page.get_by_text("Ada Lovelace").first).to_be_attached()
+    expect(page.get_by_text("Ada Lovelace").first).to_be_attached(timeout=LATE_MS)
     page.goto(f"{place.url}/log-ins")
     wrong += looked_at(page, "log-ins-own")
 
+    outside = visitor(browser, place, 390, theme="dark", locale="de")
+    outside.get_by_text("Andere Organisation").click()
+    wrong += looked_at(outside, "login-sso-de")
     small = signed_in_page(browser, place.url, PASSWORD, "dark", 390, "de")
     for name in ("single-sign-on", "log-ins", "audit"):
         small.goto(f"{place.url}/{name}")
