@@ -1,13 +1,18 @@
 """Sessions after a restart and after the database was away: the same energy, and they end."""
 
 import asyncio
+from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from session_yard import Yard
 
 from voltyard.errors import TooMany
 from voltyard.eventlog import EventRetries
+from voltyard.sessions import book, store
 from voltyard.sessions.model import SessionState
+from voltyard.sessions.register import Point
+from voltyard.storage.engine import Tx
 from voltyard.storage.groupcommit import Told, Write
 
 
@@ -88,6 +93,26 @@ async def test_a_start_told_again_is_found_by_what_it_says_before_its_message_id
     again = await yard.start(minute=0, message="2")
     assert again.transaction_ref == first.transaction_ref
     assert len(await yard.stored()) == 2
+
+
+async def test_a_restart_reads_the_readings_of_a_few_sessions_at_a_time(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all that run, after a long night, they would not fit into memory."""
+    for outlet in (1, 2):
+        ack = await yard.start(outlet=outlet, token=f"BUS{outlet}")
+        await yard.meter(ack.transaction_ref, 10, 510_000, outlet=outlet)
+    read, asked = store.points, list[int]()
+
+    async def points(tx: Tx, session_ids: Sequence[UUID]) -> dict[UUID, list[Point]]:
+        asked.append(len(session_ids))
+        return await read(tx, session_ids)
+
+    monkeypatch.setattr(book, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(store, "points", points)
+    await yard.restart()
+    assert asked == [1, 1]
+    assert [session.energy_wh for session in yard.sessions.open_sessions()] == [10_000, 10_000]
 
 
 async def test_events_that_were_told_long_ago_do_not_fill_the_disk(yard: Yard) -> None:
