@@ -219,11 +219,14 @@ class ClaimOut(Out):
 
 
 class StandingOut(Out):
-    """Who says what of its charge, in the order of belief; and what else telematics told last."""
+    """Who says what of its charge, in the order of belief; what it is planned with at its arrival,
+    where telematics says something; and what else telematics told last."""
 
     vehicle_id: UUID
     claims: list[ClaimOut]
     session_id: UUID | None
+    duty_id: UUID | None
+    arrival_soc_pct: float | None
     newest: dict[str, ObservationOut]
 
 
@@ -359,6 +362,8 @@ async def standing(deps: Deps, who: Who, vehicle_id: FromPath[UUID]) -> Standing
             for claim in found.claims
         ],
         session_id=found.session_id,
+        duty_id=None if found.duty is None else found.duty.id,
+        arrival_soc_pct=found.arrival_pct,
         newest={
             name: _observation(seen, found.name(seen.source)) for name, seen in found.newest.items()
         },

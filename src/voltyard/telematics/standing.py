@@ -9,7 +9,7 @@ from voltyard.sessions.model import Session
 from voltyard.telematics.departures import OPEN
 from voltyard.telematics.model import Observation
 from voltyard.telematics.ports import Duties, Sessions, Vehicles
-from voltyard.telematics.rule import Claim, Plugged, Verdict, claims
+from voltyard.telematics.rule import Claim, Plugged, Verdict, at_arrival_pct, claims
 from voltyard.telematics.service import TelematicsService
 from voltyard.tenancy.access import require
 from voltyard.tenancy.model import Permission, Principal
@@ -20,12 +20,14 @@ from voltyard.timetable.service import DutyFilter
 @dataclass(frozen=True, slots=True)
 class Standing:
     """``claims`` in the order of belief; ``newest`` by signal, what telematics told last and is
-    credible; ``names`` of sources."""
+    credible; ``names`` of sources. ``arrival_pct`` is planned with for a vehicle that is to come
+    (to ``duty``), where telematics says something."""
 
     vehicle_id: UUID
     claims: tuple[Claim, ...]
     session_id: UUID | None = None
     duty: Duty | None = None
+    arrival_pct: float | None = None
     newest: Mapping[str, Observation] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,9 +77,17 @@ class StandingDesk:
             tuple(found),
             None if session is None else session.id,
             duty,
+            None if session is not None or duty is None else self._arrival_pct(duty, vehicle_id),
             dict(known.newest),
             self._room.names(vehicle.org_id),
         )
+
+    def _arrival_pct(self, duty: Duty, vehicle_id: UUID) -> float | None:
+        expected_pct = duty.soc_arrival_pct
+        if expected_pct is None:
+            expected_pct = self._assumed_pct
+        points, now = self._room.intake.told(vehicle_id), self._room.clock.now()
+        return at_arrival_pct(points, duty.arrival_at, expected_pct, now)
 
     def _session(self, org_id: UUID, vehicle_id: UUID) -> Session | None:
         open_now = self._sessions.open_sessions(org_id=org_id)

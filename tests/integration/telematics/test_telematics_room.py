@@ -97,6 +97,7 @@ async def test_people_see_who_says_what_and_what_is_used(yard: Yard) -> None:
         ("slow", Verdict.DOUBTED),
     ]
     assert found.newest["plugged"].plugged is True
+    assert found.arrival_pct == 43.0
 
 
 async def test_a_told_departure_moves_no_duty_of_others_unless_it_may(yard: Yard) -> None:
