@@ -30,6 +30,9 @@ __all__ = ["REFUSALS", "GroupCommit", "GroupCommitStats", "Write"]
 
 log = logging.getLogger(__name__)
 
+STATEMENTS_MAX = 1024
+"""Which tables come together in one window is a matter of chance; beyond these it begins anew."""
+
 REFUSALS = (
     SQLAlchemyError,
     PostgresError,
@@ -203,6 +206,8 @@ class GroupCommit:
     def _sql(self, groups: tuple[Group, ...]) -> str:
         known = self._statements.get(groups)
         if known is None:
+            if len(self._statements) >= STATEMENTS_MAX:
+                self._statements.clear()
             known = self._statements[groups] = statement(groups, self._types)
         return known
 
