@@ -221,6 +221,13 @@ class AlertService:
         async with scope.transaction(self._database, scope.of(org_id)) as tx:
             return await store.find(tx, wanted or AlertFilter(), max(1, min(limit, MAX_PAGE)))
 
+    async def page(
+        self, org_id: UUID, wanted: AlertFilter, *, limit: int, offset: int = 0
+    ) -> tuple[Sequence[Alert], int]:
+        """Open ones first, then the newest; and how many there are in all."""
+        async with scope.transaction(self._database, scope.of(org_id)) as tx:
+            return await store.page(tx, wanted, limit, offset)
+
     async def get(self, org_id: UUID, alert_id: UUID) -> Alert:
         """Raises NotFound."""
         async with scope.transaction(self._database, scope.of(org_id)) as tx:

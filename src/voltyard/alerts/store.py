@@ -55,6 +55,18 @@ async def find(tx: Tx, wanted: AlertFilter, limit: int) -> list[Alert]:
     return [_alert(row) for row in rows]
 
 
+async def page(tx: Tx, wanted: AlertFilter, limit: int, offset: int) -> tuple[list[Alert], int]:
+    """Open ones first, then the newest; and how many there are in all."""
+    where, params = _where(wanted)
+    rows = await tx.all(
+        f"SELECT {_COLUMNS} FROM alerts WHERE {where}"
+        " ORDER BY resolved_at IS NOT NULL, opened_at DESC, id DESC LIMIT :limit OFFSET :offset",
+        {**params, "limit": limit, "offset": offset},
+    )
+    count = await tx.one(f"SELECT count(*) AS n FROM alerts WHERE {where}", params)
+    return [_alert(row) for row in rows], 0 if count is None else int(count["n"])
+
+
 def _where(wanted: AlertFilter) -> tuple[str, dict[str, Any]]:
     parts, params = ["true"], dict[str, Any]()
     for name in ("site_id", "object_kind", "object_id"):

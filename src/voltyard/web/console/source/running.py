@@ -19,7 +19,8 @@ from voltyard.web.console import views as v
 from voltyard.web.console.source.parts import cut
 from voltyard.web.console.source.planning import PlanningSource
 
-ALERTS_MAX = 1_000
+ALERTS_SEARCHED = 10_000
+"""So many of the newest are looked through for a text."""
 
 
 class ServiceData(PlanningSource):
@@ -61,37 +62,42 @@ class ServiceData(PlanningSource):
     async def alerts(
         self, who: Principal, wanted: v.AlertFilter, paging: v.Paging
     ) -> v.Page[v.AlertRow]:
-        found = await self._found_alerts(who, wanted)
+        known = self._open_alerts(who, wanted)
+        text = wanted.text.casefold()
+        if known is None and not text:
+            asked = _asked(wanted)
+            found, total = await self.rooms.alerts.page(
+                who.org_id, asked, limit=paging.size, offset=paging.offset
+            )
+            return v.Page(tuple(await self._alert_rows(who, found)), total, paging)
+        if known is None:  # what an alert says is in no column
+            known, _ = await self.rooms.alerts.page(
+                who.org_id, _asked(wanted), limit=ALERTS_SEARCHED
+            )
+        rows = await self._alert_rows(who, known)
+        if text:
+            rows = [r for r in rows if text in f"{r.title} {r.detail} {r.object_name}".casefold()]
+        return cut(rows, paging)
+
+    async def _alert_rows(self, who: Principal, found: Sequence[Alert]) -> list[v.AlertRow]:
         sites = {site.id: site for site in await self.sites_of(who)}
-        rows = [
+        return [
             _alert_row(alert, sites.get(alert.site_id) if alert.site_id else None, who.locale)
             for alert in found
         ]
-        text = wanted.text.casefold()
-        if text:
-            rows = [r for r in rows if text in f"{r.title} {r.detail} {r.object_name}".casefold()]
-        rows.sort(key=lambda row: row.resolved_at is not None)
-        return cut(rows, paging)
 
-    async def _found_alerts(self, who: Principal, wanted: v.AlertFilter) -> Sequence[Alert]:
-        """All that is open is in memory, where the live topic finds it."""
-        if wanted.status == "snoozed":
-            now = self.rooms.clock.now()
-            return [
-                alert
-                for alert in self.rooms.alerts.open_now(who.org_id, wanted.site_id)
-                if alert.sleeps(now) and wanted.severity in (None, alert.severity)
-            ]
-        if wanted.status == "open" and wanted.severity is None:
-            found = self.rooms.alerts.open_now(who.org_id, wanted.site_id)
-            return sorted(found, key=lambda alert: alert.opened_at, reverse=True)
-        asked = AlertFilter(
-            site_id=wanted.site_id,
-            severity=wanted.severity,
-            open=_OPEN[wanted.status],
-            acknowledged=_ACKNOWLEDGED.get(wanted.status),
-        )
-        return await self.rooms.alerts.list(who.org_id, asked, limit=ALERTS_MAX)
+    def _open_alerts(self, who: Principal, wanted: v.AlertFilter) -> Sequence[Alert] | None:
+        """What is in memory, where the live topic finds it; None for what is not."""
+        if wanted.status not in ("open", "snoozed"):
+            return None
+        now = self.rooms.clock.now()
+        found = [
+            alert
+            for alert in self.rooms.alerts.open_now(who.org_id, wanted.site_id)
+            if wanted.severity in (None, alert.severity)
+            and (wanted.status == "open" or alert.sleeps(now))
+        ]
+        return sorted(found, key=lambda alert: alert.opened_at, reverse=True)
 
     async def acknowledge_alert(self, who: Principal, alert_id: UUID) -> None:
         await self.rooms.alerts.acknowledge(who, alert_id)
@@ -154,6 +160,15 @@ _OPEN: Mapping[str, bool | None] = {
     "all": None,
 }
 _ACKNOWLEDGED = {"unacknowledged": False, "acknowledged": True}
+
+
+def _asked(wanted: v.AlertFilter) -> AlertFilter:
+    return AlertFilter(
+        site_id=wanted.site_id,
+        severity=wanted.severity,
+        open=_OPEN[wanted.status],
+        acknowledged=_ACKNOWLEDGED.get(wanted.status),
+    )
 
 
 def _alert_row(alert: Alert, site: Site | None, locale: str) -> v.AlertRow:
