@@ -18,7 +18,7 @@ from voltyard.energy.board import Board
 from voltyard.energy.confirm import Change, Held
 from voltyard.energy.control import ControlSettings
 from voltyard.energy.granting import GrantInput, targets
-from voltyard.energy.inputs import Situation, outlook, plan_input
+from voltyard.energy.inputs import Outlook, Situation, outlook, plan_input
 from voltyard.energy.model import Plan, PlanInput, PlanMode
 from voltyard.energy.planning import PlanningSettings
 from voltyard.energy.ports import LiveSession, SiteSetup
@@ -31,7 +31,8 @@ _ORG = stable_id("bench energy organisation")
 
 
 class Voltyard:
-    """Plans every ``plan_steps`` and grants every ``pace_min`` minutes.
+    """Plans every ``plan_steps`` and when somebody comes unannounced, grants every ``pace_min``
+    minutes.
 
     A site's controller looks more often: every five seconds when something happened.
     """
@@ -69,7 +70,7 @@ class Voltyard:
         self._board.follow(sessions, now)
         situation = self._situation(world, now, sessions)
         found = outlook(situation)
-        if self.plan is None or (world.minute == 0 and world.step % self._plan_steps == 0):
+        if self._is_due(world, found):
             self._make_plan(world, situation)
         given = GrantInput(
             now=now,
@@ -84,6 +85,13 @@ class Voltyard:
         _, seconds = timed(lambda: targets(self._board, given))
         world.measured.allocate_s.append(seconds)
         self._obey(world, now)
+
+    def _is_due(self, world: World, found: Outlook) -> bool:
+        """From time to time, and as soon as somebody is there whom the plan does not know."""
+        if self.plan is None or (world.minute == 0 and world.step % self._plan_steps == 0):
+            return True
+        known = self.plan.forecasts
+        return any(p.stay is not None and p.stay.id not in known for p in found.present.values())
 
     def _obey(self, world: World, now: datetime) -> None:
         """Every charger confirms its target."""
