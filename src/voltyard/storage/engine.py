@@ -107,12 +107,21 @@ class PostgresDatabase:
         async with self._engine.connect() as connection:
             driver = await _open(connection)
             try:
-                await _plain(driver, _begin(org_id, system=system, places=places))
+                await self._soon(driver, _begin(org_id, system=system, places=places))
                 yield _Tx(connection)
-                await _plain(driver, "COMMIT")
+                await self._soon(driver, "COMMIT")
             except BaseException:
                 await _undo(connection, driver)
                 raise
+
+    async def _soon(self, driver: asyncpg.Connection, sql: str) -> None:
+        """What never takes long; the connection to a machine that vanished is not used again."""
+        try:
+            async with asyncio.timeout(self._write_timeout_s):
+                await _plain(driver, sql)
+        except TimeoutError:
+            driver.terminate()
+            raise
 
     async def write(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """By a connection of its own, whose scope is set once: one statement is one round trip.

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from voltyard.storage.engine import PostgresDatabase
+from voltyard.tenancy import scope
 
 LEASE = "INSERT INTO leases (name, holder, expires_at) VALUES ($1, 'me', '2026-01-15 00:00+00')"
 SOCKET = ".s.PGSQL.5432"
@@ -57,4 +58,22 @@ async def test_the_writer_does_not_wait_for_it_for_ever(database_url: str, tmp_p
                 await database.write([(LEASE, ["b"])])
         link.silent = False
         await database.write([(LEASE, ["c"])])
+        await database.close()
+
+
+async def test_a_transaction_does_not_wait_for_it_for_ever(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with between(database_url, tmp_path) as (url, link):
+        database = PostgresDatabase(url, pool_size=1, write_timeout_s=0.2)
+        async with scope.transaction(database, scope.SYSTEM) as tx:
+            assert await tx.all("SELECT name FROM leases") == []
+        link.silent = True
+        async with asyncio.timeout(20):
+            with pytest.raises(TimeoutError):
+                async with scope.transaction(database, scope.SYSTEM):
+                    raise AssertionError("it never began")
+        link.silent = False
+        async with scope.transaction(database, scope.SYSTEM) as tx:
+            assert await tx.all("SELECT name FROM leases") == []
         await database.close()
