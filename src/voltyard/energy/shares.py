@@ -18,11 +18,13 @@ FULL, LIMIT, MINIMUM, PLAN, DEAD_BAND = range(5)
 SOUND, BELOW_LEAST, ABOVE_WANT, NODE_OVER = range(4)
 """What a recount finds."""
 
-WANT_W, LAXITY_S, PRIORITY, LEAST_W, CURRENT_W, IS_LATE, WHOLE_AMPS, FIRM_W, TOLD = range(9)
-"""The first columns of ``Deal.crowd``, as in ``Candidate``, and how many they are."""
-PLAN_W, WAITED_S, PER_AMP, VOLTAGE_V, GRANTED_W, COLUMNS = range(8, 14)
-"""The others: no plan is not a number, nor is an unknown time since it last started or stopped;
-``PER_AMP`` is the number of phases."""
+WANT_W, LAXITY_S, PRIORITY, LEAST_W, CURRENT_W, IS_LATE, WHOLE_AMPS, FIRM_W = range(8)
+"""The first columns of ``Deal.crowd``, as in ``Candidate``."""
+PLAN_W, WAITED_S, TOLD = 8, 9, 10
+"""No plan is not a number, nor is an unknown time since it last started or stopped. So many columns
+are told by the candidate."""
+PER_AMP, VOLTAGE_V, GRANTED_W, COLUMNS = range(10, 14)
+"""The others: ``PER_AMP`` is the number of phases."""
 LEAF, PHASES, TIER, CALMED, MARKS = range(5)
 """Columns of ``Deal.marks``: ``PHASES`` has bit 0 for L1, and so on."""
 FREE_W, FREE_A, BUDGET_W, FIGURES = 0, 1, 4, 5
