@@ -93,6 +93,7 @@ def test_an_evening_too_short_for_all_serves_everybody_in_order_and_shows_each_i
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3_600)
 def test_a_week_that_two_operators_and_guests_share(databases: Databases) -> None:
     depot = shared_depot(1, 4, 7)
     done, seen = days(databases, depot, 1)
