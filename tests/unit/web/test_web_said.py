@@ -8,11 +8,16 @@ SAID = "{{ _(said) }}"
 
 
 @pytest.mark.parametrize(
-    "text", ["must be 0 to 100 %", "100 %!", "limit=9%x", "50%d", "%(name)s", "no percent"]
+    "text", ["lacks 5 %", "100 %!", "limit=9%x", "50%d", "%(name)s", "no percent"]
 )
 @pytest.mark.parametrize("locale", ["en", "de"])
 def test_a_percent_sign_in_an_error_is_shown(text: str, locale: str) -> None:
     assert environment(locale).from_string(SAID).render(said=text) == text
+
+
+def test_an_error_with_a_percent_sign_has_its_german() -> None:
+    html = environment("de").from_string(SAID).render(said="must be 0 to 100 %")
+    assert html == "muss 0 bis 100 % sein"
 
 
 def test_what_somebody_else_said_is_text_and_no_markup() -> None:
