@@ -93,18 +93,22 @@ def _garbage_left_longer() -> Iterator[None]:
         gc.unfreeze()
 
 
+def _vehicles(arguments: argparse.Namespace, usual: int) -> int:
+    return usual if arguments.vehicles is None else int(arguments.vehicles)
+
+
 def load(arguments: argparse.Namespace) -> list[DepotSpec]:
     """The depots that the command line names."""
     limit_w = None if arguments.limit_kw is None else arguments.limit_kw * 1000.0
     if arguments.scenario == "demo":
         if arguments.until is not None:
             raise Invalid("--until is for SpiceEV scenarios; the demo is one night")
-        depot = demo_depot(arguments.seed, arguments.vehicles or DEMO_VEHICLES)
+        depot = demo_depot(arguments.seed, _vehicles(arguments, DEMO_VEHICLES))
         return [depot if limit_w is None else lower_limit(depot, limit_w)]
     if arguments.scenario == "shared":
         if arguments.until is not None:
             raise Invalid("--until is for SpiceEV scenarios; a shared depot takes --days")
-        buses = (arguments.vehicles or SHARED_VEHICLES) // 3
+        buses = _vehicles(arguments, SHARED_VEHICLES) // 3
         return [shared_depot(arguments.seed, buses, arguments.days, limit_w=limit_w)]
     depots = spice_ev(arguments.scenario)
     if arguments.until is not None:
