@@ -64,8 +64,7 @@ def upgrade() -> None:
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO voltyard_app")
     # A depot operator reads what its fleet operators' vehicles told; their connections are theirs.
     op.execute(
-        "CREATE POLICY below ON telematics_observations FOR SELECT"
-        f" USING (org_id = ANY ({BELOW}))"
+        f"CREATE POLICY below ON telematics_observations FOR SELECT USING (org_id = ANY ({BELOW}))"
     )
 
 
