@@ -21,6 +21,7 @@ def page_of(browser: Browser, place: Place, theme: str, width: int, locale: str)
     return signed_in_page(browser, place.url, PASSWORD, theme, width, locale)
 
 
+@pytest.mark.long
 def test_a_study_from_the_form_to_its_pictures(browser: Browser, place: Place) -> None:
     page = page_of(browser, place, "light", 1400, "en")
     wrong: list[str] = []

@@ -37,6 +37,7 @@ async def charged(place: Place) -> UUID:
     return (await core.sessions.page(place.who.org_id, wanted)).sessions[0].id
 
 
+@pytest.mark.long
 def test_a_tariff_from_the_form_to_the_cost_of_a_session(browser: Browser, place: Place) -> None:
     page = signed_in_page(browser, place.url, PASSWORD, "light", 1600, "en")
     wrong: list[str] = []

@@ -11,8 +11,8 @@ from voltyard.simulator.runner import crash_of
 @pytest.mark.parametrize(
     ("seed", "faults"),
     [
-        (11, "links"),
         (14, "heavy"),
+        pytest.param(11, "links", marks=pytest.mark.long),
         pytest.param(12, "reboots", marks=pytest.mark.long),
         pytest.param(13, "liar", marks=pytest.mark.long),
     ],

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
+
 from tests.conftest import Databases, fresh_database
 from tests.scenario.judging import kept, ready, ready_max
 from voltyard.app import SimulatedHost, build_host, first_organisation
@@ -57,6 +59,7 @@ class Technician:
         await core.firmware.start_campaign(who, NewCampaign(image.id, stations, "", rollout))
 
 
+@pytest.mark.long
 def test_every_bus_is_ready_and_chargers_are_updated_between(databases: Databases) -> None:
     depot = demo_depot(5, 6)
     technician = Technician()

@@ -8,9 +8,9 @@ from voltyard.simulator.demo import demo_depot
 
 
 def test_everybody_is_ready_within_the_limit(night: RunNight) -> None:
-    done = night([demo_depot(5, 6)], seed=5)
+    done = night([demo_depot(5, 3)], seed=5)
     kept(done)
-    assert ready(done) == len(done.stays) == 6
+    assert ready(done) == len(done.stays) == 3
     assert sum(truth.samples for truth in done.truths.values()) > 100
     assert not any(truth.exceedances for truth in done.truths.values())
     assert not done.announced, "nobody was said to be late for nothing"
